@@ -29,3 +29,31 @@ $(VENV)/.torch: | $(BIN)/python
 $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --editable ".[book,test]"
 	@touch $@
+
+# The execution cache knows a notebook by its own cells; it does not notice that the package or the data beneath them
+# changed. So their checksums are kept with it, and a cache made from others is thrown away. The pages themselves are
+# built afresh each time: a page that Sphinx does not read again does not repeat its warnings.
+_build/inputs: FORCE
+	@mkdir -p _build
+	@find genda_lite data_samples book/_static pyproject.toml -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
+	@cmp -s $@.new $@ || rm -rf _build/.jupyter_cache
+	@mv $@.new $@
+FORCE:
+
+book: $(VENV)/.installed _build/inputs  ## run every notebook and build the book; a warning is an error
+	rm -rf _build/html _build/.doctrees
+	$(BIN)/jupyter-book build -W --keep-going .
+	@echo "The book is built: open $(CURDIR)/_build/html/index.html"
+
+lint: $(VENV)/.installed  ## check the style of the code
+	$(BIN)/ruff check .
+
+test: lint book  ## style, the book, then every test that takes seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed  ## the proofs that take minutes
+	$(BIN)/python -m pytest -m slow
+
+clean:  ## remove the built book and the caches; the environment stays
+	rm -rf _build .pytest_cache .ruff_cache
+	find genda_lite tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Generative data assimilation of the surface ocean."""

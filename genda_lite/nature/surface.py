@@ -1,0 +1,236 @@
+"""The surface of the simulated ocean: winds, Ekman current, temperature and salinity.
+
+Winds are travelling red-noise storms, strengthened over warm water. A slab Ekman layer answers to the wind stress with
+inertial motion. Temperature and salinity are carried by the upper layer and the Ekman current, and restored to a sharp
+front in the inflow and to broad seasonal profiles elsewhere. Shapes are (B, ny, nx) unless said otherwise.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, pad_y, west, with_walls
+from .physics import Physics
+
+AIR_DENSITY, SEA_DENSITY = 1.22, 1025.0  # kg m-3
+COLDEST_DAY = 45.0  # day of the year
+YEAR = 365.25  # d
+
+
+def season(day: float) -> float:
+    """The annual cycle: -1 on the coldest day of the year, +1 half a year later."""
+    return -math.cos(2 * math.pi * (day - COLDEST_DAY) / YEAR)
+
+
+def ornstein_uhlenbeck(previous: Tensor, noise: Tensor, dt: float, decay_time: float) -> Tensor:
+    """One step of red noise with unit variance where `noise` has it."""
+    memory = math.exp(-dt / decay_time)
+    return memory * previous + math.sqrt(1 - memory**2) * noise
+
+
+class Winds:
+    """Ten-metre wind from a random streamfunction: Fourier modes with red-noise amplitudes, drifting eastward.
+
+    The streamfunction's spectrum peaks near 2200 km and ends at 700 km; the axis of the storms is tilted by 17 degrees.
+    """
+
+    DECAY, DRIFT, TILT = 2.5 * DAY, 9.0, math.radians(17.0)  # s, m s-1, rad
+    DOMAIN, PEAK, SHORTEST = 6144e3, 2200e3, 700e3  # m
+
+    def __init__(self, channel: Channel, physics: Physics, generator: torch.Generator):
+        count = int(self.DOMAIN // self.SHORTEST) + 4
+        base = 2 * math.pi / self.DOMAIN
+        k, ell = torch.meshgrid(
+            base * torch.arange(0, count + 1).double(), base * torch.arange(-count, count + 1).double(), indexing="ij"
+        )
+        total = torch.hypot(k, ell)
+        keep = (k > 0) & (total < 2 * math.pi / self.SHORTEST)
+        self.k, self.ell, total = k[keep], ell[keep], total[keep]
+        scaled = total * self.PEAK / (2 * math.pi)
+        amplitude = (1 + scaled**2) ** -2.5
+        # Each wind component gets the member's standard deviation.
+        self.amplitude = amplitude * 2 / ((amplitude * total) ** 2).sum().sqrt()
+        self.wave_x = torch.exp(1j * self.k[:, None] * channel.x()).to(torch.complex64)
+        self.wave_y = torch.exp(1j * self.ell[:, None] * channel.y()).to(torch.complex64)
+        self.physics, self.generator = physics, generator
+        self.state = self._noise()
+
+    def _noise(self) -> Tensor:
+        shape = (len(self.physics.wind_std), len(self.k))
+        return torch.randn(shape, generator=self.generator, dtype=torch.complex128)
+
+    def advance(self, dt: float) -> None:
+        drifted = self.state * torch.exp(-1j * self.k * self.DRIFT * dt)
+        self.state = ornstein_uhlenbeck(drifted, self._noise(), dt, self.DECAY)
+
+    def field(self, day: float) -> Tensor:
+        """Complex wind u + iv (m s-1); 30 % stronger in winter than on average."""
+        modes = self.state * self.amplitude * self.physics.wind_std[:, None]
+        by_row = torch.stack([-1j * self.ell * modes, 1j * self.k * modes], 1).to(torch.complex64)
+        wind = ((by_row[..., None, :] * self.wave_y.T) @ self.wave_x).real  # (B, 2, ny, nx)
+        tilt = complex(math.cos(self.TILT), math.sin(self.TILT))
+        mean = self.physics.wind_mean.float()[:, None, None]
+        return (torch.complex(wind[:, 0], wind[:, 1]) * tilt + mean) * (1 - 0.3 * season(day))
+
+
+class RedNoise:
+    """A smooth random field of unit variance: Gaussian covariance of scale `length` (m), memory `decay` (s)."""
+
+    def __init__(self, channel: Channel, members: int, length: float, decay: float, generator: torch.Generator):
+        self.shape, self.decay, self.generator = (members, 2 * channel.ny, channel.nx), decay, generator
+        kx = 2 * math.pi * torch.fft.rfftfreq(channel.nx, channel.dx).double()
+        ky = 2 * math.pi * torch.fft.fftfreq(2 * channel.ny, channel.dx).double()
+        smooth = torch.exp(-0.25 * (kx**2 + ky[:, None] ** 2) * length**2)
+        # White noise has unit power in every mode, so the mean squared filter over the full plane is the variance.
+        weight = torch.full_like(kx, 2.0)
+        weight[0] = weight[-1] = 1.0
+        variance = (smooth**2 * weight).sum() / (2 * channel.ny * channel.nx)
+        self.filter = smooth / variance.sqrt()
+        self.state = self._noise()
+
+    def _noise(self) -> Tensor:
+        white = torch.randn(self.shape, generator=self.generator, dtype=torch.float64)
+        return torch.fft.irfft2(torch.fft.rfft2(white) * self.filter, s=self.shape[1:])
+
+    def advance(self, dt: float) -> None:
+        self.state = ornstein_uhlenbeck(self.state, self._noise(), dt, self.decay)
+
+    def field(self) -> Tensor:
+        return self.state[:, : self.shape[1] // 2]
+
+
+def limited_slope(a: Tensor, b: Tensor) -> Tensor:
+    """Monotonised-central limiter of two one-sided differences (van Leer 1977)."""
+    steepest = torch.minimum(2 * torch.minimum(a.abs(), b.abs()), 0.5 * (a + b).abs())
+    return torch.where(a * b > 0, torch.sign(a) * steepest, torch.zeros_like(a))
+
+
+def advect(tracer: Tensor, u: Tensor, v: Tensor, dt: float, dx: float) -> Tensor:
+    """One step of flux-limited Lax-Wendroff advection in advective form: a constant tracer stays constant.
+
+    Args:
+        tracer: (B, C, ny, nx). u: (B, 1, ny, nx) on west faces. v: (B, 1, ny + 1, nx) on south faces (m s-1).
+    """
+    cu, cv = u * dt / dx, v * dt / dx
+    difference = tracer - west(tracer)
+    slope = limited_slope(difference, east(difference))
+    from_west = west(tracer) + 0.5 * (1 - cu) * west(slope)
+    from_east = tracer - 0.5 * (1 + cu) * slope
+    flux_x = cu * torch.where(u > 0, from_west, from_east)
+
+    padded = pad_y(tracer, 2)
+    difference = padded[..., 1:, :] - padded[..., :-1, :]
+    slope = limited_slope(difference[..., :-1, :], difference[..., 1:, :])
+    from_south = padded[..., 1:-2, :] + 0.5 * (1 - cv) * slope[..., :-1, :]
+    from_north = padded[..., 2:-1, :] - 0.5 * (1 + cv) * slope[..., 1:, :]
+    flux_y = cv * torch.where(v > 0, from_south, from_north)
+
+    convergence = -(east(flux_x) - flux_x + flux_y[..., 1:, :] - flux_y[..., :-1, :])
+    divergence = east(cu) - cu + cv[..., 1:, :] - cv[..., :-1, :]
+    return tracer + convergence + tracer * divergence
+
+
+def wind_stress(wind: Tensor) -> Tensor:
+    """Kinematic wind stress (m2 s-2) of a complex wind (m s-1): a drag coefficient linear in speed (Garratt 1977)."""
+    speed = wind.abs()
+    return AIR_DENSITY / SEA_DENSITY * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
+
+
+class Surface:
+    """Winds, Ekman layer and tracers above a `TwoLayerModel`, updated every six hours and every model step."""
+
+    EKMAN_DAMPING = 4e-5  # s-1
+
+    def __init__(self, model: TwoLayerModel, physics: Physics, generator: torch.Generator, compile: bool = False):
+        channel = model.channel
+        self.model, self.physics = model, physics
+        self.winds = Winds(channel, physics, generator)
+        self.salt_weather = RedNoise(channel, model.members, 250e3, 25 * DAY, generator)
+        self.heat_weather = RedNoise(channel, model.members, 400e3, 10 * DAY, generator)
+        self.y = model.tensor(channel.y())[None, :, None]
+        self.rotation = (self.EKMAN_DAMPING + 1j * model.f_centres).to(torch.complex64)
+        kx = 2 * math.pi * torch.fft.rfftfreq(channel.nx, channel.dx).double()
+        ky = 2 * math.pi * torch.fft.fftfreq(2 * channel.ny, channel.dx).double()
+        self.low_pass = model.tensor(torch.exp(-0.25 * (kx**2 + ky[:, None] ** 2) * 250e3**2))
+        shape = (model.members, channel.ny, channel.nx)
+        self.ekman = torch.zeros(shape, dtype=torch.complex64, device=model.device)
+        centre = model.tensor(physics.jet_centre)
+        self.tracers = self.inflow_profile(0.0, centre).expand(-1, 2, *shape[1:]).clone()  # T (degC), S (psu)
+        self._advance = torch.compile(self._carry, dynamic=False) if compile else self._carry
+
+    def column(self, name: str) -> Tensor:
+        """A physical parameter, shaped to multiply (B, ny, nx)."""
+        return self.model.tensor(getattr(self.physics, name))[:, None, None]
+
+    def inflow_profile(self, day: float, centre: Tensor) -> Tensor:
+        """Temperature and salinity across the inflowing front, with its warm core, (B, 2, ny, 1)."""
+        y = self.y - centre[:, None, None]
+        south = 0.5 * (1 - torch.tanh((y - 12e3) / 30e3))
+        core = torch.exp(-(((y + 25e3) / 45e3) ** 2))
+        poleward = y / 640e3
+        cycle = season(day)
+        warm = self.column("sst_south") + cycle * self.column("sst_range_south") - 1.5 * poleward
+        cold = self.column("sst_north") + cycle * self.column("sst_range_north") - 2.5 * poleward
+        fresh = self.column("salinity_north") - 0.4 * poleward
+        temperature = cold + (warm - cold) * south + 2.2 * core
+        salinity = fresh + (self.column("salinity_south") - fresh) * south + 0.05 * core
+        return torch.stack([temperature, salinity], 1)
+
+    def broad_profile(self, day: float, centre: Tensor) -> Tensor:
+        """The smooth profiles that the atmosphere restores to, (B, 2, ny, 1)."""
+        y = (self.y - centre[:, None, None]) / 640e3
+        shape = torch.tanh(1.1 * y) / math.tanh(1.1)
+
+        def across(name):
+            south, north = self.column(f"{name}_south"), self.column(f"{name}_north")
+            return 0.5 * (south + north) + 0.5 * (north - south) * shape
+
+        temperature = across("sst") - 1.5 * shape + season(day) * across("sst_range")
+        return torch.stack([temperature, across("salinity") - 0.2 * shape], 1)
+
+    def force(self, flow: Flow, day: float, centre: Tensor, dt: float) -> None:
+        """Renew wind, Ekman current and restoring for the next `dt` seconds; `centre` is the inflow's y (m), (B,)."""
+        model = self.model
+        for noise in (self.winds, self.salt_weather, self.heat_weather):
+            noise.advance(dt)
+        sst = self.tracers[:, 0]
+        mirrored = torch.cat([sst, sst.flip(-2)], -2)
+        broad = torch.fft.irfft2(torch.fft.rfft2(mirrored) * self.low_pass, s=mirrored.shape[-2:])[:, : sst.shape[1]]
+        calm = self.winds.field(day).to(model.device)
+        self.wind = calm * (1 + self.column("wind_sst_coupling") * (sst - broad))
+
+        u, v = flow.u[:, 0], flow.v[:, 0]
+        current = torch.complex(0.5 * (u + east(u)), 0.5 * (v[:, 1:] + v[:, :-1]))
+        depth = (2.2 * self.wind.abs()).clamp(10.0, 45.0)  # deeper under stronger wind (m)
+        steady = wind_stress(self.wind - current) / depth / self.rotation
+        decay = torch.exp(-self.rotation * dt)
+        mean = steady + (self.ekman - steady) * (1 - decay) / (self.rotation * dt)
+        self.ekman = steady + (self.ekman - steady) * decay
+        self.u_ekman = 0.5 * (mean.real + west(mean.real))
+        self.v_ekman = with_walls(0.5 * (mean.imag[:, 1:] + mean.imag[:, :-1]))
+
+        inflow, broad = self.inflow_profile(day, centre), self.broad_profile(day, centre)
+        weather = torch.stack(
+            [
+                2.0 * model.tensor(self.heat_weather.field()) + 0.35 * calm.imag,
+                0.5 * model.tensor(self.salt_weather.field()) * (0.25 + torch.sigmoid(self.y / 150e3)),
+            ],
+            1,
+        )
+        atmosphere = torch.stack([1 / (self.column("heat_time") * DAY), 1 / (self.column("salt_time") * DAY)], 1)
+        walls = model.wall / (10 * DAY)
+        self.rate = atmosphere + walls + model.inflow_rate
+        # Weather disturbs the interior only: at the walls it would pile up under the fast restoring.
+        self.target = (atmosphere * (broad + weather) + (walls + model.inflow_rate) * inflow) / self.rate
+
+    def _carry(self, tracers, u, v, u_ekman, v_ekman, target, rate):
+        c = self.model.channel
+        moved = advect(tracers, (u[:, 0] + u_ekman)[:, None], (v[:, 0] + v_ekman)[:, None], c.dt, c.dx)
+        return moved + c.dt * rate / (1 + c.dt * rate) * (target - moved)
+
+    def step(self, flow: Flow) -> None:
+        """Carry the tracers through one model step."""
+        self.tracers = self._advance(
+            self.tracers, flow.u, flow.v, self.u_ekman, self.v_ekman, self.target, self.rate
+        )

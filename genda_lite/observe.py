@@ -1,0 +1,384 @@
+"""Observations: what was measured, where, how well, and the linear operator that says what a state would have shown.
+
+    y = H x + c + e,    e ~ N(0, R),    c ~ N(0, s^2) shared by all values of one source
+
+Every source, along-track or map, becomes a table of points; H interpolates bilinearly. The constant c stands for the
+unknown reference of sea level: `zos` of different products differ by a constant, which must not pass for signal.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import torch
+import xarray as xr
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from .errors import InputError
+from .state import CHANNELS, VARIABLES, Grid, Standardizer, channel_index
+
+UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
+UNIT_NAMES = {
+    "m": {"m", "metre", "metres", "meter", "meters"},
+    "degC": {"degC", "degrees_C", "degree_C", "degrees_Celsius", "degree_Celsius", "celsius", "Celsius", "°C"},
+    "1e-3": {"1e-3", "0.001", "psu", "PSU", "1", "g kg-1", "g/kg"},
+    "m s-1": {"m s-1", "m/s", "m s**-1", "metre per second", "meter/second"},
+}
+
+
+def _coordinate(ds: xr.Dataset | xr.DataArray, name: str, what: str) -> xr.DataArray:
+    if name not in ds.coords and name not in getattr(ds, "data_vars", {}):
+        raise InputError(f"{what} has no {name!r}, expected variables latitude and longitude (degrees)")
+    return ds[name]
+
+
+def _check_units(values: xr.DataArray, channel: str, what: str) -> None:
+    units, expected = values.attrs.get("units"), VARIABLES[channel]["units"]
+    if units is not None and units not in UNIT_NAMES[expected]:
+        raise InputError(f"{what} {values.name!r} is in {units!r}, expected {expected!r} for channel {channel}")
+
+
+def _errors(error, source: xr.Dataset | None, like: np.ndarray, what: str) -> np.ndarray:
+    if isinstance(error, str):
+        if source is None or error not in source:
+            raise InputError(f"{what} has no error variable {error!r}")
+        error = source[error].values
+    error = np.asarray(error, float)
+    try:
+        error = np.broadcast_to(error, like.shape)
+    except ValueError:
+        raise InputError(f"the errors of {what} have shape {error.shape}, expected one number or {like.shape}") from None
+    return error
+
+
+@dataclass(frozen=True)
+class Observations:
+    """A table of m point values; every field is an array of shape (m,). Add two tables with `+`.
+
+    Args:
+        channel: name of the observed channel.
+        latitude, longitude: degrees.
+        value, error: in the channel's units; error is one standard deviation.
+        time: datetime64[ns], NaT where unknown.
+        source: number of the source; values of one source share the unknown constant.
+        reference_error: standard deviation of that constant, 0 where the reference is known.
+    """
+
+    channel: np.ndarray
+    latitude: np.ndarray
+    longitude: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+    time: np.ndarray
+    source: np.ndarray
+    reference_error: np.ndarray
+
+    @classmethod
+    def _table(cls, channel, latitude, longitude, value, error, time, reference_error, what) -> Self:
+        """Drop missing values, check the rest, and make the table of one source."""
+        channel_index(channel)
+        if reference_error is None:
+            reference_error = UNKNOWN_REFERENCE if channel == "zos" else 0.0
+        if value.size == 0:
+            raise InputError(f"{what} holds no values, expected at least one")
+        keep = np.isfinite(value) & np.isfinite(latitude) & np.isfinite(longitude)
+        if not keep.any():
+            raise InputError(f"{what}: all {value.size} values of {channel} are missing (NaN or masked)")
+        bad = ~(np.isfinite(error) & (error > 0)) & keep
+        if bad.any():
+            raise InputError(
+                f"{what}: errors must be positive, got {error[bad][0]:g} at {bad.sum()} of {keep.sum()} values"
+            )
+        m = int(keep.sum())
+        time = np.broadcast_to(np.asarray(time, "datetime64[ns]"), value.shape)
+        return cls(
+            np.full(m, channel),
+            latitude[keep].astype(float),
+            longitude[keep].astype(float),
+            value[keep].astype(float),
+            error[keep],
+            time[keep],
+            np.zeros(m, int),
+            np.full(m, float(reference_error)),
+        )
+
+    @classmethod
+    def from_points(
+        cls,
+        points: xr.Dataset,
+        channel: str,
+        error: float | str,
+        variable: Hashable | None = None,
+        reference_error: float | None = None,
+    ) -> Self:
+        """Observations at points.
+
+        Args:
+            points: 1-D `latitude`, `longitude` (degrees), a value, optionally `time` and an error variable.
+            channel: the channel observed.
+            error: one standard deviation in the channel's units, or the name of a variable that holds it.
+            variable: name of the value; by default the channel's name, else the only remaining variable.
+            reference_error: standard deviation of the unknown constant all these values share; by default 1 m for
+                `zos`, 0 for the others.
+
+        Raises:
+            InputError: unknown channel, missing or multi-dimensional variables, wrong units, no valid value,
+                non-positive errors.
+        """
+        what = "points"
+        channel_index(channel)
+        if not isinstance(points, xr.Dataset):
+            raise InputError(f"points must be an xarray.Dataset, got {type(points).__name__}")
+        if variable is None:
+            others = [v for v in points.data_vars if v not in ("latitude", "longitude", "time", error)]
+            variable = channel if channel in points else others[0] if len(others) == 1 else None
+        if variable is None or variable not in points:
+            raise InputError(
+                f"points: cannot tell which variable holds {channel}; it has {', '.join(map(str, points.data_vars))}, "
+                f"name one with variable="
+            )
+        values = points[variable]
+        if values.ndim != 1:
+            raise InputError(f"points variable {variable!r} has dims {values.dims}, expected one dimension")
+        _check_units(values, channel, "points variable")
+        coordinates = [_coordinate(points, name, what) for name in ("latitude", "longitude")]
+        for coordinate in coordinates:
+            if coordinate.shape != values.shape:
+                raise InputError(
+                    f"points {coordinate.name} has shape {coordinate.shape}, expected {values.shape} like {variable!r}"
+                )
+        time = points["time"].values if "time" in points else np.datetime64("NaT")
+        errors = _errors(error, points, values.values, what)
+        latitude, longitude = (c.values for c in coordinates)
+        return cls._table(channel, latitude, longitude, values.values, errors, time, reference_error, what)
+
+    @classmethod
+    def from_grid(
+        cls,
+        field: xr.DataArray,
+        channel: str,
+        error: float | xr.DataArray,
+        mask: xr.DataArray | np.ndarray | None = None,
+        reference_error: float | None = None,
+    ) -> Self:
+        """Observations from a map: every cell that is finite and, if a mask is given, where the mask is true.
+
+        Args:
+            field: dims (latitude, longitude), in the channel's units; a scalar coordinate `time` is used if present.
+            mask: same shape, true where observed (for SST: clear sky).
+            error, reference_error: as in `from_points`.
+
+        Raises:
+            InputError: as `from_points`, and for a field or mask of the wrong dims or shape.
+        """
+        what = "map"
+        channel_index(channel)
+        if not isinstance(field, xr.DataArray) or set(field.dims) != {"latitude", "longitude"}:
+            got = f"dims {field.dims}" if isinstance(field, xr.DataArray) else type(field).__name__
+            raise InputError(f"map of {channel}: got {got}, expected an xarray.DataArray with dims (latitude, longitude)")
+        for name in ("latitude", "longitude"):
+            _coordinate(field, name, what)
+        _check_units(field, channel, "map")
+
+        def aligned(other, name):
+            if isinstance(other, xr.DataArray) and set(other.dims) == set(field.dims):
+                other = other.transpose(*field.dims)
+            if np.shape(other) != field.shape:
+                raise InputError(f"{name} of the map has shape {np.shape(other)}, expected {field.shape}")
+            return np.asarray(other)
+
+        values = field.values.astype(float)
+        if mask is not None:
+            values = np.where(aligned(mask, "mask").astype(bool), values, np.nan)
+        errors = _errors(aligned(error, "error") if np.ndim(error) else error, None, values, what)
+        latitude, longitude = (c.transpose(*field.dims) for c in xr.broadcast(field["latitude"], field["longitude"]))
+        time = field["time"].values if "time" in field.coords and field["time"].ndim == 0 else np.datetime64("NaT")
+        return cls._table(
+            channel,
+            latitude.values.ravel(),
+            longitude.values.ravel(),
+            values.ravel(),
+            errors.ravel(),
+            time,
+            reference_error,
+            what,
+        )
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, Observations):
+            return NotImplemented
+        shift = 1 + self.source.max(initial=-1)
+        joined = {}
+        for field in fields(self):
+            a, b = getattr(self, field.name), getattr(other, field.name)
+            joined[field.name] = np.concatenate([a, b + shift if field.name == "source" else b])
+        return type(self)(**joined)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def select(self, keep: np.ndarray) -> Self:
+        """The observations where a boolean array (m,) is true."""
+        return type(self)(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+
+    def inside(self, grid: Grid) -> Self:
+        """The observations inside a grid."""
+        return self.select(grid.holds(self.latitude, self.longitude))
+
+    def to_dataset(self) -> xr.Dataset:
+        """The table as a data set with dims (point,): value, error, and coordinates."""
+        ds = xr.Dataset({"value": ("point", self.value), "error": ("point", self.error)})
+        names = ("channel", "latitude", "longitude", "time", "source")
+        return ds.assign_coords({name: ("point", getattr(self, name)) for name in names})
+
+
+class ObservationOperator:
+    """The linear map H from states to values at points: bilinear interpolation of one channel each.
+
+    Args:
+        grid: the states' grid.
+        channel: (m,) channel numbers. latitude, longitude: (m,) degrees, inside the grid.
+    """
+
+    def __init__(self, grid: Grid, channel: np.ndarray, latitude: np.ndarray, longitude: np.ndarray):
+        ny, nx = grid.shape
+        row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
+        column = (longitude - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
+        south = np.clip(np.floor(row), 0, ny - 2).astype(int)
+        west = np.clip(np.floor(column), 0, nx - 2).astype(int)
+        up, right = row - south, column - west
+        corner = (channel * ny + south) * nx + west
+        index = np.stack([corner, corner + 1, corner + nx, corner + nx + 1], -1)
+        weight = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], -1)
+        self.shape = (len(CHANNELS), ny, nx)
+        self.index, self.weight = torch.from_numpy(index), torch.from_numpy(weight)
+
+    def to(self, like: Tensor) -> Self:
+        """Move to the device and precision of a tensor."""
+        self.index, self.weight = self.index.to(like.device), self.weight.to(like)
+        return self
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """H x: states (B, C, ny, nx) -> values (B, m)."""
+        return (x.flatten(1)[:, self.index] * self.weight).sum(-1)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """H' y: values (B, m) -> states (B, C, ny, nx)."""
+        x = y.new_zeros(len(y), int(np.prod(self.shape)))
+        x.index_add_(1, self.index.flatten(), (y[..., None] * self.weight).flatten(1))
+        return x.unflatten(1, self.shape)
+
+
+class Likelihood:
+    """Observations bound to a grid and a climatology: y, H and R in standardized units.
+
+    R is diagonal plus, for each source of unknown reference, a rank-one term s^2 1 1': the constant c of the module's
+    equation, integrated out.
+
+    Raises:
+        InputError: an observation lies outside the grid.
+    """
+
+    def __init__(self, observations: Observations, grid: Grid, standardizer: Standardizer, time):
+        outside = ~grid.holds(observations.latitude, observations.longitude)
+        if outside.any():
+            first = np.flatnonzero(outside)[0]
+            raise InputError(
+                f"{outside.sum()} of {len(outside)} observations lie outside the grid ({grid}), the first at "
+                f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
+                f"keep those inside with observations.inside(grid)"
+            )
+        channel = np.array([channel_index(c) for c in observations.channel])
+        scale = standardizer.scale[channel]
+        climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
+        self.operator = ObservationOperator(grid, channel, observations.latitude, observations.longitude)
+        self.value = torch.from_numpy((observations.value - climatology) / scale).float()
+        self.variance = torch.from_numpy((observations.error / scale) ** 2).float()
+        members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
+        shared = torch.from_numpy(members * observations.reference_error / scale).float()
+        self.shared = shared[shared.abs().sum(1) > 0]
+        self.operator.to(self.value)
+
+    def to(self, device: str | torch.device) -> Self:
+        """Move to a device."""
+        self.value, self.variance, self.shared = (a.to(device) for a in (self.value, self.variance, self.shared))
+        self.operator.to(self.value)
+        return self
+
+    def covariance(self, v: Tensor) -> Tensor:
+        """R v for v (B, m)."""
+        return v * self.variance + (v @ self.shared.T) @ self.shared
+
+
+# --- Simulated observing systems -------------------------------------------------------------------------------------
+
+
+def altimeter_tracks(grid: Grid, number: int, seed: int = 0, spacing: float = 1 / 16) -> xr.Dataset:
+    """Points along straight nadir-altimeter tracks that cross a grid.
+
+    Passes are ascending or descending at random, tilted 20 degrees from the meridian as at mid-latitudes, and cross the
+    middle row at places spread evenly with jitter. With the same seed, fewer tracks are the first of more.
+
+    Args:
+        number: how many tracks. spacing: along the track, degrees of latitude (7 km by default, as 1 Hz altimetry).
+
+    Returns:
+        dims (point,), coordinates `latitude`, `longitude`, `track`; no variables.
+
+    Raises:
+        InputError: a negative number.
+    """
+    if number < 0:
+        raise InputError(f"the number of tracks must not be negative, got {number}")
+    rng = np.random.default_rng(seed)
+    south, north = grid.latitude[[0, -1]]
+    west, east = grid.longitude[[0, -1]]
+    latitude = np.arange(south, north, spacing)
+    # The golden ratio spreads any number of crossings evenly, and adding one moves none.
+    crossing = (rng.random() + 0.618034 * np.arange(number)) % 1
+    heading = np.where((rng.integers(2) + np.arange(number)) % 2, 1, -1)
+    slope = np.tan(np.radians(20)) / np.cos(np.radians((south + north) / 2))
+    longitude = (
+        west + crossing[:, None] * (east - west) + heading[:, None] * slope * (latitude - (south + north) / 2)[None]
+    )
+    track = np.broadcast_to(np.arange(number)[:, None], longitude.shape)
+    latitude = np.broadcast_to(latitude, longitude.shape)
+    keep = (longitude >= west) & (longitude <= east)
+    coords = {"latitude": latitude[keep], "longitude": longitude[keep], "track": track[keep]}
+    return xr.Dataset(coords={name: ("point", values) for name, values in coords.items()})
+
+
+def clear_sky(grid: Grid, cloud_fraction: float, seed: int = 0, scale: float = 0.6) -> xr.DataArray:
+    """Where a radiometer sees the sea: true outside random clouds of size `scale` (degrees).
+
+    With the same seed, a smaller cloud fraction uncovers more and hides nothing new.
+
+    Raises:
+        InputError: a fraction outside 0..1.
+    """
+    if not 0 <= cloud_fraction <= 1:
+        raise InputError(f"the cloud fraction must lie in 0..1, got {cloud_fraction}")
+    rng = np.random.default_rng(seed)
+    steps = [values[1] - values[0] for values in (grid.latitude, grid.longitude)]
+    cover = gaussian_filter(rng.standard_normal(grid.shape), [scale / s / 2 for s in steps], mode="wrap")
+    rank = cover.ravel().argsort().argsort().reshape(grid.shape) / cover.size
+    return xr.DataArray(
+        rank >= cloud_fraction,
+        coords={"latitude": grid.latitude, "longitude": grid.longitude},
+        dims=("latitude", "longitude"),
+        name="clear_sky",
+    )
+
+
+def sample_points(field: xr.DataArray, points: xr.Dataset, error: float, seed: int = 0) -> xr.Dataset:
+    """What an instrument would have measured: a field (dims latitude, longitude) at points, plus white noise.
+
+    Returns:
+        `points` with a variable of the field's name and units.
+    """
+    where = {name: points[name].drop_vars(points[name].coords) for name in ("latitude", "longitude")}
+    values = field.interp(where, method="linear").values
+    noise = error * np.random.default_rng(seed).standard_normal(values.shape)
+    return points.assign({field.name: ("point", values + noise, {"units": field.attrs.get("units", "")})})

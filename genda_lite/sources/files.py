@@ -1,0 +1,193 @@
+"""Opening products, and finding in them what a reader needs or saying plainly what is missing.
+
+Providers follow the CF conventions loosely: coordinates go by several names, longitudes run over 0-360 or
+-180-180, the same unit has many spellings. The differences are settled here, so that each reader is only
+about its product.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+
+# The first bytes of a file tell its format better than its name does.
+_HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+
+_COORDINATES = {  # usual names in lower case, then CF units
+    "latitude": (("latitude", "lat", "nav_lat"), ("degrees_north", "degree_north", "degrees_n", "degree_n")),
+    "longitude": (("longitude", "lon", "nav_lon"), ("degrees_east", "degree_east", "degrees_e", "degree_e")),
+    "time": (("time", "juld"), ()),
+}
+
+# unit -> spelling in files, without spaces -> factor. Only what can be nothing else is converted.
+_UNITS = {
+    "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
+    "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2},
+}
+
+
+def open_product(path: str | os.PathLike) -> xr.Dataset:
+    """Open a NetCDF file lazily; use it as a context manager, or close it.
+
+    NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy.
+
+    Args:
+        path: a NetCDF file.
+    Returns:
+        the dataset as in the file, with scaled integers, fill values and times decoded.
+    Raises:
+        InputError: the file is missing, empty, truncated or otherwise unreadable, or is not NetCDF.
+    """
+    path = Path(path)
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {problem}, expected a NetCDF file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not start:
+        raise InputError(f"{path}: the file is empty, expected NetCDF")
+    if start == _HDF5:
+        engine = "h5netcdf"
+    elif start[:4] in _NETCDF3:
+        engine = "scipy"
+    else:
+        raise InputError(f"{path}: is not a NetCDF file (it starts with {start!r})")
+    try:
+        return xr.open_dataset(path, engine=engine, decode_timedelta=False)
+    except ImportError:
+        raise  # a broken installation is no fault of the file
+    except Exception as error:  # a damaged file fails in ways as many as there are bytes
+        raise InputError(
+            f"{path}: damaged or truncated, not readable as NetCDF ({_summary(error)})"
+        ) from error
+
+
+def source_of(dataset: xr.Dataset) -> str:
+    """The path a dataset was opened from, to name it in messages."""
+    return dataset.encoding.get("source", "dataset")
+
+
+def held(dataset: xr.Dataset) -> str:
+    """The variables a dataset has, for messages about one it lacks."""
+    names = [str(name) for name in dataset.variables]
+    return f"the file has {', '.join(names)}" if names else "the file has no variables"
+
+
+def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
+    """The name under which a file keeps its latitude, longitude or time.
+
+    It is looked for by the usual names, then by CF `standard_name`, then by CF units.
+
+    Args:
+        dataset: an open product.
+        kind: "latitude", "longitude" or "time".
+    Raises:
+        InputError: there is none.
+    """
+    names, units = _COORDINATES[kind]
+    by_lower = {str(name).lower(): name for name in dataset.variables}
+    for name in names:
+        if name in by_lower:
+            return by_lower[name]
+    for attribute, accepted in (("standard_name", (kind,)), ("units", units)):
+        for name, variable in dataset.variables.items():
+            # Cell bounds carry the same attributes, on one more dimension (CF 7.1).
+            bounds = str(name).lower().endswith(("bnds", "bounds"))
+            if not bounds and str(variable.attrs.get(attribute, "")).lower() in accepted:
+                return name
+    raise InputError(
+        f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; "
+        f"{held(dataset)}"
+    )
+
+
+def require(
+    dataset: xr.Dataset, name: str, dims: Sequence[str] | None = None, units: str | None = None
+) -> xr.DataArray:
+    """Load a variable that must be there.
+
+    Args:
+        dataset: an open product.
+        name: of the variable.
+        dims: its dimensions, in any order; the result has them in the order given. None accepts any.
+        units: "m" or "m s-1". Other spellings and multiples of them (cm, mm, cm/s) are converted. None leaves
+            the values as they are.
+    Returns:
+        the variable in memory; float64 and with `units` in its attributes when units are given.
+    Raises:
+        InputError: the variable is missing, has other dimensions or units, or cannot be read from the file.
+    """
+    source = source_of(dataset)
+    if name not in dataset.variables:
+        raise InputError(f"{source}: no variable '{name}'; {held(dataset)}")
+    variable = dataset[name]
+    if dims is not None and set(variable.dims) != set(dims):
+        raise InputError(
+            f"{source}: '{name}' has dimensions ({', '.join(map(str, variable.dims))}), "
+            f"expected ({', '.join(map(str, dims))})"
+        )
+    factor = 1.0
+    if units is not None:
+        found = variable.attrs.get("units")
+        factor = _UNITS[units].get("".join(str(found).split()))
+        if factor is None:
+            stated = "no units attribute" if found is None else f"units '{found}'"
+            raise InputError(f"{source}: '{name}' has {stated}, expected {units}")
+    try:
+        variable = variable.load()
+    except Exception as error:  # the header may be whole while the data are not
+        raise InputError(f"{source}: '{name}' cannot be read, file damaged ({_summary(error)})") from error
+    if dims is not None:
+        variable = variable.transpose(*dims)
+    if units is not None:
+        attrs = variable.attrs | {"units": units}
+        variable = (variable.astype(np.float64) * factor).assign_attrs(attrs)
+    return variable
+
+
+def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.DataArray:
+    """Load the time coordinate as datetime64[ns].
+
+    Raises:
+        InputError: there is no time, or its units are not those of a date in the standard calendar.
+    """
+    name = find_coordinate(dataset, "time")
+    time = require(dataset, name, dims)
+    if time.dtype.kind != "M":
+        raise InputError(
+            f"{source_of(dataset)}: '{name}' does not decode to dates, "
+            f"expected units such as 'days since 1950-01-01' and the standard calendar"
+        )
+    return time.astype("datetime64[ns]")
+
+
+def wrap_longitude(longitude: np.ndarray) -> np.ndarray:
+    """Longitudes in degrees brought to [-180, 180), float64; those already there are not changed by a bit."""
+    longitude = np.asarray(longitude, np.float64)
+    wrapped = longitude - 360.0 * np.floor((longitude + 180.0) / 360.0)
+    return np.maximum(wrapped, -180.0)  # the sum above may round up just below 180
+
+
+def provenance(dataset: xr.Dataset) -> dict[str, str]:
+    """Attributes for a reader's result: the file's name, and the product, platform and version it states."""
+    attrs = {"source": Path(source_of(dataset)).name}
+    for ours, theirs in (
+        ("product", ("product_id", "id", "title")),
+        ("platform", ("platform",)),
+        ("product_version", ("product_version",)),
+    ):
+        stated = [str(dataset.attrs[key]) for key in theirs if key in dataset.attrs]
+        if stated:
+            attrs[ours] = stated[0]
+    return attrs
+
+
+def _summary(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,223 @@
+"""Scores of an analysis or an ensemble against the truth, point by point on the same grid.
+
+Each takes xarray objects and averages over the named dimensions `dim`: None averages over all of them, `()`
+over none and gives a map. A point counts where the mask `where` is true (everywhere if None) and no value
+there is missing, in the truth or in any member; scores of one ensemble therefore always speak of the same
+points. Where no point counts the score is NaN. Everything is computed in float64.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+
+Fields = TypeVar("Fields", xr.DataArray, xr.Dataset)
+Dim = str | Iterable[Hashable] | None
+
+
+def rmse(analysis: Fields, truth: Fields, dim: Dim = None, where: xr.DataArray | None = None) -> Fields:
+    """Root-mean-square error, sqrt(mean((analysis - truth)^2)), in the units of the fields.
+
+    Args:
+        analysis: any dims. For the error of the ensemble mean pass `ensemble.mean("member")`; with the
+            members in place the error is that of single members.
+        truth: the same grid.
+        dim: dimensions to average over.
+        where: true where a point counts.
+    Raises:
+        InputError: the grids differ.
+    """
+    analysis, truth, where = _on_one_grid(analysis, truth, where)
+    squared = _masked((analysis - truth) ** 2, where)
+    return _like(np.sqrt(squared.mean(dim)), truth)
+
+
+def crps(
+    ensemble: Fields,
+    truth: Fields,
+    member_dim: str = "member",
+    dim: Dim = None,
+    where: xr.DataArray | None = None,
+) -> Fields:
+    """Fair continuous ranked probability score, in the units of the fields; 0 is best.
+
+    For members x_1 … x_M and truth y
+
+        CRPS = 1/M sum_i |x_i - y|  -  1/(2 M (M-1)) sum_i sum_j |x_i - x_j|.
+
+    With M-1 in place of M in the second term (Ferro 2014) the expected score does not depend on the
+    ensemble's size: it estimates what infinitely many members would score. With sorted members the double sum
+    is 2 sum_i (2i - M - 1) x_(i), so the cost is that of sorting (Zamo & Naveau 2018).
+
+    Ferro, C. A. T. (2014), Fair scores for ensemble forecasts, doi:10.1002/qj.2270.
+    Zamo, M. & Naveau, P. (2018), Estimation of the CRPS with limited information,
+    doi:10.1007/s11004-017-9709-7.
+
+    Args:
+        ensemble: dims (member, …), at least two members.
+        truth: the same grid, without members.
+        member_dim: name of the members' dimension.
+        dim: dimensions to average over.
+        where: true where a point counts.
+    Raises:
+        InputError: the grids differ, or there are fewer than two members.
+    """
+    size = _members(ensemble, truth, member_dim)
+    ensemble, truth, where = _on_one_grid(ensemble, truth, where)
+    weights = 2.0 * np.arange(1, size + 1) - size - 1
+
+    def score(members, value):
+        error = np.abs(members - value[..., None]).mean(-1)
+        # Relative to the truth, so that digits are not lost to a large mean.
+        differences = np.sort(members - value[..., None], axis=-1) @ weights
+        # Sorting puts missing members last, where they still make the sum missing.
+        return error - differences / (size * (size - 1))
+
+    points = xr.apply_ufunc(score, ensemble, truth, input_core_dims=[[member_dim], []])
+    return _like(_masked(points, where).mean(dim), truth)
+
+
+def spread(
+    ensemble: Fields, member_dim: str = "member", dim: Dim = None, where: xr.DataArray | None = None
+) -> Fields:
+    """Ensemble spread: the square root of the mean unbiased ensemble variance, in the units of the fields.
+
+    Variances are averaged, not standard deviations, so that the spread compares with `rmse` (Fortin et al.
+    2014).
+
+    Args:
+        ensemble: dims (member, …), at least two members.
+        member_dim: name of the members' dimension.
+        dim: dimensions to average over; `()` gives the map of the standard deviation.
+        where: true where a point counts.
+    Raises:
+        InputError: there are fewer than two members, or the mask is on another grid.
+    """
+    _members(ensemble, None, member_dim)
+    ensemble, _, where = _on_one_grid(ensemble, None, where)
+    variance = ensemble.var(member_dim, ddof=1, skipna=False)
+    return _like(np.sqrt(_masked(variance, where).mean(dim)), ensemble)
+
+
+def spread_skill_ratio(
+    ensemble: Fields,
+    truth: Fields,
+    member_dim: str = "member",
+    dim: Dim = None,
+    where: xr.DataArray | None = None,
+) -> Fields:
+    """Spread over error of the ensemble mean, without units: 1 if calibrated, below 1 if overconfident.
+
+        ratio = sqrt((M+1)/M) spread / RMSE of the mean.
+
+    If the truth is one more draw from the distribution of the members, the mean of M members errs by the
+    truth's own deviation and by its sampling error, a variance of 1 + 1/M times that of the members: hence
+    the factor.
+
+    Fortin, V. et al. (2014), Why should ensemble spread match the RMSE of the ensemble mean?,
+    doi:10.1175/JHM-D-14-0008.1.
+
+    Args:
+        ensemble: dims (member, …), at least two members.
+        truth: the same grid, without members.
+        member_dim: name of the members' dimension.
+        dim: dimensions to average over, in the spread and in the error alike.
+        where: true where a point counts.
+    Raises:
+        InputError: the grids differ, or there are fewer than two members.
+    """
+    size = _members(ensemble, truth, member_dim)
+    ensemble, truth, where = _on_one_grid(ensemble, truth, where)
+    variance = ensemble.var(member_dim, ddof=1, skipna=False)
+    squared = (ensemble.mean(member_dim, skipna=False) - truth) ** 2
+    # Each without the points that the other misses.
+    variance, squared = (
+        _masked(a, where).where(b.notnull()) for a, b in ((variance, squared), (squared, variance))
+    )
+    return _like(np.sqrt((size + 1) / size * variance.mean(dim) / squared.mean(dim)), truth, units="1")
+
+
+def rank_histogram(
+    ensemble: Fields,
+    truth: Fields,
+    member_dim: str = "member",
+    dim: Dim = None,
+    where: xr.DataArray | None = None,
+    seed: int = 0,
+) -> Fields:
+    """How often the truth ranks 0, 1, … M among the members: flat if calibrated, U-shaped if overconfident.
+
+    The rank is the number of members below the truth; among members equal to it the rank is drawn at random,
+    lest bounded or rounded variables look uncalibrated.
+
+    Hamill, T. M. (2001), Interpretation of rank histograms for verifying ensemble forecasts,
+    doi:10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2.
+
+    Args:
+        ensemble: dims (member, …), at least two members.
+        truth: the same grid, without members.
+        member_dim: name of the members' dimension.
+        dim: dimensions to count over.
+        where: true where a point counts.
+        seed: of the random ranks.
+    Returns:
+        counts (int) with the dimension `rank` of size M + 1 last.
+    Raises:
+        InputError: the grids differ, or there are fewer than two members.
+    """
+    size = _members(ensemble, truth, member_dim)
+    ensemble, truth, where = _on_one_grid(ensemble, truth, where)
+    rng = np.random.default_rng(seed)
+
+    def rank(members, value):
+        below = (members < value[..., None]).sum(-1)
+        ties = (members == value[..., None]).sum(-1)
+        missing = np.isnan(members).any(-1) | np.isnan(value)
+        return np.where(missing, np.nan, below + rng.integers(0, ties + 1))
+
+    ranks = _masked(xr.apply_ufunc(rank, ensemble, truth, input_core_dims=[[member_dim], []]), where)
+    counts = xr.concat([(ranks == r).sum(dim) for r in range(size + 1)], dim="rank")
+    counts = counts.assign_coords(rank=np.arange(size + 1)).transpose(..., "rank")
+    return _like(counts, truth, units="1")
+
+
+def _members(ensemble: Fields, truth: Fields | None, member_dim: str) -> int:
+    """The number of members, if there are enough for a variance."""
+    if member_dim not in ensemble.dims:
+        raise InputError(
+            f"the ensemble has dimensions {tuple(ensemble.dims)}, expected '{member_dim}' among them"
+        )
+    if truth is not None and member_dim in truth.dims:
+        raise InputError(f"the truth has the dimension '{member_dim}', expected a single field")
+    size = ensemble.sizes[member_dim]
+    if size < 2:
+        raise InputError(f"the ensemble has {size} member, expected at least two")
+    return size
+
+
+def _on_one_grid(fields: Fields, truth: Fields | None, where: xr.DataArray | None):
+    """The inputs in float64, if their coordinates agree; xarray would silently keep the points in common."""
+    if isinstance(fields, xr.Dataset) and truth is not None and set(fields) != set(truth):
+        raise InputError(f"the fields to compare have variables {list(fields)} and {list(truth)}")
+    given = [item for item in (fields, truth, where) if item is not None]
+    try:
+        xr.align(*given, join="exact")
+    except ValueError as error:
+        raise InputError(f"the fields to compare, or the mask, are on different grids: {error}") from error
+    return fields.astype(float), None if truth is None else truth.astype(float), where
+
+
+def _masked(points: Fields, where: xr.DataArray | None) -> Fields:
+    return points if where is None else points.where(where)
+
+
+def _like(score: Fields, reference: Fields, units: str | None = None) -> Fields:
+    """The score with its own units or the reference's, and no other attributes: those describe the field."""
+    if isinstance(score, xr.Dataset):
+        return score.map(lambda variable: _like(variable, reference[variable.name], units))
+    units = units or reference.attrs.get("units")
+    score.attrs = {} if units is None else {"units": units}
+    return score
