@@ -18,9 +18,8 @@ def browser() -> Iterator:
         executable = next(filter(None, known), playwright.chromium.executable_path)
         if not Path(executable).exists():
             pytest.skip(MISSING)
-        # No sandbox, because tests may run as root; and the browser's own calls home would spoil the record.
-        quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        chromium = playwright.chromium.launch(executable_path=executable, args=quiet)
+        # Tests may run as root, where Chromium's sandbox does not.
+        chromium = playwright.chromium.launch(executable_path=executable, chromium_sandbox=False)
         yield chromium
         chromium.close()
 

@@ -138,7 +138,7 @@ def test_the_keyboard_moves_the_slider_the_picture_and_the_readout(shown, frames
     before = {panel: pixels(shown, panel) for panel in ("truth", "mean", "spread")}
     assert host.get_attribute("data-dial-tracks") == "2"
 
-    slider = shown.get_by_label("tracks")
+    slider = shown.get_by_role("slider", name="tracks")
     slider.focus()
     slider.press("ArrowRight")
     assert host.get_attribute("data-dial-tracks") == "8"
@@ -174,15 +174,14 @@ def test_two_explorers_share_a_page(page, frames, tmp_path):
     path.write_text("<!doctype html>" + 2 * explorer(frames, DIALS)._repr_html_())
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelectorAll('[data-genda-explorer=ready]').length == 2")
-    second = page.get_by_label("cloud").nth(1)
+    second = page.get_by_role("slider", name="cloud").nth(1)
     second.press("End")
     dials = page.locator("[data-genda-explorer]").evaluate_all("all => all.map(one => one.dataset.dialCloud)")
     assert dials == ["50", "100"] and page.faults == []
 
 
 def test_dark_mode_follows_the_page_then_the_system(shown):
-    host = shown.locator("[data-genda-explorer]")
     shown.emulate_media(color_scheme="dark")
-    assert host.get_attribute("data-mode") == "dark"
+    shown.wait_for_selector("[data-mode=dark]")
     shown.evaluate("document.documentElement.dataset.theme = 'light'")
-    assert host.get_attribute("data-mode") == "light"
+    shown.wait_for_selector("[data-mode=light]")

@@ -22,7 +22,7 @@
   function ticks(low, high, count) {
     const rough = (high - low) / count;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+    const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough);
     const first = Math.ceil(low / step - 1e-6);
     const number = Math.floor(high / step + 1e-6) - first + 1;
     // The round trip through text removes the last digits of 3 * 0.1.
@@ -96,7 +96,8 @@
       const id = `dial-${i}`;
       const input = make("input", { type: "range", id, min: 0, max: last, step: 1, value: dial.start });
       const output = make("output", { for: id });
-      return { input, output, row: make("div", { class: "control" }, make("label", { for: id }, dial.title), output, input) };
+      const label = make("label", { for: id }, dial.title);
+      return { input, output, row: make("div", { class: "control" }, label, output, input) };
     });
 
     const charted = scores.filter((each) => each.units === null); // these share the channel's units, so an axis
@@ -106,8 +107,9 @@
     };
     const cells = scores.map((each) => make("td", { "data-score": each.name }));
     const table = make("table", {}, ...scores.map((each, i) => {
-      const key = charted.includes(each) ? [draw("svg", { viewBox: "0 0 26 10" }, draw("path", { d: "M0 5H26", ...look(each) }))] : [];
-      return make("tr", {}, make("th", { scope: "row" }, ...key, each.title), cells[i]);
+      const key = draw("svg", { viewBox: "0 0 26 10" }, draw("path", { d: "M0 5H26", ...look(each) }));
+      const title = make("th", { scope: "row" }, ...(charted.includes(each) ? [key] : []), each.title);
+      return make("tr", {}, title, cells[i]);
     }));
     const chart = draw("svg", { class: "chart", viewBox: "0 0 340 190", role: "img" });
 
@@ -116,12 +118,13 @@
       const value = make("output");
       const mark = make("div", { class: "mark", hidden: "" });
       const map = make("div", { class: "map" }, canvas, mark, ...degrees());
-      return { panel, canvas, value, mark, figure: make("figure", {}, make("figcaption", {}, panel.title, value), map) };
+      const caption = make("figcaption", {}, make("span", {}, panel.title), value);
+      return { panel, canvas, value, mark, figure: make("figure", {}, caption, map) };
     });
     const bars = make("div", { class: "bars" });
     const note = make("p", { class: "note" });
 
-    /** A few labels along the map's left and lower edge; the coordinates are of cell centres, the edges half a cell out. */
+    /** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out. */
     function degrees() {
       const label = (kind, [first, last], count, edge, [positive, negative]) => {
         const half = (last - first) / (count - 1) / 2;
@@ -171,7 +174,8 @@
     function showScores() {
       scores.forEach((each, i) => {
         const value = score(each);
-        cells[i].textContent = value === null ? "\u2013" : withUnits(minus(value.toPrecision(3)), each.units ?? channel.units);
+        const text = value === null ? "\u2013" : minus(value.toPrecision(3));
+        cells[i].textContent = withUnits(text, each.units ?? channel.units);
       });
     }
 
@@ -180,15 +184,16 @@
       const dial = dials[axis];
       const last = Math.max(1, dial.settings.length - 1);
       // The axis spans every setting of every dial, so that it stands still while the curves move.
-      const highest = Math.max(...charted.flatMap((each) => channel.scores[each.name].filter((value) => value !== null)));
+      const highest = Math.max(0, ...charted.flatMap((each) => channel.scores[each.name])) || 1;
       const x = (step) => left + ((right - left) * step) / last;
       const y = (value) => bottom - ((bottom - top) * value) / (1.05 * highest);
       const text = (x, y, anchor, content) => draw("text", { x, y, "text-anchor": anchor }, content);
 
       const now = setting[axis];
       const parts = [text(left, 12, "start", withUnits("Score,", channel.units))];
-      for (const value of ticks(0, highest, 3)) {
-        parts.push(draw("path", { class: "rule", d: `M${left} ${y(value)}H${right}` }), text(left - 6, y(value) + 4, "end", value));
+      for (const value of ticks(0, highest, 4)) {
+        parts.push(draw("path", { class: "rule", d: `M${left} ${y(value)}H${right}` }));
+        parts.push(text(left - 6, y(value) + 4, "end", value));
       }
       dial.settings.forEach((value, step) => parts.push(text(x(step), bottom + 16, "middle", value)));
       parts.push(text((left + right) / 2, bottom + 33, "middle", dial.title));
@@ -211,11 +216,13 @@
         const canvas = make("canvas", { width: 255, height: 1, role: "presentation" });
         paint(canvas, Uint8Array.from({ length: 255 }, (_, i) => i + 1), palette(scale));
         const title = kind === "field" ? channel.title : panels.find((panel) => panel.kind === kind).title;
-        const labels = ticks(scale.low, scale.high, 4).map((value) =>
-          make("span", { class: "tick", style: `left: ${(100 * (value - scale.low)) / (scale.high - scale.low)}%` }, minus(`${value}`)));
+        const labels = ticks(scale.low, scale.high, 5).map((value) => {
+          const across = (100 * (value - scale.low)) / (scale.high - scale.low);
+          return make("span", { class: "tick", style: `left: ${across}%` }, minus(`${value}`));
+        });
         return make("div", { "data-scale": kind }, channel.units ? `${title} (${channel.units})` : title,
           make("div", { class: "bar" }, canvas, ...labels));
-      }));
+      }), note);
     }
 
     function show() {
@@ -270,11 +277,14 @@
     }
 
     followTheme(host);
-    const controls = make("div", { class: "controls" }, choice, ...sliders.map((slider) => slider.row), table);
-    const figures = make("div", { class: "maps" }, ...maps.map((map) => map.figure));
-    const upper = make("div", { class: "panel" }, controls, ...(charted.length ? [chart] : []));
+    const layout = make("div", { class: "layout" },
+      make("div", { class: "controls" }, choice, ...sliders.map((slider) => slider.row)),
+      make("div", { class: "maps" }, ...maps.map((map) => map.figure)),
+      bars,
+      ...(scores.length ? [table] : []),
+      ...(charted.length ? [chart] : []));
     await choose(channels[0]);
-    host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), upper, figures, bars, note);
+    host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), layout);
   }
 
   for (const host of document.querySelectorAll("[data-genda-explorer=waiting]")) {

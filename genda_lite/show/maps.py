@@ -238,10 +238,10 @@ def color_limits(field: xr.DataArray, style: Style) -> tuple[float, float]:
 def add_colorbar(drawn: ScalarMappable, ax: Axes, label: str, values: np.ndarray) -> None:
     """A colour bar exactly as high as the axes, pointed where values lie beyond its limits."""
     low, high = drawn.get_clim()
-    below, above = np.nanmin(values) < low, np.nanmax(values) > high
     extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    below, above = bool((values < low).any()), bool((values > high).any())
     cax = ax.inset_axes([1.03, 0.0, 0.045, 1.0])
-    bar = ax.figure.colorbar(drawn, cax=cax, extend=extend[bool(below), bool(above)], extendfrac=0.04)
+    bar = ax.figure.colorbar(drawn, cax=cax, extend=extend[below, above], extendfrac=0.04)
     bar.locator = MaxNLocator(6)
     bar.update_ticks()
     bar.outline.set_linewidth(0.6)
@@ -339,7 +339,8 @@ def _plot_arrows(ax: GeoAxes, u: xr.DataArray, v: xr.DataArray, across: int = 10
     step = max(1, u.sizes["longitude"] // across)
     thin = {"latitude": slice(step // 2, None, step), "longitude": slice(step // 2, None, step)}
     u, v = (w.transpose("latitude", "longitude").isel(thin) for w in (u, v))
-    arrows = {"color": "0.1", "width": 0.005, "pivot": "mid", "zorder": 4}
+    # White with a dark edge shows on any colour.
+    arrows = {"color": "w", "edgecolor": "0.1", "linewidth": 0.5, "width": 0.007, "pivot": "mid", "zorder": 4}
     ax.quiver(u.longitude.values, u.latitude.values, u.values, v.values, transform=_PLATE, **arrows)
 
 

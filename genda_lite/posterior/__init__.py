@@ -1,0 +1,5 @@
+"""The posterior: guided sampling."""
+
+from .assimilate import assimilate, sample_posterior
+
+__all__ = ["assimilate", "sample_posterior"]

@@ -1,0 +1,190 @@
+"""The public face of the posterior: a prior and observations in, an ensemble of surface states out."""
+
+import warnings
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..errors import InputError
+from ..observe import Likelihood, Observations
+from ..prepare import total_current
+from ..prior.base import Prior, grid_context
+from ..state import CHANNELS, VARIABLES, Grid
+from ..version import __version__
+from .guidance import METHODS
+from .samplers import noise_levels, sde_2m
+
+STEPS = 24
+
+
+def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple[Grid, bool]:
+    """The grid to analyse on, and whether the prior may use its position.
+
+    Raises:
+        InputError: both or an ill-formed `region` and `grid`, a region outside the prior's domain, a wrong size.
+    """
+    shape = prior.shape[1:]
+    if region is not None and grid is not None:
+        raise InputError("give either region= (inside the prior's domain) or grid= (anywhere), not both")
+    if grid is not None:
+        if isinstance(grid, xr.Dataset | xr.DataArray):
+            grid = grid["latitude"].values, grid["longitude"].values
+        if not isinstance(grid, Grid):
+            try:
+                latitude, longitude = grid
+            except (TypeError, ValueError):
+                raise InputError("grid= must be a pair of 1-D arrays, latitude and longitude (degrees)") from None
+            grid = Grid(latitude, longitude)
+        if grid.shape != shape:
+            raise InputError(f"grid= has {grid.shape[0]} x {grid.shape[1]} points, expected {shape[0]} x {shape[1]}")
+        return grid, False
+    if region is None:
+        middle = [0.5 * (v.min() + v.max()) for v in (observations.longitude, observations.latitude)]
+        return prior.domain.fit(*middle, shape), True
+    try:
+        ((kind, (longitude, latitude)),) = region.items()
+        chosen = Grid.around(float(longitude), float(latitude), shape)
+    except (AttributeError, TypeError, ValueError):
+        kind = None
+    if kind == "southwest":
+        half = [np.ptp(v) / 2 for v in (chosen.longitude, chosen.latitude)]
+        chosen = Grid.around(longitude + half[0], latitude + half[1], shape)
+    elif kind != "centre":
+        raise InputError(
+            f"region= must be {{'centre': (longitude, latitude)}} or {{'southwest': (longitude, latitude)}}, got {region!r}"
+        )
+    if not prior.domain.holds(chosen):
+        raise InputError(
+            f"the region ({chosen}) leaves the prior's domain ({prior.domain}); choose another or use grid="
+        )
+    return chosen, True
+
+
+def choose_date(observations: Observations, date) -> np.datetime64:
+    """The date whose season the climatology takes: as given, else the median time of the observations.
+
+    Raises:
+        InputError: a date that cannot be read.
+    """
+    if date is not None:
+        try:
+            return np.datetime64(date, "ns")
+        except ValueError:
+            raise InputError(f"date {date!r} cannot be read, expected a form like 2019-02-23") from None
+    known = observations.time[~np.isnat(observations.time)]
+    if len(known):
+        return np.sort(known)[len(known) // 2]
+    warnings.warn("no date is known: the annual-mean climatology is used; give date= for the season", stacklevel=3)
+    return np.datetime64("NaT", "ns")
+
+
+class MemberNoise:
+    """White noise for a batch of members, each from its own seed: the draws do not depend on the batch."""
+
+    def __init__(self, seed: int, members: range, shape: tuple[int, ...], device):
+        self.generators = [torch.Generator().manual_seed(seed * 1_000_003 + m) for m in members]
+        self.shape, self.device = shape, device
+
+    def __call__(self) -> Tensor:
+        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators]).to(self.device)
+
+
+def sample_posterior(
+    prior: Prior,
+    likelihood: Likelihood,
+    context: Tensor,
+    members: int,
+    seed: int = 0,
+    guidance: str = "oi",
+    steps: int = STEPS,
+    batch: int = 16,
+    progress: bool = False,
+) -> Tensor:
+    """Draws from the posterior in standardized units, (members, C, ny, nx)."""
+    sigmas = noise_levels(steps)
+    denoise = METHODS[guidance](prior, likelihood, context)
+    variance = prior.spectrum.variance
+    draws = []
+    with tqdm(total=members, unit="member", disable=not progress, desc="assimilating") as bar:
+        for first in range(0, members, batch):
+            some = range(first, min(first + batch, members))
+            noise = MemberNoise(seed, some, prior.shape, variance.device)
+            # x0 + sigma n at the highest noise, with x0 from the Gaussian approximation: no bias from a finite start.
+            x = prior.spectrum.from_modes((variance + sigmas[0] ** 2).sqrt() * noise())
+            draws.append(sde_2m(denoise, x, sigmas, noise))
+            bar.update(len(some))
+    return torch.cat(draws)
+
+
+def assimilate(
+    prior: Prior,
+    observations: Observations,
+    members: int = 16,
+    seed: int = 0,
+    region: dict[str, tuple[float, float]] | None = None,
+    grid=None,
+    date=None,
+    guidance: str = "oi",
+    steps: int = STEPS,
+    batch: int = 16,
+    progress: bool = False,
+) -> xr.Dataset:
+    """An ensemble of complete surface states that agree with the observations and the prior.
+
+    Args:
+        prior: from `load_prior`.
+        observations: inside the grid; see `Observations.inside` to keep those that are.
+        members: size of the ensemble. seed: of its noise; member i does not depend on how many there are.
+        region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
+            by default the box around the middle of the observations that fits into the domain.
+        grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, anywhere: the
+            prior then ignores where it is.
+        date: for the seasonal climatology; by default the median time of the observations.
+        guidance: "oi" (no gradient, fast) or "oi-jacobian" (one gradient a step), see `guidance`.
+        steps: network evaluations a member. batch: members at a time, which bounds the memory.
+
+    Returns:
+        dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
+        climatology assumed, `<channel>_climatology` (latitude). Sea level from sources of unknown reference is
+        meaningful up to a constant.
+
+    Raises:
+        InputError: see `choose_grid`, `choose_date`, `Likelihood`; no observations; an unknown method.
+    """
+    if guidance not in METHODS:
+        raise InputError(f"guidance {guidance!r} is unknown, expected one of {', '.join(METHODS)}")
+    if members < 1 or steps < 2 or batch < 1:
+        raise InputError(f"expected members >= 1, steps >= 2, batch >= 1, got {members}, {steps}, {batch}")
+    if len(observations) == 0:
+        raise InputError("there are no observations to assimilate, expected at least one")
+    grid, known = choose_grid(prior, observations, region, grid)
+    date = choose_date(observations, date)
+    device = prior.spectrum.variance.device
+    likelihood = Likelihood(observations, grid, prior.standardizer, date).to(device)
+    context = grid_context(prior.domain, grid, date, known).to(device)
+    draws = sample_posterior(prior, likelihood, context, members, seed, guidance, steps, batch, progress)
+    analysis = total_current(prior.standardizer.to_dataset(draws, grid, date), prior.standardizer)
+    climatology = prior.standardizer.climatology(grid.latitude, date)
+    for name, values in zip(CHANNELS, climatology, strict=True):
+        attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
+        analysis[f"{name}_climatology"] = ("latitude", values, attrs)
+    if (observations.reference_error[observations.channel == "zos"] > 0).any():
+        analysis["zos"].attrs["comment"] = "up to a constant: the observations' reference level is unknown"
+    analysis.attrs = {
+        "Conventions": "CF-1.11",
+        "title": "Ensemble analysis of the surface ocean",
+        "source": f"genda_lite {__version__}, {prior.name} prior, guidance {guidance}, {steps} steps",
+        "prior": prior.name,
+        "guidance": guidance,
+        "steps": steps,
+        "seed": seed,
+        "observations": len(observations),
+        "position_used": str(known),
+        "climatology_date": str(date) if not np.isnat(date) else "annual mean",
+        "genda_lite_version": __version__,
+        "torch_version": torch.__version__,
+    }
+    return analysis

@@ -1,0 +1,105 @@
+"""Guidance: from a prior and observations to a denoiser of the posterior.
+
+A diffusion model samples its prior by calling E[x0 | x] at falling noise. To sample the posterior, call an
+approximation of E[x0 | x, y] instead: a guided denoiser is a denoiser. Both methods here treat what is still unknown
+at noise sigma as Gaussian, x0 | x ~ N(D, P), and differ in how they carry the innovation back into the state.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..observe import Likelihood
+from ..prior.base import Prior
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+
+
+def conjugate_gradients(
+    matrix: Callable[[Tensor], Tensor], rhs: Tensor, scale: Tensor, tolerance: float, max_iterations: int
+) -> Tensor:
+    """Solve A v = b for a symmetric positive A, each row of b (B, m) on its own (Hestenes & Stiefel 1952).
+
+    Args:
+        scale: (m,) approximate diagonal of A, the preconditioner.
+        tolerance: stop when every residual has fallen below this fraction of its start.
+    """
+    v, residual = torch.zeros_like(rhs), rhs.clone()
+    z = residual / scale
+    direction, power = z, (residual * z).sum(-1, keepdim=True)
+    goal = tolerance**2 * power
+    for _ in range(max_iterations):
+        image = matrix(direction)
+        step = power / (direction * image).sum(-1, keepdim=True).clamp(min=1e-30)
+        v = v + step * direction
+        residual = residual - step * image
+        z = residual / scale
+        previous, power = power, (residual * z).sum(-1, keepdim=True)
+        if (power <= goal).all():
+            break
+        direction = z + power / previous.clamp(min=1e-30) * direction
+    return v
+
+
+def innovation_weights(
+    prior: Prior,
+    likelihood: Likelihood,
+    estimate: Tensor,
+    sigma: Tensor,
+    tolerance: float = 1e-3,
+    max_iterations: int = 100,
+) -> Tensor:
+    """(H P H' + R)^-1 (y - H D), (B, m): how much each observation still pulls at noise sigma."""
+    covariance = prior.covariance(sigma)
+    observe, adjoint = likelihood.operator, likelihood.operator.adjoint
+
+    def matrix(v):
+        return observe(covariance(adjoint(v))) + likelihood.covariance(v)
+
+    unknown = prior.spectrum.posterior_variance(sigma).mean()
+    scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
+    return conjugate_gradients(matrix, likelihood.value - observe(estimate), scale, tolerance, max_iterations)
+
+
+def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+    """Optimal interpolation inside the denoiser:
+
+        E[x0 | x, y] ~ D + P H' (H P H' + R)^-1 (y - H D),   P = S sigma^2 (S + sigma^2)^-1
+
+    with the climatological spectrum S. No gradient through the network; exact for a Gaussian prior, where P is the
+    true posterior covariance (Bretherton et al. 1976 at every noise level).
+    """
+
+    @torch.no_grad()
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate = prior.denoise(x, sigma, context)
+        weights = innovation_weights(prior, likelihood, estimate, sigma)
+        return estimate + prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+
+    return denoise
+
+
+def oi_jacobian(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+    """The same weights, carried back by the network's own Jacobian J = dD/dx, one vector-Jacobian product a step:
+
+        E[x0 | x, y] ~ D + sigma^2 J' H' (H P H' + R)^-1 (y - H D)
+
+    since Cov[x0 | x] = sigma^2 J' (Tweedie; Rozet et al. 2024, eq. 15): the innovation spreads along the flow.
+    """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            estimate = prior.denoise(x, sigma, context)
+        weights = innovation_weights(prior, likelihood, estimate.detach(), sigma)
+        (increment,) = torch.autograd.grad(estimate, x, likelihood.operator.adjoint(weights))
+        return estimate.detach() + sigma**2 * increment
+
+    return denoise
+
+
+METHODS: dict[str, Callable[[Prior, Likelihood, Tensor], Denoiser]] = {
+    "oi": oi_covariance,
+    "oi-jacobian": oi_jacobian,
+}

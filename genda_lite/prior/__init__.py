@@ -1,0 +1,8 @@
+"""Priors: what is known of the ocean before anything is observed."""
+
+from .base import Domain, Prior
+from .checkpoint import load_prior, save_prior
+from .diffusion import DiffusionPrior, NetworkConfig
+from .gaussian import GaussianPrior
+
+__all__ = ["DiffusionPrior", "Domain", "GaussianPrior", "NetworkConfig", "Prior", "load_prior", "save_prior"]

@@ -1,0 +1,92 @@
+"""What every prior offers to the sampler, whether it is a Gaussian or a network."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..state import Grid, Standardizer, harmonics
+from .spectral import Spectrum
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The latitudes and longitudes that a prior was trained on, as ranges (degrees)."""
+
+    latitude: tuple[float, float]
+    longitude: tuple[float, float]
+
+    def holds(self, grid: Grid) -> bool:
+        """Whether a grid lies inside."""
+        slack = 1e-6
+        ranges = ((self.latitude, grid.latitude), (self.longitude, grid.longitude))
+        return all(low - slack <= v[0] and v[-1] <= high + slack for (low, high), v in ranges)
+
+    def fit(self, longitude: float, latitude: float, shape: tuple[int, int]) -> Grid:
+        """The grid of a shape centred nearest to a point that lies inside."""
+        probe = Grid.around(0.0, 0.0, shape)
+        half = [np.ptp(values) / 2 for values in (probe.latitude, probe.longitude)]
+        (south, north), (west, east) = self.latitude, self.longitude
+        latitude = min(max(latitude, south + half[0]), north - half[0])
+        longitude = min(max(longitude, west + half[1]), east - half[1])
+        return Grid.around(longitude, latitude, shape)
+
+    def __str__(self) -> str:
+        return "{:.2f}..{:.2f} N, {:.2f}..{:.2f} E".format(*self.latitude, *self.longitude)
+
+
+CONTEXT_CHANNELS = 5  # position known, latitude, longitude; cosine and sine of the season
+
+
+def make_context(domain: Domain, latitude: Tensor, longitude: Tensor, season: Tensor, known: Tensor) -> Tensor:
+    """Where and when a window lies, as channels beside the state.
+
+    Args:
+        latitude: (B, ny). longitude: (B, nx). season: (B, 2), zero where unknown.
+        known: (B,) one where the position may be used, zero where the window could lie anywhere.
+
+    Returns:
+        (B, 5, ny, nx): `known`, latitude and longitude scaled to -1..1 over the domain, season.
+    """
+    ny, nx = latitude.shape[1], longitude.shape[1]
+    position = []
+    for values, (low, high) in ((latitude, domain.latitude), (longitude, domain.longitude)):
+        position.append((2 * values - low - high) / (high - low))
+    full = (-1, ny, nx)
+    here = known[:, None, None].expand(full)
+    parts = [here, here * position[0][:, :, None].expand(full), here * position[1][:, None, :].expand(full)]
+    parts += [season[:, i, None, None].expand(full) for i in (0, 1)]
+    return torch.stack(parts, 1).float()
+
+
+def grid_context(domain: Domain, grid: Grid, time, known: bool) -> Tensor:
+    """The context (1, 5, ny, nx) of one grid and date; NaT means the season is unknown."""
+    season = torch.from_numpy(harmonics(time)[None, 1:])
+    rows, columns = torch.from_numpy(grid.latitude)[None], torch.from_numpy(grid.longitude)[None]
+    return make_context(domain, rows, columns, season, torch.tensor([float(known)]))
+
+
+class Prior(Protocol):
+    """A distribution of standardized anomalies x0 (C, ny, nx), known through its denoiser.
+
+    Attributes:
+        shape: (C, ny, nx) of a state.
+        standardizer: from and to physical units.
+        domain: where it was trained.
+        spectrum: the Gaussian approximation used for starting samples and for guidance.
+    """
+
+    shape: tuple[int, int, int]
+    standardizer: Standardizer
+    domain: Domain
+    spectrum: Spectrum
+
+    def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        """E[x0 | x] for x = x0 + sigma n: (B, C, ny, nx) -> the same; sigma is a scalar or (B,)."""
+        ...
+
+    def covariance(self, sigma: Tensor):
+        """A function v -> Cov[x0 | x] v, or an approximation of it, at noise sigma."""
+        ...

@@ -1,0 +1,107 @@
+"""Priors on disk: one safetensors file with weights, covariance and climatology; no pickle is ever read."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import InputError, atomic_path
+from ..state import CHANNELS, Standardizer
+from ..version import __version__
+from .base import Domain
+from .diffusion import DiffusionPrior, NetworkConfig
+from .gaussian import GaussianPrior
+
+FORMAT = "genda_lite prior 1"
+SHIPPED = Path(__file__).resolve().parents[2] / "data_samples" / "prior_lite.safetensors"
+
+
+def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
+    """Write a prior; the file appears whole or not at all."""
+    tensors = {f"network.{k}": v.detach().cpu().contiguous() for k, v in prior.denoiser.network.state_dict().items()}
+    s = prior.standardizer
+    tensors["covariance"] = prior.cross_covariance.float().cpu().contiguous()
+    tensors["climatology.latitude"] = torch.from_numpy(s.latitude.copy())
+    tensors["climatology.harmonics"] = torch.from_numpy(s.harmonics.copy())
+    tensors["climatology.scale"] = torch.from_numpy(s.scale.copy())
+    tensors["climatology.ekman"] = torch.from_numpy(np.stack([s.ekman.real, s.ekman.imag]))
+    metadata = {
+        "format": FORMAT,
+        "genda_lite": __version__,
+        "channels": json.dumps(CHANNELS),
+        "config": json.dumps(prior.config.as_dict()),
+        "domain": json.dumps([prior.domain.latitude, prior.domain.longitude]),
+        "training": json.dumps(prior.training),
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dict, dict]:
+    """Tensors and metadata of a file of a given format.
+
+    Raises:
+        InputError: the file is missing, is not safetensors, is cut short, or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, expected a {expected_format!r} checkpoint (safetensors)")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != expected_format:
+                found = metadata.get("format", "another program's file")
+                raise InputError(f"{path}: holds {found!r}, expected a checkpoint of format {expected_format!r}")
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a readable safetensors file ({error}), expected {expected_format!r}") from None
+
+
+def load_prior(
+    which: str | os.PathLike | None = None, device: str = "cpu", mixed: bool = False, univariate: bool = False
+) -> DiffusionPrior | GaussianPrior:
+    """Load a prior.
+
+    Args:
+        which: nothing for the shipped diffusion prior, "gaussian" for the Gaussian prior of the same training data,
+            or the path of a checkpoint written by `genda train`.
+        mixed: run the network in bfloat16.
+        univariate: for "gaussian", drop the covariances between channels.
+
+    Raises:
+        InputError: no such file, a corrupt file, or a file of another format.
+    """
+    gaussian = which == "gaussian"
+    path = Path(SHIPPED if which is None or gaussian else which)
+    tensors, metadata = read_safetensors(path, FORMAT)
+    try:
+        channels = tuple(json.loads(metadata["channels"]))
+        if channels != CHANNELS:
+            raise InputError(f"{path}: has channels {', '.join(channels)}, expected {', '.join(CHANNELS)}")
+        ekman = tensors["climatology.ekman"].numpy()
+        standardizer = Standardizer(
+            tensors["climatology.latitude"].numpy(),
+            tensors["climatology.harmonics"].numpy(),
+            tensors["climatology.scale"].numpy(),
+            ekman[0] + 1j * ekman[1],
+        )
+        domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
+        if gaussian:
+            return GaussianPrior(tensors["covariance"], standardizer, domain, univariate).to(device)
+        config = json.loads(metadata["config"])
+        config["multipliers"] = tuple(config["multipliers"])
+        prior = DiffusionPrior(tensors["covariance"], standardizer, domain, NetworkConfig(**config), mixed)
+        prior.training = json.loads(metadata["training"])
+        weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+        prior.denoiser.network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {FORMAT!r}") from None
+    prior.denoiser.eval().requires_grad_(False)
+    return prior.to(device)

@@ -1,0 +1,112 @@
+"""The diffusion prior: a network that knows what a Gaussian cannot.
+
+EDM (Karras et al. 2022) writes the denoiser as c_skip x + c_out F(c_in x, sigma) with scalar coefficients, right for
+white data of unit variance. The ocean's spectrum is red, so we take one coefficient per wavenumber and channel, from
+the training spectrum S ("Wiener preconditioning"):
+
+    c_skip = S / (S + sigma^2),  c_in = (S + sigma^2)^-1/2,  c_out = (S sigma^2 / (S + sigma^2))^1/2
+
+With F = 0 the denoiser is the univariate Wiener filter; the network learns the rest, at unit scale everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..state import Standardizer
+from .base import CONTEXT_CHANNELS, Domain
+from .spectral import Spectrum
+from .unet import UNet
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Size of the network, see `UNet`; `lite` is the default."""
+
+    width: int = 24
+    multipliers: tuple[int, ...] = (1, 2, 3)
+    blocks: int = 1
+    patch: int = 2
+
+    def as_dict(self) -> dict:
+        """Plain values, to record in a checkpoint."""
+        return asdict(self)
+
+
+class Denoiser(nn.Module):
+    """The preconditioned network.
+
+    Args:
+        spectrum: univariate spectrum of the training data.
+        config: size of the network.
+        mixed: run the network in bfloat16 (the transforms stay in float32).
+    """
+
+    def __init__(self, spectrum: Spectrum, config: NetworkConfig, mixed: bool = False):
+        super().__init__()
+        channels = spectrum.shape[0]
+        self.spectrum, self.mixed = spectrum, mixed
+        self.network = UNet(channels + CONTEXT_CHANNELS, channels, **config.as_dict())
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5, ny, nx)."""
+        s = self.spectrum
+        modes = s.to_modes(x)
+        variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
+        scaled = s.from_modes(modes / (variance + noise).sqrt())
+        inputs = torch.cat([scaled, context.expand(len(x), -1, -1, -1)], 1).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
+            correction = self.network(inputs, sigma.log() / 4)
+        gain = (variance * noise / (variance + noise)).sqrt()
+        skip = modes * (variance / (variance + noise))
+        return s.from_modes(skip + gain * s.to_modes(correction.float()))
+
+    def loss_weight(self, sigma: Tensor) -> Tensor:
+        """One over the Wiener filter's mean squared error, (B, C, 1, 1): a loss of 1 is the Gaussian prior's."""
+        return 1 / self.spectrum.posterior_variance(sigma).mean((-1, -2), keepdim=True)
+
+
+class DiffusionPrior:
+    """A trained denoiser as a prior (see `Prior` for the attributes).
+
+    Args:
+        covariance: (ny, nx, C, C) of the training data, at each wavenumber.
+        univariate_guidance: approximate Cov[x0 | x] channel by channel instead of with all covariances.
+    """
+
+    name = "diffusion"
+
+    def __init__(
+        self,
+        covariance: Tensor,
+        standardizer: Standardizer,
+        domain: Domain,
+        config: NetworkConfig | None = None,
+        mixed: bool = False,
+        univariate_guidance: bool = True,
+    ):
+        self.config = config or NetworkConfig()
+        self.cross_covariance = covariance
+        self.denoiser = Denoiser(Spectrum(covariance, univariate=True), self.config, mixed)
+        self.spectrum = Spectrum(covariance, univariate_guidance)
+        self.shape = self.spectrum.shape
+        self.standardizer, self.domain = standardizer, domain
+        self.training: dict = {}
+
+    def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        """The network's E[x0 | x]."""
+        sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        return self.denoiser(x, sigma.expand(len(x)), context)
+
+    def covariance(self, sigma: Tensor) -> Callable[[Tensor], Tensor]:
+        """v -> S sigma^2 / (S + sigma^2) v: the Gaussian approximation, an upper bound on average."""
+        return lambda v: self.spectrum.posterior_covariance(v, sigma)
+
+    def to(self, device) -> "DiffusionPrior":
+        """Move to a device."""
+        self.denoiser.to(device)
+        self.spectrum.to(device)
+        return self

@@ -1,0 +1,42 @@
+"""The Gaussian prior: multivariate optimal interpolation, seen as a diffusion model.
+
+Its denoiser is the Wiener filter, its posterior covariance does not depend on the state, and so every step of the
+guided sampler is exact up to discretization: the ensemble must be that of optimal interpolation.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ..state import Standardizer
+from .base import Domain
+from .spectral import Spectrum
+
+
+class GaussianPrior:
+    """x0 ~ N(0, S), S diagonal in cosine wavenumber (see `Prior` for the attributes).
+
+    Args:
+        covariance: (ny, nx, C, C) at each wavenumber, standardized units.
+        univariate: drop the covariances between channels.
+    """
+
+    name = "gaussian"
+
+    def __init__(self, covariance: Tensor, standardizer: Standardizer, domain: Domain, univariate: bool = False):
+        self.spectrum = Spectrum(covariance, univariate)
+        self.shape = self.spectrum.shape
+        self.standardizer, self.domain = standardizer, domain
+
+    def denoise(self, x: Tensor, sigma: Tensor, context: Tensor | None = None) -> Tensor:
+        """The Wiener filter; `context` is ignored: a stationary covariance is the same everywhere."""
+        return self.spectrum.wiener_filter(x, sigma)
+
+    def covariance(self, sigma: Tensor) -> Callable[[Tensor], Tensor]:
+        """v -> S sigma^2 / (S + sigma^2) v, exact."""
+        return lambda v: self.spectrum.posterior_covariance(v, sigma)
+
+    def to(self, device) -> "GaussianPrior":
+        """Move to a device."""
+        self.spectrum.to(device)
+        return self

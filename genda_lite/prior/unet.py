@@ -1,0 +1,114 @@
+"""The network: a small U-Net of convolutions, group norms and SiLU, told the noise level.
+
+Only operators that export to other runtimes are used: convolution, GroupNorm, SiLU, nearest upsampling, pixel
+(un)shuffle, linear.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class NoiseEmbedding(nn.Module):
+    """Sines and cosines of the logarithmic noise level, through two linear layers."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer(
+            "frequencies", torch.exp(torch.linspace(math.log(0.5), math.log(50.0), width // 4)), persistent=False
+        )
+        self.layers = nn.Sequential(nn.Linear(2 * (width // 4), width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, level: Tensor) -> Tensor:
+        """(B,) -> (B, width)."""
+        angle = level[:, None] * self.frequencies
+        return F.silu(self.layers(torch.cat([angle.sin(), angle.cos()], 1)))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with the noise level scaling and shifting in between; starts as the identity."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int = 8):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulation = nn.Linear(embedding, 2 * outputs)
+        self.norm2 = nn.GroupNorm(groups, outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, 1)
+        h = self.norm2(h) * (1 + scale) + shift
+        return self.skip(x) + self.conv2(F.silu(h))
+
+
+class UNet(nn.Module):
+    """(B, inputs, ny, nx) and a noise level (B,) -> (B, outputs, ny, nx).
+
+    Args:
+        inputs, outputs: channels in and out. width: channels of the first level.
+        multipliers: channels of each level, in widths; each level halves the resolution.
+        blocks: residual blocks a level. patch: side of the squares that pixel-unshuffle folds into channels.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int = 24,
+        multipliers: tuple[int, ...] = (1, 2, 3),
+        blocks: int = 1,
+        patch: int = 2,
+    ):
+        super().__init__()
+        embedding = 4 * width
+        widths = [width * m for m in multipliers]
+        self.patch = patch
+        self.embedding = NoiseEmbedding(embedding)
+        self.first = nn.Conv2d(inputs * patch**2, widths[0], 3, padding=1)
+        self.down, self.downsample = nn.ModuleList(), nn.ModuleList()
+        channels = widths[0]
+        for level, w in enumerate(widths):
+            self.down.append(
+                nn.ModuleList([ResidualBlock(channels if b == 0 else w, w, embedding) for b in range(blocks)])
+            )
+            last = level == len(widths) - 1
+            self.downsample.append(nn.Identity() if last else nn.Conv2d(w, w, 3, stride=2, padding=1))
+            channels = w
+        self.middle = nn.ModuleList([ResidualBlock(channels, channels, embedding) for _ in range(2)])
+        self.up = nn.ModuleList()
+        for w in reversed(widths):
+            self.up.append(
+                nn.ModuleList([ResidualBlock(channels + w if b == 0 else w, w, embedding) for b in range(blocks)])
+            )
+            channels = w
+        self.last = nn.Sequential(
+            nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, outputs * patch**2, 3, padding=1)
+        )
+        nn.init.zeros_(self.last[-1].weight)
+        nn.init.zeros_(self.last[-1].bias)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        embedding = self.embedding(level)
+        x = self.first(F.pixel_unshuffle(x, self.patch))
+        skips = []
+        for blocks, downsample in zip(self.down, self.downsample, strict=True):
+            for block in blocks:
+                x = block(x, embedding)
+            skips.append(x)
+            x = downsample(x)
+        for block in self.middle:
+            x = block(x, embedding)
+        for level_up, blocks in enumerate(self.up):
+            if level_up:
+                x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = torch.cat([x, skips.pop()], 1)
+            for block in blocks:
+                x = block(x, embedding)
+        return F.pixel_shuffle(self.last(x), self.patch)

@@ -1,0 +1,1 @@
+"""Figures and sliders: what an analysis looks like."""

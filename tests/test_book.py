@@ -1,0 +1,73 @@
+"""The built book: complete in itself, and alive without a kernel."""
+
+import functools
+import http.server
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves the site without a line in the log for every file."""
+
+    def do_GET(self):
+        # Chromium asks for this of its own accord where a page names no icon (the redirecting first page).
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Address of the book, served as it would be on the web."""
+    if not SITE.exists():
+        pytest.skip("the book is not built: run `make book`, or `make test`, which builds it first")
+    handler = functools.partial(Quiet, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_pages_ask_no_other_host_for_anything_and_log_no_error(page, site):
+    names = sorted(path.relative_to(SITE) for path in SITE.rglob("*.html") if "_static" not in path.parts)
+    assert Path("book/01_osse.html") in names
+    for name in names:
+        page.goto(f"{site}/{name}", wait_until="networkidle")
+    assert page.faults == []
+
+
+def test_mathematics_is_typeset(page, site):
+    page.goto(f"{site}/book/index.html")
+    page.wait_for_selector("mjx-container")
+
+
+def test_the_slider_of_the_first_chapter_moves_the_picture(page, site):
+    page.goto(f"{site}/book/01_osse.html")
+    host = page.locator("[data-genda-explorer=ready]").first
+    canvas = host.locator("canvas[data-panel=spread]")
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    slider = host.get_by_role("slider").first
+    slider.focus()
+    slider.press("ArrowRight")
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+
+
+def test_the_repository_has_one_address():
+    """`_config.yml` decides; files that cannot derive the address from it must at least agree."""
+    address = re.search(r"url: &repository (\S+)", (ROOT / "_config.yml").read_text())[1]
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md", "*.ipynb", "*.cff", "*.py"]
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout.split():
+        found = re.findall(r"https://github\.com/[\w.-]+/genda_lite\b", (ROOT / name).read_text())
+        assert set(found) <= {address}, name
