@@ -37,6 +37,136 @@ def simulate(
     typer.echo(f"{out}: {ds.sizes['time']} daily means of {members} ocean(s), seed {seed}")
 
 
+@app.command()
+def train(
+    data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
+    validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
+    images: Annotated[int, typer.Option(help="Windows to train on, in all.")] = 500_000,
+    seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
+) -> None:
+    """Train a diffusion prior; started again with the same settings, it goes on where it stopped."""
+    from .prepare import training_set
+    from .prior import NetworkConfig
+    from .prior.train import Trainer, TrainingConfig
+    from .prior.train import train as run
+    from .sources import open_product
+
+    if out.suffix != ".safetensors":
+        raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
+    training = training_set([open_product(path) for path in data], progress=True)
+    held_out = training_set(open_product(validation), training.standardizer) if validation else None
+    run(Trainer(training, held_out, TrainingConfig(images=images, seed=seed), NetworkConfig(), device, mixed), out)
+    typer.echo(f"{out}: trained on {len(training.frames)} frames")
+
+
+@app.command()
+def assimilate(
+    tracks: Annotated[Path, typer.Argument(help="Along-track sea level (NetCDF).")],
+    out: Annotated[Path, typer.Option(help="Analysis to write (NetCDF).")],
+    plot: Annotated[Path | None, typer.Option(help="Picture to draw of it (.png, .pdf).")] = None,
+    prior: Annotated[str | None, typer.Option(help="'gaussian' or a checkpoint; by default the shipped one.")] = None,
+    centre: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Longitude and latitude of the middle; by default the best-observed box of the domain."),
+    ] = None,
+    variable: Annotated[str | None, typer.Option(help="Variable to read; by default absolute topography.")] = None,
+    error: Annotated[float, typer.Option(help="Standard deviation of the observation error (m).")] = 0.03,
+    members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
+    guidance: Annotated[str, typer.Option(help="oi or oi-jacobian.")] = "oi",
+) -> None:
+    """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
+    from .observe import Observations
+    from .posterior import assimilate as run
+    from .posterior.assimilate import best_observed_grid
+    from .prior import load_prior
+    from .sources import read_tracks
+    from .state import Grid, write_dataset
+
+    for path in (out, plot):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    model = load_prior(prior)
+    everywhere = Observations.from_points(read_tracks(tracks, variable), channel="zos", error=error)
+    shape = model.shape[1:]
+    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, shape)
+    observations = everywhere.inside(grid)
+    if not len(observations):
+        raise InputError(f"{tracks}: none of its {len(everywhere)} points lies in the box {grid}")
+    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, progress=True)
+    analysis.attrs["observations_file"] = tracks.name
+    write_dataset(analysis, out)
+    typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
+    if plot is not None:
+        from .errors import atomic_path
+        from .show.maps import plot_analysis
+
+        figure = plot_analysis(analysis, observations.to_dataset(), members=3)
+        with atomic_path(plot) as temporary:
+            figure.savefig(temporary, dpi=150)
+        typer.echo(f"{plot}: drawn")
+
+
+evaluate = typer.Typer(no_args_is_help=True, help="Measure how good something is, and print a table.")
+app.add_typer(evaluate, name="evaluate")
+
+
+@evaluate.command()
+def real(
+    tracks: Annotated[Path, typer.Option(help="DUACS along-track file, for the geometry of its tracks.")],
+    map: Annotated[Path, typer.Option(help="DUACS sea-level map, the truth.")],
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Two boxes and eight members: a minute.")] = False,
+) -> None:
+    """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
+    from .prior import load_prior
+    from .verify.real import CORNERS, FIRST_DAYS, evaluate_real, summarize
+
+    members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
+    priors = {"diffusion prior": load_prior(prior), "Gaussian prior": load_prior("gaussian")}
+    table, boxes = evaluate_real(tracks, map, priors, members, seed, corners, first_days)
+    rows = summarize(table, members)
+    seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
+    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
+    print_table(rows)
+    if json is not None:
+        write_rows(json, rows)
+
+
+def print_table(rows: list[dict]) -> None:
+    """Rows of figures as a Markdown table."""
+    names = list(rows[0])
+    typer.echo("| " + " | ".join(names) + " |")
+    typer.echo("|" + "---|" * len(names))
+    for row in rows:
+        cells = [v if isinstance(v, str) else f"{v:.3f}" if v == v else "" for v in row.values()]
+        typer.echo("| " + " | ".join(cells) + " |")
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """The figures one by one, as name, value, target and whether it is met."""
+    import json
+
+    from .errors import atomic_path
+
+    flat = [
+        {"name": f"{row['method']}: {name}", "value": value, "target": None, "met": None}
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, float) and value == value
+    ]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(flat, indent=1) + "\n")
+
+
 def main() -> None:
     """Entry point: bad input is told in one line, without a traceback."""
     try:

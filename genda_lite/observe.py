@@ -49,7 +49,7 @@ def _errors(error, source: xr.Dataset | None, like: np.ndarray, what: str) -> np
     try:
         error = np.broadcast_to(error, like.shape)
     except ValueError:
-        raise InputError(f"the errors of {what} have shape {error.shape}, expected one number or {like.shape}") from None
+        raise InputError(f"{what}: errors have shape {error.shape}, expected one number or {like.shape}") from None
     return error
 
 
@@ -177,7 +177,7 @@ class Observations:
         channel_index(channel)
         if not isinstance(field, xr.DataArray) or set(field.dims) != {"latitude", "longitude"}:
             got = f"dims {field.dims}" if isinstance(field, xr.DataArray) else type(field).__name__
-            raise InputError(f"map of {channel}: got {got}, expected an xarray.DataArray with dims (latitude, longitude)")
+            raise InputError(f"map of {channel}: got {got}, expected a DataArray with dims (latitude, longitude)")
         for name in ("latitude", "longitude"):
             _coordinate(field, name, what)
         _check_units(field, channel, "map")

@@ -187,9 +187,8 @@ def training_set(
     ekman = np.interp(oceans[0]["latitude"], standardizer.latitude, standardizer.ekman.real) + 1j * np.interp(
         oceans[0]["latitude"], standardizer.latitude, standardizer.ekman.imag
     )
-    frames = [
-        standardized(to_state(ocean, ekman), standardizer) for ocean in tqdm(oceans, disable=not progress, desc="oceans")
-    ]
+    bar = tqdm(oceans, disable=not progress, desc="oceans")
+    frames = [standardized(to_state(ocean, ekman), standardizer) for ocean in bar]
     basis = np.concatenate([harmonics(ocean["time"].values) for ocean in oceans])
     return TrainingSet(
         torch.cat(frames),

@@ -60,8 +60,8 @@ def year_fraction(time) -> np.ndarray:
 def harmonics(time) -> np.ndarray:
     """Constant, cosine and sine of the annual cycle, (..., 3); only the constant where the time is unknown (NaT)."""
     time = np.asarray(time, "datetime64[ns]")
-    phase = 2 * np.pi * np.where(np.isnat(time), 0.0, year_fraction(np.where(np.isnat(time), np.datetime64(0, "ns"), time)))
     known = ~np.isnat(time)
+    phase = 2 * np.pi * year_fraction(np.where(known, time, np.datetime64(0, "ns")))
     return np.stack([np.ones_like(phase), known * np.cos(phase), known * np.sin(phase)], -1)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 # Range of each parameter; units in Physics. The middle is a plausible Gulf Stream east of 72 W: a sea-level step near
-# 1.1 m, a jet of 1.5 m/s, a mean wind speed of 8 m/s, an annual SST range of 8 degC north and 5 degC south of the front.
+# 1.1 m, a jet of 1.5 m/s, a mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south of it.
 RANGES: dict[str, tuple[float, float]] = {
     "depth_step": (430.0, 560.0),
     "jet_width": (32e3, 44e3),

@@ -1,6 +1,7 @@
 """The public face of the posterior: a prior and observations in, an ensemble of surface states out."""
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -54,13 +55,29 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
         chosen = Grid.around(longitude + half[0], latitude + half[1], shape)
     elif kind != "centre":
         raise InputError(
-            f"region= must be {{'centre': (longitude, latitude)}} or {{'southwest': (longitude, latitude)}}, got {region!r}"
+            "region= must be {'centre': (longitude, latitude)} or {'southwest': (longitude, latitude)}, "
+            f"got {region!r}"
         )
     if not prior.domain.holds(chosen):
         raise InputError(
             f"the region ({chosen}) leaves the prior's domain ({prior.domain}); choose another or use grid="
         )
     return chosen, True
+
+
+def best_observed_grid(prior: Prior, observations: Observations) -> Grid:
+    """The box inside the prior's domain that holds the most observations, among boxes half a degree apart.
+
+    Raises:
+        InputError: no observation lies in the domain.
+    """
+    (south, north), (west, east) = prior.domain.latitude, prior.domain.longitude
+    centres = [(lon, lat) for lat in np.arange(south, north, 0.5) for lon in np.arange(west, east, 0.5)]
+    grids = [prior.domain.fit(lon, lat, prior.shape[1:]) for lon, lat in centres]
+    counts = [grid.holds(observations.latitude, observations.longitude).sum() for grid in grids]
+    if not max(counts):
+        raise InputError(f"none of the {len(observations)} observations lies in the prior's domain ({prior.domain})")
+    return grids[int(np.argmax(counts))]
 
 
 def choose_date(observations: Observations, date) -> np.datetime64:
@@ -79,6 +96,32 @@ def choose_date(observations: Observations, date) -> np.datetime64:
         return np.sort(known)[len(known) // 2]
     warnings.warn("no date is known: the annual-mean climatology is used; give date= for the season", stacklevel=3)
     return np.datetime64("NaT", "ns")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be solved: observations bound to a grid and date, in the units of a prior."""
+
+    grid: Grid
+    date: np.datetime64
+    position_used: bool
+    likelihood: Likelihood
+    context: Tensor
+
+
+def pose(prior: Prior, observations: Observations, region=None, grid=None, date=None) -> Problem:
+    """Choose grid and date, and bind the observations to them; arguments as in `assimilate`.
+
+    Raises:
+        InputError: see `choose_grid`, `choose_date`, `Likelihood`; no observations.
+    """
+    if len(observations) == 0:
+        raise InputError("there are no observations to assimilate, expected at least one")
+    grid, known = choose_grid(prior, observations, region, grid)
+    date = choose_date(observations, date)
+    device = prior.spectrum.variance.device
+    likelihood = Likelihood(observations, grid, prior.standardizer, date).to(device)
+    return Problem(grid, date, known, likelihood, grid_context(prior.domain, grid, date, known).to(device))
 
 
 class MemberNoise:
@@ -152,22 +195,19 @@ def assimilate(
         meaningful up to a constant.
 
     Raises:
-        InputError: see `choose_grid`, `choose_date`, `Likelihood`; no observations; an unknown method.
+        InputError: see `pose`; an unknown method, or fewer than one member.
     """
     if guidance not in METHODS:
         raise InputError(f"guidance {guidance!r} is unknown, expected one of {', '.join(METHODS)}")
     if members < 1 or steps < 2 or batch < 1:
         raise InputError(f"expected members >= 1, steps >= 2, batch >= 1, got {members}, {steps}, {batch}")
-    if len(observations) == 0:
-        raise InputError("there are no observations to assimilate, expected at least one")
-    grid, known = choose_grid(prior, observations, region, grid)
-    date = choose_date(observations, date)
-    device = prior.spectrum.variance.device
-    likelihood = Likelihood(observations, grid, prior.standardizer, date).to(device)
-    context = grid_context(prior.domain, grid, date, known).to(device)
-    draws = sample_posterior(prior, likelihood, context, members, seed, guidance, steps, batch, progress)
-    analysis = total_current(prior.standardizer.to_dataset(draws, grid, date), prior.standardizer)
-    climatology = prior.standardizer.climatology(grid.latitude, date)
+    problem = pose(prior, observations, region, grid, date)
+    draws = sample_posterior(
+        prior, problem.likelihood, problem.context, members, seed, guidance, steps, batch, progress
+    )
+    date = problem.date
+    analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date), prior.standardizer)
+    climatology = prior.standardizer.climatology(problem.grid.latitude, date)
     for name, values in zip(CHANNELS, climatology, strict=True):
         attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
         analysis[f"{name}_climatology"] = ("latitude", values, attrs)
@@ -182,7 +222,7 @@ def assimilate(
         "steps": steps,
         "seed": seed,
         "observations": len(observations),
-        "position_used": str(known),
+        "position_used": str(problem.position_used),
         "climatology_date": str(date) if not np.isnat(date) else "annual mean",
         "genda_lite_version": __version__,
         "torch_version": torch.__version__,

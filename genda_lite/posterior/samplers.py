@@ -1,6 +1,7 @@
 """Samplers: from a denoiser to draws."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ def sde_2m(
         x: (B, ...) at sigmas[0]. sigmas: falling, ending in zero. noise: fresh white noise like x.
     """
     previous, previous_h = None, None
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         estimate = denoise(x, sigma)
         if following == 0:
             return estimate

@@ -56,7 +56,7 @@ def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dic
             if metadata.get("format") != expected_format:
                 found = metadata.get("format", "another program's file")
                 raise InputError(f"{path}: holds {found!r}, expected a checkpoint of format {expected_format!r}")
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise

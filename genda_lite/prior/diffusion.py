@@ -57,7 +57,8 @@ class Denoiser(nn.Module):
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
         scaled = s.from_modes(modes / (variance + noise).sqrt())
-        inputs = torch.cat([scaled, context.expand(len(x), -1, -1, -1)], 1).contiguous(memory_format=torch.channels_last)
+        inputs = torch.cat([scaled, context.expand(len(x), -1, -1, -1)], 1)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
             correction = self.network(inputs, sigma.log() / 4)
         gain = (variance * noise / (variance + noise)).sqrt()

@@ -5,7 +5,6 @@ channels with each other is kept wavenumber by wavenumber.
 """
 
 import math
-from typing import Self
 
 import torch
 from torch import Tensor, nn

@@ -194,7 +194,7 @@ class Trainer:
         """
         tensors, metadata = read_safetensors(path, STATE_FORMAT)
         if json.loads(metadata["config"]) != asdict(self.config):
-            raise InputError(f"{path}: was written by a training with other settings; choose another --out or delete it")
+            raise InputError(f"{path}: is of a training with other settings; choose another --out or delete it")
 
         def part(prefix):
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
