@@ -43,7 +43,7 @@ def _check_units(values: xr.DataArray, channel: str, what: str) -> None:
 def _errors(error, source: xr.Dataset | None, like: np.ndarray, what: str) -> np.ndarray:
     if isinstance(error, str):
         if source is None or error not in source:
-            raise InputError(f"{what} has no error variable {error!r}")
+            raise InputError(f"{what} has no error variable {error!r}, expected a number or the name of a variable")
         error = source[error].values
     error = np.asarray(error, float)
     try:
@@ -81,18 +81,25 @@ class Observations:
         channel_index(channel)
         if reference_error is None:
             reference_error = UNKNOWN_REFERENCE if channel == "zos" else 0.0
+        if not 0 <= reference_error < np.inf:
+            raise InputError(f"{what}: reference_error of {channel} must be zero or positive, got {reference_error}")
         if value.size == 0:
-            raise InputError(f"{what} holds no values, expected at least one")
+            raise InputError(f"{what} holds no values of {channel}, expected at least one")
         keep = np.isfinite(value) & np.isfinite(latitude) & np.isfinite(longitude)
         if not keep.any():
-            raise InputError(f"{what}: all {value.size} values of {channel} are missing (NaN or masked)")
+            raise InputError(
+                f"{what}: all {value.size} values of {channel} are missing (NaN or masked), expected at least one"
+            )
         bad = ~(np.isfinite(error) & (error > 0)) & keep
         if bad.any():
             raise InputError(
-                f"{what}: errors must be positive, got {error[bad][0]:g} at {bad.sum()} of {keep.sum()} values"
+                f"{what}: errors of {channel} must be positive, got {error[bad][0]:g} at {bad.sum()} of {keep.sum()} values"
             )
         m = int(keep.sum())
-        time = np.broadcast_to(np.asarray(time, "datetime64[ns]"), value.shape)
+        try:
+            time = np.broadcast_to(np.asarray(time, "datetime64[ns]"), value.shape)
+        except (TypeError, ValueError):
+            raise InputError(f"{what}: time must hold one date, or one for each value of {channel} (datetime64)") from None
         return cls(
             np.full(m, channel),
             latitude[keep].astype(float),
@@ -381,4 +388,5 @@ def sample_points(field: xr.DataArray, points: xr.Dataset, error: float, seed: i
     where = {name: points[name].drop_vars(points[name].coords) for name in ("latitude", "longitude")}
     values = field.interp(where, method="linear").values
     noise = error * np.random.default_rng(seed).standard_normal(values.shape)
-    return points.assign({field.name: ("point", values + noise, {"units": field.attrs.get("units", "")})})
+    attrs = {"units": field.attrs["units"]} if "units" in field.attrs else {}
+    return points.assign({field.name: ("point", values + noise, attrs)})

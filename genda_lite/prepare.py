@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .errors import InputError
-from .state import CHANNELS, EARTH_RADIUS, GRAVITY, VARIABLES, Standardizer, coriolis, harmonics
+from .state import CHANNELS, EARTH_RADIUS, GRAVITY, VARIABLES, Grid, Standardizer, coriolis, harmonics
 
 SMOOTHING = 1.5  # cells; standard deviation of the Gaussian on the geostrophic current
 METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180
@@ -86,8 +86,8 @@ def require(ds: xr.Dataset, names: tuple[str, ...] = REQUIRED) -> None:
 def members_of(ds: xr.Dataset) -> list[xr.Dataset]:
     """The oceans in a data set, one by one; a data set without a `member` dimension is one ocean."""
     if "member" not in ds["zos"].dims:
-        return [ds.transpose("time", ...)]
-    return [ds.isel(member=m).transpose("time", ...) for m in range(ds.sizes["member"])]
+        return [ds.transpose("time", "latitude", "longitude", ...)]
+    return [ds.isel(member=m).transpose("time", "latitude", "longitude", ...) for m in range(ds.sizes["member"])]
 
 
 def fit_ekman(oceans: list[xr.Dataset]) -> np.ndarray:
@@ -131,7 +131,14 @@ def total_current(state: xr.Dataset, standardizer: Standardizer) -> xr.Dataset:
 
 
 def fit_standardizer(oceans: list[xr.Dataset]) -> Standardizer:
-    """Climatology (latitude and season; season for temperature, salinity and wind only), scales and Ekman response."""
+    """Climatology (latitude and season; season for temperature, salinity and wind only), scales and Ekman response.
+
+    Raises:
+        InputError: too few dates for a climatology.
+    """
+    dates = len(np.unique(np.concatenate([ocean["time"].values for ocean in oceans])))
+    if dates < 3:
+        raise InputError(f"the data hold {dates} date(s), expected at least 3 to fit a mean and an annual cycle")
     ekman = fit_ekman(oceans)
     latitude = oceans[0]["latitude"].values.astype(float)
     normal, moment, square, count = 0.0, 0.0, 0.0, 0
@@ -174,14 +181,18 @@ def training_set(
         standardizer: use this climatology and scale (for validation data) instead of fitting them.
 
     Raises:
-        InputError: a variable is missing, or the grids differ.
+        InputError: a variable or a value is missing, the grids differ or do not ascend, or too few dates.
     """
     sets = ds if isinstance(ds, list) else [ds]
     for one in sets:
         require(one)
+        for name in REQUIRED:
+            if one[name].isnull().any():
+                raise InputError(f"{name} has missing values, expected fields without land or gaps")
         for dim in ("latitude", "longitude"):
             if not np.array_equal(one[dim], sets[0][dim]):
                 raise InputError(f"the data sets lie on different grids ({dim}); expected one grid")
+    Grid(sets[0]["latitude"].values, sets[0]["longitude"].values)  # the climatology needs ascending latitudes
     oceans = [ocean for one in sets for ocean in members_of(one)]
     standardizer = standardizer or fit_standardizer(oceans)
     ekman = np.interp(oceans[0]["latitude"], standardizer.latitude, standardizer.ekman.real) + 1j * np.interp(

@@ -1,12 +1,95 @@
-"""A browser for the tests that need one."""
+"""Small worlds for tests of the package, and a browser for the tests that need one."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+from genda_lite.errors import InputError
+from genda_lite.prior import Domain, GaussianPrior
+from genda_lite.state import CHANNELS, Grid, Standardizer
 
 MISSING = "no Chromium on this machine: `apt-get install chromium`, or `playwright install chromium`"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from threads, and one thread adds up in the same order every time."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def refuses() -> Callable:
+    """`with refuses("zos", "expected"):` demands an InputError of one sentence that holds these words."""
+
+    @contextmanager
+    def check(*words: str) -> Iterator[None]:
+        with pytest.raises(InputError) as caught:
+            yield
+        message = str(caught.value)
+        assert "\n" not in message
+        for word in words:
+            assert word in message, f"{word!r} is not in {message!r}"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def standardizer() -> Standardizer:
+    """A climatology with a different slope and season for every channel, so that none passes for another."""
+    latitude = np.linspace(33.0, 43.0, 11)
+    mean = np.array([0.5, 18.0, 35.5, 0.0, 0.0, 3.0, 0.5])
+    slope = np.array([-0.10, -1.2, -0.3, 0.01, -0.01, 0.2, -0.1])
+    constant = mean[:, None] + slope[:, None] * (latitude - 38)
+    cosine = np.array([0.0, -4.0, 0.1, 0.0, 0.0, 2.0, 0.3])[:, None] * np.ones(11)
+    sine = np.array([0.0, -2.0, 0.05, 0.0, 0.0, 0.5, -0.2])[:, None] * np.ones(11)
+    scale = np.array([0.3, 2.5, 0.5, 0.12, 0.11, 6.0, 5.0])
+    ekman = (4.0 + 0.1 * latitude) * np.exp(-1j * (0.8 + 0.01 * latitude)) * 50
+    return Standardizer(latitude, np.stack([constant, cosine, sine]), scale, ekman)
+
+
+@pytest.fixture(scope="session")
+def grid() -> Grid:
+    """16 x 16 cells of 1/12 degree."""
+    return Grid.around(-60.0, 38.0, (16, 16))
+
+
+def red_covariance(ny: int, nx: int, channels: int, seed: int = 0) -> torch.Tensor:
+    """A red spectrum whose channels are correlated at large scales and independent at small ones."""
+    rng = np.random.default_rng(seed)
+    mixing = rng.normal(size=(channels, channels)) + 2 * np.eye(channels)
+    correlated = mixing @ mixing.T / channels
+    wavenumber = np.hypot(np.arange(ny)[:, None], np.arange(nx))
+    power = (1 + (wavenumber / 2) ** 2) ** -1.5
+    large = np.exp(-wavenumber / 4)[..., None, None]
+    covariance = power[..., None, None] * (large * correlated + (1 - large) * np.eye(channels))
+    return torch.from_numpy(8 * covariance).float()
+
+
+@pytest.fixture(scope="session")
+def covariance() -> torch.Tensor:
+    """(16, 16, C, C) of all channels."""
+    return red_covariance(16, 16, len(CHANNELS))
+
+
+@pytest.fixture(scope="session")
+def small_covariance() -> torch.Tensor:
+    """(8, 8, 3, 3): small enough for dense matrices."""
+    return red_covariance(8, 8, 3, seed=1)
+
+
+@pytest.fixture(scope="session")
+def domain() -> Domain:
+    return Domain((33.0, 43.0), (-72.0, -52.0))
+
+
+@pytest.fixture(scope="session")
+def gaussian_prior(covariance, standardizer, domain) -> GaussianPrior:
+    return GaussianPrior(covariance, standardizer, domain)
 
 
 @pytest.fixture(scope="session")

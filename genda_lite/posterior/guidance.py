@@ -23,21 +23,23 @@ def conjugate_gradients(
 
     Args:
         scale: (m,) approximate diagonal of A, the preconditioner.
-        tolerance: stop when every residual has fallen below this fraction of its start.
+        tolerance: a row is solved when its residual has fallen below this fraction of its start; it then stays as it
+            is, so that the result does not depend on the rows beside it.
     """
     v, residual = torch.zeros_like(rhs), rhs.clone()
     z = residual / scale
     direction, power = z, (residual * z).sum(-1, keepdim=True)
     goal = tolerance**2 * power
     for _ in range(max_iterations):
+        unsolved = power > goal
+        if not unsolved.any():
+            break
         image = matrix(direction)
-        step = power / (direction * image).sum(-1, keepdim=True).clamp(min=1e-30)
+        step = unsolved * power / (direction * image).sum(-1, keepdim=True).clamp(min=1e-30)
         v = v + step * direction
         residual = residual - step * image
         z = residual / scale
         previous, power = power, (residual * z).sum(-1, keepdim=True)
-        if (power <= goal).all():
-            break
         direction = z + power / previous.clamp(min=1e-30) * direction
     return v
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -100,8 +101,10 @@ def load_prior(
         prior.training = json.loads(metadata["training"])
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         prior.denoiser.network.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        reason = str(error).splitlines()[0]
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = textwrap.shorten(str(error), 200)
         raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {FORMAT!r}") from None
     prior.denoiser.eval().requires_grad_(False)
     return prior.to(device)

@@ -1,0 +1,179 @@
+"""Observing system simulation experiments: the truth is known, the observing system is ours to choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm.auto import tqdm
+
+from ..observe import Observations, altimeter_tracks, clear_sky, sample_points
+from ..posterior import assimilate
+from ..prior import Prior
+from ..state import CHANNELS, Grid
+from . import scores
+
+SEA_LEVEL_ERROR = 0.03  # m, a nadir altimeter's
+TEMPERATURE_ERROR = 0.3  # degC, an infrared radiometer's
+
+
+@dataclass(frozen=True)
+class ObservingSystem:
+    """Altimeter tracks and a cloudy radiometer over a true state.
+
+    Args:
+        tracks: number of altimeter tracks. cloud: share of the sea hidden, 0..1.
+        seed: of track positions, clouds and noise; more tracks or less cloud only add observations.
+    """
+
+    tracks: int = 3
+    cloud: float = 0.7
+    seed: int = 0
+
+    def observe(self, truth: xr.Dataset) -> Observations:
+        """What the system would have seen of a true state (dims latitude, longitude); no noise is drawn twice.
+
+        Raises:
+            InputError: a negative number of tracks, a cloud share outside 0..1, nothing observed at all.
+        """
+        grid = Grid(truth["latitude"].values, truth["longitude"].values)
+        parts = []
+        if self.tracks:
+            points = altimeter_tracks(grid, self.tracks, self.seed)
+            points = sample_points(truth["zos"], points, SEA_LEVEL_ERROR, self.seed)
+            parts.append(Observations.from_points(points, "zos", SEA_LEVEL_ERROR, reference_error=0.0))
+        sky = clear_sky(grid, self.cloud, self.seed)
+        if sky.any() or not parts:
+            noise = TEMPERATURE_ERROR * np.random.default_rng(self.seed + 1).standard_normal(sky.shape)
+            parts.append(Observations.from_grid(truth["thetao"] + noise, "thetao", TEMPERATURE_ERROR, mask=sky))
+        return parts[0] + parts[1] if len(parts) == 2 else parts[0]
+
+
+def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: Sequence[str] = CHANNELS) -> xr.Dataset:
+    """RMSE of the mean, CRPS and spread/error of ensembles against the truth, dims (method, channel).
+
+    An ensemble of one member (climatology, an interpolation) has a CRPS equal to its mean absolute error, and no
+    spread.
+    """
+    rows = []
+    for ensemble in ensembles.values():
+        for name in channels:
+            field, true = ensemble[name], truth[name]
+            if field.sizes.get("member", 1) > 1:
+                rows.append(
+                    (
+                        float(scores.rmse(field.mean("member"), true)),
+                        float(scores.crps(field, true)),
+                        float(scores.spread_skill_ratio(field, true)),
+                    )
+                )
+            else:
+                field = field.squeeze(drop=True)
+                rows.append((float(scores.rmse(field, true)), float(abs(field - true).mean()), np.nan))
+    values = np.array(rows).reshape(len(ensembles), len(channels), 3)
+    coords = {"method": list(ensembles), "channel": list(channels)}
+    names = ("rmse", "crps", "spread_skill")
+    return xr.Dataset({n: (("method", "channel"), values[..., i]) for i, n in enumerate(names)}, coords)
+
+
+def climatology_of(analysis: xr.Dataset) -> xr.Dataset:
+    """The climatology an analysis assumed, as an ensemble of one, dims (member, latitude, longitude)."""
+    one = analysis.isel(member=[0])
+    return xr.Dataset({name: analysis[f"{name}_climatology"].broadcast_like(one[name]) for name in CHANNELS})
+
+
+def sweep(
+    prior: Prior,
+    truth: xr.Dataset,
+    tracks: Sequence[int],
+    clouds: Sequence[float],
+    channels: Sequence[str] = ("zos", "thetao", "so"),
+    members: int = 16,
+    seed: int = 0,
+    progress: bool = True,
+    **options,
+) -> xr.Dataset:
+    """Assimilate for every number of tracks and every cloud share: the frames of an explorer.
+
+    Args:
+        truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
+        clouds: shares, 0..1. options: passed to `assimilate`.
+
+    Returns:
+        maps `truth`, `observations` (NaN where not observed), `mean`, `member_1`, `member_2`, `spread` and scores
+        `rmse`, `mean_spread`, `spread_skill`, dims (tracks, cloud, channel[, latitude, longitude]); cloud in percent.
+    """
+    truth = truth[[c for c in truth.data_vars if c in (*CHANNELS, "uo", "vo")]]
+    grid = Grid(truth["latitude"].values, truth["longitude"].values)
+    settings = [(n, c) for n in tracks for c in clouds]
+    frames = []
+    for number, cloud in tqdm(settings, disable=not progress, desc="assimilations"):
+        observations = ObservingSystem(number, cloud, seed).observe(truth)
+        analysis = assimilate(
+            prior, observations, members, seed, date=truth["time"].values, region=southwest(grid), **options
+        )
+        frames.append(_frame(analysis, observations, truth, grid, channels))
+    percent = [round(100 * c) for c in clouds]
+    index = pd.MultiIndex.from_product([list(tracks), percent], names=["tracks", "cloud"])
+    ds = xr.concat(frames, dim=pd.Index(range(len(frames)), name="setting"))
+    ds = ds.assign_coords(xr.Coordinates.from_pandas_multiindex(index, "setting")).unstack("setting")
+    ds = ds.transpose("tracks", "cloud", "channel", ...)
+    for name, title in TITLES.items():
+        ds[name].attrs = title
+    ds["tracks"].attrs["long_name"] = "Altimeter tracks"
+    ds["cloud"].attrs["long_name"] = "Cloud cover"
+    return ds
+
+
+TITLES = {
+    "truth": {"long_name": "Truth"},
+    "observations": {"long_name": "Observations"},
+    "mean": {"long_name": "Ensemble mean"},
+    "member_1": {"long_name": "Member 1"},
+    "member_2": {"long_name": "Member 2"},
+    "spread": {"long_name": "Ensemble spread"},
+    "rmse": {"long_name": "Error of the mean (RMSE)"},
+    "mean_spread": {"long_name": "Ensemble spread"},
+    "spread_skill": {"long_name": "Spread / error", "units": "1"},
+}
+
+
+def southwest(grid: Grid) -> dict[str, tuple[float, float]]:
+    """The `region` of `assimilate` that is this grid."""
+    return {"southwest": (float(grid.longitude[0]), float(grid.latitude[0]))}
+
+
+def _gridded(observations: Observations, grid: Grid, channel: str, like: xr.DataArray) -> xr.DataArray:
+    """Observed values at the nearest cells, NaN elsewhere."""
+    one = observations.select(observations.channel == channel)
+    step = [v[1] - v[0] for v in (grid.latitude, grid.longitude)]
+    row = np.rint((one.latitude - grid.latitude[0]) / step[0]).astype(int)
+    column = np.rint((one.longitude - grid.longitude[0]) / step[1]).astype(int)
+    cells = np.full(grid.shape, np.nan, "f4")
+    cells[row, column] = one.value
+    return like.copy(data=cells)
+
+
+def _frame(analysis, observations, truth, grid, channels) -> xr.Dataset:
+    parts = []
+    for name in channels:
+        # The region's coordinates equal the truth's up to rounding; use the truth's.
+        field = analysis[name].assign_coords(latitude=truth["latitude"], longitude=truth["longitude"])
+        true = truth[name]
+        parts.append(
+            xr.Dataset(
+                {
+                    "truth": true,
+                    "observations": _gridded(observations, grid, name, true),
+                    "mean": field.mean("member"),
+                    "member_1": field.isel(member=0, drop=True),
+                    "member_2": field.isel(member=1, drop=True),
+                    "spread": field.std("member", ddof=1),
+                    "rmse": scores.rmse(field.mean("member"), true),
+                    "mean_spread": scores.spread(field),
+                    "spread_skill": scores.spread_skill_ratio(field, true),
+                }
+            ).drop_vars(["time", "member"], errors="ignore")
+        )
+    return xr.concat(parts, dim="channel", coords="minimal", compat="override").assign_coords(channel=list(channels))

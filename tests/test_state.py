@@ -1,0 +1,173 @@
+"""The state: the way between physical and standardized units loses nothing, and files keep what they promise."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from genda_lite.state import (
+    CHANNELS,
+    QUANTUM,
+    VARIABLES,
+    Grid,
+    Standardizer,
+    channel_index,
+    coriolis,
+    harmonics,
+    write_dataset,
+)
+
+WINTER, SUMMER, UNKNOWN = np.datetime64("2000-01-01"), np.datetime64("2000-07-01"), np.datetime64("NaT")
+
+
+# --- Standardizer ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("time", [WINTER, SUMMER, UNKNOWN])
+def test_standardizing_and_back(standardizer, grid, time):
+    members = torch.randn(3, len(CHANNELS), *grid.shape, generator=torch.Generator().manual_seed(0))
+    ds = standardizer.to_dataset(members, grid, time)
+    for m in range(3):
+        back = standardizer.to_tensor(ds.isel(member=m), time)
+        torch.testing.assert_close(back, members[m], atol=1e-4, rtol=0)
+
+
+def test_physical_units(standardizer, grid):
+    """Two standard deviations above the climatology, by hand: 18 degC at 38 N, -1.2 degC a degree, -4 in January."""
+    ds = standardizer.to_dataset(torch.full((1, len(CHANNELS), *grid.shape), 2.0), grid, WINTER)
+    expected = 18 - 1.2 * (ds["latitude"] - 38) - 4 + 2 * 2.5
+    np.testing.assert_allclose(ds["thetao"].isel(member=0, longitude=3), expected, atol=1e-4)
+    assert ds["thetao"].attrs == VARIABLES["thetao"] and ds["thetao"].dims == ("member", "latitude", "longitude")
+    assert ds["time"].values == WINTER
+    assert "time" not in standardizer.to_dataset(torch.zeros(1, len(CHANNELS), *grid.shape), grid, UNKNOWN)
+
+
+def test_dims_in_any_order(standardizer, grid):
+    members = torch.randn(1, len(CHANNELS), *grid.shape, generator=torch.Generator().manual_seed(1))
+    frame = standardizer.to_dataset(members, grid, WINTER).isel(member=0)
+    turned = standardizer.to_tensor(frame.transpose("longitude", "latitude"))
+    assert torch.equal(turned, standardizer.to_tensor(frame))
+
+
+def test_climatology_follows_latitude_and_season():
+    latitude = np.array([30.0, 40.0])
+    coefficients = np.zeros((3, len(CHANNELS), 2))
+    coefficients[:, 1] = [[20.0, 10.0], [-5.0, -7.0], [1.0, 3.0]]
+    s = Standardizer(latitude, coefficients, np.ones(len(CHANNELS)), np.zeros(2, complex))
+    np.testing.assert_allclose(s.climatology([30, 35, 40], WINTER)[1], [15, 9, 3])
+    np.testing.assert_allclose(s.climatology([30, 35, 40], UNKNOWN)[1], [20, 15, 10])
+    quarter = np.datetime64("2000-01-01") + np.timedelta64(round(365.25 / 4 * 86400), "s")
+    np.testing.assert_allclose(s.climatology([30, 40], quarter)[1], [21, 13], atol=1e-4)
+    # Beyond its latitudes the climatology is continued, not extrapolated.
+    np.testing.assert_allclose(s.climatology([-10, 70], WINTER), s.climatology([30, 40], WINTER))
+
+
+def test_climatology_of_one_time_each(standardizer):
+    latitude, time = np.array([34.0, 37.5, 41.0]), np.array([WINTER, SUMMER, UNKNOWN])
+    together = standardizer.climatology(latitude, time)
+    for i in range(3):
+        np.testing.assert_allclose(together[:, i], standardizer.climatology(latitude[i : i + 1], time[i])[:, 0])
+
+
+def test_annual_mean_where_the_time_is_unknown():
+    np.testing.assert_array_equal(harmonics(UNKNOWN), [1, 0, 0])
+    np.testing.assert_allclose(harmonics(np.array([WINTER, UNKNOWN])), [[1, 1, 0], [1, 0, 0]])
+
+
+def test_coriolis():
+    assert coriolis(30.0) == pytest.approx(7.2921e-5)
+    assert coriolis(-30.0) == pytest.approx(-7.2921e-5)
+
+
+def test_unknown_channel(refuses):
+    assert CHANNELS[channel_index("so")] == "so"
+    with refuses("salinity", "thetao"):
+        channel_index("salinity")
+
+
+# --- Grid ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (15, 20), (64, 64)])
+def test_grid_around_a_point(shape):
+    grid = Grid.around(-59.97, 38.06, shape)
+    assert grid.shape == shape
+    for values, centre in ((grid.latitude, 38.06), (grid.longitude, -59.97)):
+        np.testing.assert_allclose(values * 12, np.round(values * 12), atol=1e-9)
+        np.testing.assert_allclose(np.diff(values), 1 / 12)
+        assert abs(values.mean() - centre) <= 1 / 24 + 1e-9
+
+
+def test_grid_holds_its_edges():
+    grid = Grid(np.linspace(30, 40, 11), np.linspace(-70, -60, 11))
+    latitude = np.array([30, 40, 35, 29.9, 40.1, 35, 35])
+    longitude = np.array([-70, -60, -65, -65, -65, -70.1, -59.9])
+    assert grid.holds(latitude, longitude).tolist() == [True] * 3 + [False] * 4
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[3.0, 2.0, 1.0], [1.0, 1.0, 2.0], [1.0], [[1.0, 2.0], [2.0, 3.0]], [1.0, np.nan, 3.0], [1.0, 2.0, 4.0]],
+    ids=["descending", "repeated", "single", "2-D", "missing", "uneven"],
+)
+def test_bad_grid(values, refuses):
+    good = np.array([1.0, 2.0, 3.0])
+    with refuses("grid latitude"):
+        Grid(np.array(values), good)
+    with refuses("grid longitude"):
+        Grid(good, np.array(values))
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def surface(grid) -> xr.Dataset:
+    """Every variable with one missing value, and one that is not packed."""
+    rng = np.random.default_rng(0)
+    ds = xr.Dataset(coords={"latitude": grid.latitude, "longitude": grid.longitude})
+    for name, attrs in VARIABLES.items():
+        values = rng.normal(10, 1, grid.shape)
+        values[2, 3] = np.nan
+        ds[name] = (("latitude", "longitude"), values, attrs)
+    ds["spread"] = (("latitude", "longitude"), rng.normal(size=grid.shape))
+    return ds
+
+
+def test_file_keeps_half_a_quantum(surface, tmp_path):
+    # A range too wide for 16 bits at the usual quantum must be packed more coarsely, not wrapped around.
+    surface["thetao"][0, :2] = [-500.0, 500.0]
+    write_dataset(surface, tmp_path / "surface.nc")
+    with xr.open_dataset(tmp_path / "surface.nc", engine="h5netcdf") as back:
+        for name in VARIABLES:
+            quantum = 500 / 32000 if name == "thetao" else QUANTUM[VARIABLES[name]["units"]]
+            assert abs(back[name] - surface[name]).max() <= quantum / 2 * (1 + 1e-6), name
+            np.testing.assert_array_equal(back[name].isnull(), surface[name].isnull())
+            assert back[name].attrs == VARIABLES[name]
+        np.testing.assert_array_equal(back["spread"], surface["spread"])
+        np.testing.assert_array_equal(back["latitude"], surface["latitude"])
+        assert back["zos"].encoding["dtype"] == np.int16
+
+
+def test_constant_field_in_a_file(surface, tmp_path):
+    surface["zos"][:] = 0.3
+    write_dataset(surface, tmp_path / "surface.nc")
+    with xr.open_dataset(tmp_path / "surface.nc", engine="h5netcdf") as back:
+        np.testing.assert_allclose(back["zos"], 0.3, atol=1e-6)
+
+
+def test_failed_write_leaves_nothing(surface, tmp_path):
+    path = tmp_path / "surface.nc"
+    surface.attrs["unwritable"] = {"a": "dictionary"}
+    with pytest.raises(TypeError):
+        write_dataset(surface, path)
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("an older file")
+    with pytest.raises(TypeError):
+        write_dataset(surface, path)
+    assert [p.name for p in tmp_path.iterdir()] == ["surface.nc"] and path.read_text() == "an older file"
+
+
+def test_write_to_a_missing_folder(surface, tmp_path, refuses):
+    with refuses("surface.nc", "does not exist"):
+        write_dataset(surface, tmp_path / "nowhere" / "surface.nc")
