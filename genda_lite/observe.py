@@ -139,7 +139,8 @@ class Observations:
         if not isinstance(points, xr.Dataset):
             raise InputError(f"points must be an xarray.Dataset, got {type(points).__name__}")
         if variable is None:
-            others = [v for v in points.data_vars if v not in ("latitude", "longitude", "time", error)]
+            named = {"latitude", "longitude", "time"} | ({error} if isinstance(error, str) else set())
+            others = [v for v in points.data_vars if v not in named]
             variable = channel if channel in points else others[0] if len(others) == 1 else None
         if variable is None or variable not in points:
             raise InputError(

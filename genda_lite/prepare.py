@@ -115,12 +115,7 @@ def to_state(ds: xr.Dataset, ekman: np.ndarray) -> xr.Dataset:
 def total_current(state: xr.Dataset, standardizer: Standardizer) -> xr.Dataset:
     """Add `uo` and `vo` to a state: smoothed geostrophic + Ekman + residual current (m s-1)."""
     u, v = geostrophic_current(state["zos"])
-    lat = standardizer.latitude
-    ekman = xr.DataArray(
-        np.interp(state["latitude"], lat, standardizer.ekman.real)
-        + 1j * np.interp(state["latitude"], lat, standardizer.ekman.imag),
-        dims="latitude",
-    )
+    ekman = xr.DataArray(standardizer.ekman_at(state["latitude"]), dims="latitude")
     wind = state["uas"].copy(data=wind_stress(state["uas"].values, state["vas"].values))
     drift = (ekman * wind).transpose(*state["uas"].dims)
     uo = smooth(u) + drift.real + state["u_ageo_eddy"]
@@ -195,9 +190,7 @@ def training_set(
     Grid(sets[0]["latitude"].values, sets[0]["longitude"].values)  # the climatology needs ascending latitudes
     oceans = [ocean for one in sets for ocean in members_of(one)]
     standardizer = standardizer or fit_standardizer(oceans)
-    ekman = np.interp(oceans[0]["latitude"], standardizer.latitude, standardizer.ekman.real) + 1j * np.interp(
-        oceans[0]["latitude"], standardizer.latitude, standardizer.ekman.imag
-    )
+    ekman = standardizer.ekman_at(oceans[0]["latitude"])
     bar = tqdm(oceans, disable=not progress, desc="oceans")
     frames = [standardized(to_state(ocean, ekman), standardizer) for ocean in bar]
     basis = np.concatenate([harmonics(ocean["time"].values) for ocean in oceans])

@@ -129,6 +129,12 @@ class Standardizer:
     scale: np.ndarray
     ekman: np.ndarray
 
+    def ekman_at(self, latitude) -> np.ndarray:
+        """Ekman response at latitudes (n,), complex (s m-1)."""
+        return np.interp(latitude, self.latitude, self.ekman.real) + 1j * np.interp(
+            latitude, self.latitude, self.ekman.imag
+        )
+
     def climatology(self, latitude: np.ndarray, time) -> np.ndarray:
         """Climatology at latitudes (n,) and one time, or one time each: (C, n)."""
         latitude = np.asarray(latitude, float)

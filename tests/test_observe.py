@@ -1,4 +1,6 @@
-"""Observations: H and its transpose, the unknown constant in R, simulated instruments, and input that must be refused."""
+"""Observations: H and its transpose, the unknown constant in R, simulated instruments, and input to be refused."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -120,8 +122,8 @@ def analysis(observations: Observations, prior: GaussianPrior, grid: Grid, stand
     """P H' (H P H' + R)^-1 y with dense matrices in double precision."""
     likelihood = Likelihood(observations, grid, standardizer, DATE)
     h = likelihood.operator(torch.eye(int(np.prod(prior.shape))).unflatten(1, prior.shape)).double().T
-    spread = prior.spectrum.posterior_covariance(likelihood.operator.adjoint(torch.eye(len(h))), torch.tensor(torch.inf))
-    spread = spread.flatten(1).double().T  # P H'
+    everything_unknown = prior.covariance(torch.tensor(torch.inf))
+    spread = everything_unknown(likelihood.operator.adjoint(torch.eye(len(h)))).flatten(1).double().T  # P H'
     r = torch.diag(likelihood.variance.double()) + likelihood.shared.double().T @ likelihood.shared.double()
     return (spread @ torch.linalg.solve(h @ spread + r, likelihood.value.double())).numpy()
 
@@ -194,7 +196,7 @@ def test_tracks_are_nested_and_inside(grid, seed):
 def test_clear_sky_is_nested_and_of_the_stated_fraction(grid):
     masks = [clear_sky(grid, fraction, seed=1) for fraction in (0.0, 0.25, 0.5, 0.9, 1.0)]
     np.testing.assert_allclose([1 - m.values.mean() for m in masks], [0, 0.25, 0.5, 0.9, 1.0], atol=1 / 256)
-    for clearer, cloudier in zip(masks[:-1], masks[1:], strict=True):
+    for clearer, cloudier in pairwise(masks):
         assert (clearer | ~cloudier).all()  # more cloud hides more and uncovers nothing
 
 
@@ -227,7 +229,7 @@ def no_values(points):
 BAD_POINTS = {
     "unknown channel": (lambda p: p, {"channel": "ssh"}, ("ssh", "expected one of zos")),
     "not a data set": (lambda p: p["zos"], {}, ("xarray.Dataset", "DataArray")),
-    "ambiguous": (lambda p: p.rename(zos="adt").assign(sla=p["zos"]), {}, ("zos", "adt, sla", "variable=")),
+    "ambiguous": (lambda p: p.rename(zos="adt").assign(sla=p["zos"]), {}, ("zos", "adt", "sla", "variable=")),
     "no such variable": (lambda p: p, {"variable": "adt"}, ("zos", "variable=")),
     "no latitude": (lambda p: p.drop_vars("latitude"), {}, ("latitude", "expected")),
     "two-dimensional": (lambda p: p.assign(zos=p["zos"].expand_dims(cycle=2)), {}, ("zos", "one dimension")),

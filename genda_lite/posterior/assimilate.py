@@ -225,6 +225,6 @@ def assimilate(
         "position_used": str(problem.position_used),
         "climatology_date": str(date) if not np.isnat(date) else "annual mean",
         "genda_lite_version": __version__,
-        "torch_version": torch.__version__,
+        "torch_version": str(torch.__version__),
     }
     return analysis

@@ -2,5 +2,6 @@
 
 from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
 from .files import open_product
+from .samples import load_sample
 
-__all__ = ["open_product", "read_sea_level_map", "read_tracks", "repeat_tracks"]
+__all__ = ["load_sample", "open_product", "read_sea_level_map", "read_tracks", "repeat_tracks"]

@@ -77,6 +77,16 @@ def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: S
     return xr.Dataset({n: (("method", "channel"), values[..., i]) for i, n in enumerate(names)}, coords)
 
 
+def combine(tables: Sequence[xr.Dataset]) -> xr.Dataset:
+    """One table of several cases: errors and spreads as root mean squares over the cases, CRPS as their mean."""
+    cases = xr.concat(tables, dim="case")
+    squared = (cases["rmse"] ** 2).mean("case")
+    variance = ((cases["spread_skill"] * cases["rmse"]) ** 2).mean("case", skipna=False)
+    return xr.Dataset(
+        {"rmse": np.sqrt(squared), "crps": cases["crps"].mean("case"), "spread_skill": np.sqrt(variance / squared)}
+    )
+
+
 def climatology_of(analysis: xr.Dataset) -> xr.Dataset:
     """The climatology an analysis assumed, as an ensemble of one, dims (member, latitude, longitude)."""
     one = analysis.isel(member=[0])

@@ -1,0 +1,108 @@
+"""The command line: it works end to end, and bad input is told in one line with nothing half-written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from genda_lite import cli
+
+REAL = Path(__file__).parents[2] / "shared" / "real"
+TRACKS = REAL / "dt_global_alg_sla_vxxc_20170402_SARAL-Altika.nc4"
+MAP = REAL / "nrt_global_allsat_phy_l4_20190223_20190226.nc"
+needs_real = pytest.mark.skipif(not TRACKS.exists(), reason=f"the real products are not at {REAL}")
+
+
+def genda(monkeypatch, *arguments) -> int:
+    """Run `genda ARGUMENTS` in this process; returns its exit status."""
+    monkeypatch.setattr("sys.argv", ["genda", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code or 0
+
+
+@pytest.fixture
+def tracks(tmp_path) -> Path:
+    """A small along-track file across the prior's domain."""
+    n = 80
+    ds = xr.Dataset(
+        {"adt": ("time", 0.3 * np.sin(np.arange(n) / 9), {"units": "m"})},
+        coords={
+            "time": np.datetime64("2019-02-23", "ns") + np.arange(n) * np.timedelta64(1, "s"),
+            "latitude": ("time", np.linspace(36, 40, n), {"units": "degrees_north"}),
+            "longitude": ("time", np.linspace(297, 299, n), {"units": "degrees_east"}),
+        },
+    )
+    path = tmp_path / "tracks.nc"
+    ds.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
+    """The whole path, tiny: an ocean, a prior trained on it, a map made with the prior."""
+    ocean, prior, out, picture = (tmp_path / name for name in ("o.nc", "p.safetensors", "a.nc", "a.png"))
+    assert genda(monkeypatch, "simulate", "--days", 3, "--spin-up", 0, "--seed", 4, "--out", ocean) == 0
+    assert genda(monkeypatch, "train", "--data", ocean, "--validation", ocean, "--out", prior, "--images", 32) == 0
+    arguments = ["assimilate", tracks, "--prior", prior, "--out", out, "--plot", picture, "--members", 3]
+    assert genda(monkeypatch, *arguments) == 0
+    with xr.open_dataset(out, engine="h5netcdf") as analysis:
+        assert analysis.sizes["member"] == 3 and np.isfinite(analysis["zos"]).all()
+        assert analysis.attrs["seed"] == 0
+    assert picture.stat().st_size > 10_000
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        ["o.nc", "p.safetensors", "p.state.safetensors", "p.csv", "a.nc", "a.png", "tracks.nc"]
+    )
+    assert "3 members from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["simulate", "--days", 0, "--out", "OUT"], "days must be at least 1"),
+        (["simulate", "--days", 1, "--out", "OUT/nowhere/x.nc"], "does not exist"),
+        (["train", "--data", "TRACKS", "--out", "OUT.safetensors"], "lacks"),
+        (["train", "--data", "TRACKS", "--out", "OUT.pt"], "safetensors"),
+        (["assimilate", "MISSING", "--out", "OUT"], "no such file"),
+        (["assimilate", "TEXT", "--out", "OUT"], "not a NetCDF file"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--error", 0], "errors of zos must be positive"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--prior", "TEXT"], "safetensors"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--variable", "sst"], "no variable 'sst'"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--centre", 0, 0], "none of its 80 points"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, arguments, told):
+    text = tmp_path / "text.nc"
+    text.write_text("not what you think")
+    before = sorted(tmp_path.iterdir())
+    names = {"OUT": tmp_path / "out", "TRACKS": tracks, "TEXT": text, "MISSING": tmp_path / "missing.nc"}
+    filled = []
+    for argument in map(str, arguments):
+        for name, path in names.items():
+            argument = argument.replace(name, str(path))
+        filled.append(argument)
+    assert genda(monkeypatch, *filled) == 2
+    error = capsys.readouterr().err
+    assert told in error and "Traceback" not in error
+    assert len([line for line in error.splitlines() if line.startswith("genda: ")]) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@needs_real
+def test_real_tracks_give_a_map_with_spread(monkeypatch, tmp_path):
+    out, picture = tmp_path / "analysis.nc", tmp_path / "analysis.png"
+    assert genda(monkeypatch, "assimilate", TRACKS, "--out", out, "--plot", picture, "--members", 8) == 0
+    with xr.open_dataset(out, engine="h5netcdf") as analysis:
+        zos = analysis["zos"]
+        assert 0.05 < float(zos.std("member").mean()) < 0.5
+        assert analysis.attrs["observations"] > 50
+
+
+@needs_real
+def test_real_map_from_real_tracks_beats_climatology(monkeypatch, tmp_path):
+    table = tmp_path / "rows.json"
+    assert genda(monkeypatch, "evaluate", "real", "--tracks", TRACKS, "--map", MAP, "--quick", "--json", table) == 0
+    rows = {row["name"]: row["value"] for row in json.loads(table.read_text())}
+    for figure in ("sea level RMSE (m)", "CRPS (m)"):
+        assert rows[f"diffusion prior: {figure}"] < rows[f"climatology: {figure}"]

@@ -1,0 +1,368 @@
+"""The simulated ocean: balances and budgets that the equations promise, and seeds that repeat."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from genda_lite.nature import GlorysGrid, NatureRun, Physics, simulate
+from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
+from genda_lite.nature.physics import RANGES
+from genda_lite.nature.run import FIELDS
+from genda_lite.nature.surface import RedNoise, Winds, advect, limited_slope, season, wind_stress
+from genda_lite.prepare import geostrophic_current
+from genda_lite.state import VARIABLES
+
+NEVER = 1e30  # s; a relaxation time that relaxes nothing
+SMALL = Channel(nx=64, ny=48)
+FREE = Channel(nx=64, ny=48, inflow_time=NEVER, wall_time=NEVER)
+
+
+def model_of(channel: Channel, members: int = 1, gprime: float = 0.02, drag: float = 0.0) -> TwoLayerModel:
+    full = torch.ones(members, dtype=torch.float64)
+    return TwoLayerModel(channel, gprime * full, drag * full, dtype=torch.float64)
+
+
+def random_flow(model: TwoLayerModel, seed: int = 0) -> Flow:
+    """Smooth random currents and thicknesses, projected."""
+    c, b = model.channel, model.members
+    generator = torch.Generator().manual_seed(seed)
+    noise = RedNoise(c, 5 * b, 60e3, 1.0, generator).field().reshape(5, b, c.ny, c.nx)
+    upper = 500 + 60 * noise[0]
+    h = torch.stack([upper, c.depth - upper], 1)
+    u = torch.stack([0.5 * noise[1], 0.1 * noise[2]], 1)
+    v = torch.stack([0.5 * noise[3], 0.1 * noise[4]], 1)
+    v = torch.cat([torch.zeros_like(v[..., :1, :]), v[..., 1:, :], torch.zeros_like(v[..., :1, :])], -2)
+    return Flow(*model.project(u, v, h)[:3], torch.zeros(b, c.ny, c.nx, dtype=torch.float64))
+
+
+# --- Dynamics --------------------------------------------------------------------------------------------------------
+
+
+def test_balanced_jet_stays():
+    """A zonal jet whose interface slopes in thermal-wind balance is a steady state of the discrete equations."""
+    model = model_of(FREE)
+    c, jet = FREE, torch.exp(-((FREE.y() / 50e3) ** 2))  # m s-1
+    f = c.coriolis(c.y_faces()[1:-1])
+    drop = f * 0.5 * (jet[1:] + jet[:-1]) * c.dx / 0.02  # g' dh/dy = -f u
+    upper = 700 - torch.cat([torch.zeros(1, dtype=torch.float64), drop.cumsum(0)])
+    assert upper.min() > 50
+    u = torch.stack([jet, 0 * jet])[None, ..., None].expand(1, 2, c.ny, c.nx)
+    h = torch.stack([upper, c.depth - upper])[None, ..., None].expand(1, 2, c.ny, c.nx)
+    start = Flow(u, torch.zeros(1, 2, c.ny + 1, c.nx, dtype=torch.float64), h, torch.zeros(1))
+    flow = start
+    for _ in range(20):
+        flow = model.step(flow, u[..., :1], h[..., :1])
+    assert (flow.u - start.u).abs().max() < 1e-10
+    assert flow.v.abs().max() < 1e-10
+    assert (flow.h - start.h).abs().max() < 1e-7
+    # Sea level carries the upper jet: g d(zos)/dy = -f u.
+    slope = (flow.sea_level[:, 1:] - flow.sea_level[:, :-1])[0, :, 0] / c.dx
+    np.testing.assert_allclose(9.81 * slope, -f * 0.5 * (jet[1:] + jet[:-1]), atol=1e-12)
+
+
+def test_inflowing_jet_is_close_to_that_balance():
+    """The reference that the inflow relaxes to is the continuous balance: on the grid it differs by a few per cent."""
+    run = NatureRun(Physics.draw(2, 0), 0, channel=SMALL, dtype=torch.float64)
+    u, h, g = run.u_ref[..., 0], run.h_ref[..., 0], run.model.gprime[:, :, 0]
+    f = SMALL.coriolis(SMALL.y_faces()[1:-1])
+    shear = (u[:, 0] - u[:, 1])[:, 1:] + (u[:, 0] - u[:, 1])[:, :-1]
+    tilt = -g * (h[:, 0, 1:] - h[:, 0, :-1]) / SMALL.dx / f
+    assert shear.max() > 2 * 0.8  # a jet worth the name, m/s
+    assert ((0.5 * shear - tilt).abs().amax(1) < 0.05 * tilt.amax(1)).all()
+
+
+def test_layers_exchange_no_water():
+    """Fluxes cancel to rounding. The rescaling to a fixed total depth, which the advection scheme makes necessary, may
+    shift a few parts in a hundred thousand of a layer's volume in a day, and no more."""
+    model = model_of(FREE, members=2)
+    flow = random_flow(model)
+    _, _, dh = model.tendencies(flow.u, flow.v, flow.h, flow.u[..., :1], flow.h[..., :1])
+    assert dh.abs().max() > 1e-4
+    assert (dh.sum((-1, -2)).abs() / dh.abs().sum((-1, -2))).max() < 1e-13
+    volume = flow.h.mean((-1, -2))
+    for _ in range(64):
+        flow = model.step(flow, flow.u[..., :1], flow.h[..., :1])
+    assert (flow.h.sum(1) - FREE.depth).abs().max() < 1e-9
+    assert (flow.h.mean((-1, -2)) / volume - 1).abs().max() < 5e-5
+
+
+def test_bottom_drag_slows_the_lower_layer_only():
+    """Momentum of a uniform flow decays at the drag's rate in the lower layer and not at all in the upper one."""
+    model = model_of(FREE, drag=1e-6)
+    u = torch.ones(1, 2, FREE.ny, FREE.nx, dtype=torch.float64)
+    h = torch.tensor([500.0, 3500.0], dtype=torch.float64)[None, :, None, None].expand_as(u)
+    v = torch.zeros(1, 2, FREE.ny + 1, FREE.nx, dtype=torch.float64)
+    du, _, _ = model.tendencies(u, v, h, u[..., :1], h[..., :1])
+    np.testing.assert_allclose(du[0, 0], 0, atol=1e-16)
+    np.testing.assert_allclose(du[0, 1], -1e-6, rtol=1e-9)
+
+
+def test_relaxation_pulls_to_the_reference_in_its_zones():
+    model = model_of(SMALL)
+    flow = random_flow(model)
+    u_ref, h_ref = flow.u[..., :1] + 1.0, flow.h[..., :1] + 10.0
+    on = model.tendencies(flow.u, flow.v, flow.h, u_ref, h_ref)
+    off = model_of(FREE).tendencies(flow.u, flow.v, flow.h, u_ref, h_ref)
+    difference = on[2] - off[2]
+    interior = (slice(None), slice(None), slice(16, 32), slice(31, 64))  # 120 km off the walls, 240 km off the inflow
+    assert difference[interior].abs().max() < 1e-18
+    middle_of_inflow = difference[0, :, 24, 15] / (h_ref - flow.h)[0, :, 24, 15]
+    np.testing.assert_allclose(middle_of_inflow, 1 / (0.5 * 86400), rtol=0.01)
+
+
+def test_projection_removes_the_divergence():
+    model = model_of(SMALL, members=2)
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randn(2, 2, SMALL.ny, SMALL.nx, generator=generator, dtype=torch.float64)
+    v = torch.randn(2, 2, SMALL.ny + 1, SMALL.nx, generator=generator, dtype=torch.float64)
+    v[..., [0, -1], :] = 0
+    h = 500 + 1500 * torch.rand(2, 2, SMALL.ny, SMALL.nx, generator=generator, dtype=torch.float64)
+    before = model.divergence(u, v, h * (SMALL.depth / h.sum(1, keepdim=True))).abs().max()
+    u, v, h, _ = model.project(u, v, h)
+    np.testing.assert_allclose(h.sum(1), SMALL.depth)
+    assert model.divergence(u, v, h).abs().max() < 1e-12 * before
+    assert v[..., [0, -1], :].abs().max() == 0
+
+
+@pytest.mark.parametrize("nx", [64, 63])
+def test_poisson_solver_inverts_the_laplacian(nx):
+    channel = Channel(nx=nx, ny=48)
+    phi = torch.randn(2, 48, nx, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    phi -= phi.mean((-1, -2), keepdim=True)
+    walled = torch.cat([phi[:, :1], phi, phi[:, -1:]], 1)
+    laplacian = (
+        phi.roll(1, -1) + phi.roll(-1, -1) + walled[:, 2:] + walled[:, :-2] - 4 * phi
+    ) / channel.dx**2  # fmt: skip
+    solved = PoissonSolver(channel, torch.float64, torch.device("cpu"))(laplacian)
+    torch.testing.assert_close(solved, phi, atol=1e-10, rtol=0)
+
+
+def test_batched_members_do_not_mix():
+    """A batch of two oceans takes the steps each takes alone."""
+    gprime, drag = torch.tensor([0.016, 0.024]).double(), torch.tensor([0.0, 1e-6]).double()
+    both = TwoLayerModel(SMALL, gprime, drag, dtype=torch.float64)
+    start = random_flow(both)
+    flow = start
+    for _ in range(3):
+        flow = both.step(flow, start.u[..., :1], start.h[..., :1])
+    for m in range(2):
+        some = slice(m, m + 1)
+        alone = TwoLayerModel(SMALL, gprime[some], drag[some], dtype=torch.float64)
+        single = Flow(start.u[some], start.v[some], start.h[some], start.sea_level[some])
+        for _ in range(3):
+            single = alone.step(single, start.u[some, ..., :1], start.h[some, ..., :1])
+        torch.testing.assert_close(flow.u[some], single.u, atol=1e-12, rtol=0)
+        torch.testing.assert_close(flow.sea_level[some], single.sea_level, atol=1e-9, rtol=0)
+
+
+# --- Surface ---------------------------------------------------------------------------------------------------------
+
+
+def swirl(seed: int = 0, speed: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """A flow free of divergence: differences of a streamfunction at the corners, constant along the walls."""
+    psi = torch.randn(1, 1, SMALL.ny + 1, SMALL.nx, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    psi[..., [0, -1], :] = 0
+    u, v = -(psi[..., 1:, :] - psi[..., :-1, :]), psi.roll(-1, -1) - psi
+    return speed * u / u.abs().max(), speed * v / u.abs().max()
+
+
+def test_constant_tracer_stays_constant():
+    generator = torch.Generator().manual_seed(2)
+    u = torch.randn(1, 1, SMALL.ny, SMALL.nx, generator=generator, dtype=torch.float64)  # divergent, too
+    v = torch.randn(1, 1, SMALL.ny + 1, SMALL.nx, generator=generator, dtype=torch.float64)
+    tracer = torch.full((1, 2, SMALL.ny, SMALL.nx), 17.0, dtype=torch.float64)
+    torch.testing.assert_close(advect(tracer, u, v, 1350.0, 8e3), tracer, atol=1e-12, rtol=0)
+
+
+def test_tracer_content_is_conserved():
+    u, v = swirl()
+    tracer = torch.rand(1, 2, SMALL.ny, SMALL.nx, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    moved = tracer
+    for _ in range(20):
+        moved = advect(moved, u, v, 1350.0, 8e3)
+    assert (moved - tracer).abs().mean() > 0.05
+    torch.testing.assert_close(moved.sum((-1, -2)), tracer.sum((-1, -2)), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+@pytest.mark.parametrize("speed", [1.0, -1.0])
+def test_tracer_travels_with_the_flow(axis, speed):
+    """After a known time a bump lies where the current has carried it, little smeared and never beyond its range."""
+    along = torch.arange(SMALL.nx if axis == -1 else SMALL.ny, dtype=torch.float64)
+    bump = torch.exp(-(((along - 24) / 4) ** 2))
+    bump = bump if axis == -1 else bump[:, None]
+    tracer = bump.expand(1, 1, SMALL.ny, SMALL.nx).contiguous()
+    u = torch.full((1, 1, SMALL.ny, SMALL.nx), speed if axis == -1 else 0.0, dtype=torch.float64)
+    v = torch.full((1, 1, SMALL.ny + 1, SMALL.nx), speed if axis == -2 else 0.0, dtype=torch.float64)
+    for _ in range(20):  # 20 steps of 0.4 cells
+        tracer = advect(tracer, u, v, 3200.0, 8e3)
+    profile = tracer[0, 0, 20] if axis == -1 else tracer[0, 0, :, 20]
+    centre = (profile * along).sum() / profile.sum()
+    assert centre == pytest.approx(24 + 8 * speed, abs=0.1)
+    assert profile.max() > 0.9 and profile.max() <= 1 and profile.min() >= -1e-12
+
+
+def test_limiter_allows_no_new_extremes():
+    a, b = torch.randn(2, 1000, generator=torch.Generator().manual_seed(0))
+    slope = limited_slope(a, b)
+    assert (slope[a * b <= 0] == 0).all()
+    same = a * b > 0
+    assert (slope[same].abs() <= 2 * torch.minimum(a.abs(), b.abs())[same] + 1e-6).all()
+    torch.testing.assert_close(limited_slope(a, a), a)
+
+
+def test_ekman_current_turns_right_of_a_steady_wind():
+    """The slab settles to stress / depth / (r + i f): to the right of the wind in the north, by nearly 90 degrees."""
+    run = NatureRun(Physics.draw(1, 0), 0, channel=SMALL)
+    surface = run.surface
+    still = Flow(0 * run.flow.u, 0 * run.flow.v, run.flow.h, run.flow.sea_level)
+    calm = torch.full((1, SMALL.ny, SMALL.nx), 8.0 + 0j, dtype=torch.complex64)
+    surface.winds.field = lambda day: calm
+    surface.physics.wind_sst_coupling.zero_()
+    for _ in range(40):
+        surface.force(still, 0.0, torch.zeros(1), 6 * 3600.0)
+    stress, f = 1.22 / 1025 * (0.75 + 0.067 * 8) * 1e-3 * 64, 9.0e-5
+    assert wind_stress(calm)[0, 0, 0].real == pytest.approx(stress, rel=1e-5)
+    expected = stress / (2.2 * 8) / complex(4e-5, f)
+    middle = surface.ekman[0, SMALL.ny // 2, 5].item()
+    assert middle == pytest.approx(expected, rel=0.01)
+    assert math.degrees(math.atan2(middle.imag, middle.real)) == pytest.approx(-66, abs=2)
+
+
+def test_season():
+    assert season(45.0) == pytest.approx(-1) and season(45 + 365.25 / 2) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("mean", [0.0, 4.0])
+def test_winds_have_the_stated_strength(mean):
+    """Standard deviation of each component over many independent oceans, at the equinoxes of the annual cycle."""
+    physics = Physics.draw(400, 0)
+    physics.wind_std.fill_(5.0)
+    physics.wind_mean.fill_(mean)
+    wind = Winds(Channel(nx=8, ny=8, dx=100e3), physics, torch.Generator().manual_seed(0)).field(45 + 365.25 / 4)
+    assert wind.real.mean() == pytest.approx(mean, abs=0.7)
+    assert float(wind.real.var() + wind.imag.var()) == pytest.approx(2 * 5.0**2, rel=0.1)
+
+
+def test_weather_has_unit_variance_and_its_memory():
+    noise = RedNoise(SMALL, 200, 60e3, 10.0, torch.Generator().manual_seed(0))
+    before = noise.field().clone()
+    assert float(before.var()) == pytest.approx(1, rel=0.05)
+    noise.advance(5.0)
+    assert float((before * noise.field()).mean()) == pytest.approx(math.exp(-0.5), rel=0.1)
+    assert float(noise.field().var()) == pytest.approx(1, rel=0.05)
+
+
+# --- Physics and seeds -----------------------------------------------------------------------------------------------
+
+
+def test_physics_fill_their_ranges():
+    physics = Physics.draw(500, 3)
+    assert set(physics.as_dict()) == set(RANGES)
+    for name, (low, high) in RANGES.items():
+        values = getattr(physics, name)
+        assert low <= values.min() < low + 0.05 * (high - low), name
+        assert high - 0.05 * (high - low) < values.max() <= high, name
+    assert torch.corrcoef(torch.stack([physics.depth_step, physics.wind_std]))[0, 1].abs() < 0.2
+    assert Physics.draw(2, 3).as_dict() == Physics.draw(2, 3).as_dict() != Physics.draw(2, 4).as_dict()
+
+
+def day_of(physics: Physics, seed: int) -> torch.Tensor:
+    return NatureRun(physics, seed, channel=SMALL).advance_day()
+
+
+def test_a_seed_repeats_bit_for_bit():
+    physics = Physics.draw(2, 0)
+    first = day_of(physics, 7)
+    assert torch.isfinite(first).all() and first.shape == (2, len(FIELDS), SMALL.ny, SMALL.nx)
+    assert torch.equal(first, day_of(physics, 7))
+    other = day_of(physics, 8)
+    assert (first - other).abs().amax((0, 2, 3)).min() > 1e-3  # every field differs
+
+
+def test_members_are_oceans_of_their_own():
+    """Changing one member's physics changes that member alone, and every parameter reaches the ocean."""
+    physics = Physics.draw(2, 0)
+    reference = day_of(physics, 7)
+    assert (reference[0] - reference[1]).abs().amax((1, 2)).min() > 1e-3
+    for name, (low, high) in RANGES.items():
+        values = getattr(physics, name).clone()
+        values[1] = high if values[1] < (low + high) / 2 else low
+        changed = day_of(Physics(**{f: getattr(physics, f) for f in RANGES} | {name: values}), 7)
+        assert torch.equal(changed[0], reference[0]), name
+        assert not torch.equal(changed[1], reference[1]), name
+
+
+def test_instability_is_told():
+    run = NatureRun(Physics.draw(1, 0), 0, channel=SMALL)
+    run.flow.u[:, 0] += 200.0
+    with pytest.raises(FloatingPointError, match="unstable on day 1"):
+        run.advance_day()
+
+
+# --- The grid of GLORYS ----------------------------------------------------------------------------------------------
+
+
+def test_map_keeps_geostrophic_balance():
+    """A current in balance in the channel is in balance on the sphere, though the planetary vorticity differs."""
+    channel = Channel()
+    x, y = channel.x(), channel.y()[:, None]
+    k, ell = 2 * math.pi / 512e3, 2 * math.pi / 640e3
+    fields = torch.zeros(1, len(FIELDS), channel.ny, channel.nx, dtype=torch.float64)
+    fields[0, 0] = 0.3 * torch.sin(k * x) * torch.cos(ell * y + 0.3)
+    factor = 9.81 / channel.coriolis(y)
+    fields[0, 3] = factor * 0.3 * ell * torch.sin(k * x) * torch.sin(ell * y + 0.3)
+    fields[0, 4] = factor * 0.3 * k * torch.cos(k * x) * torch.cos(ell * y + 0.3)
+    fields[0, 1] = 20.0
+    mapper = GlorysGrid(channel)
+    coords = {"latitude": mapper.latitude, "longitude": mapper.longitude}
+    mapped = dict(zip(FIELDS, mapper(fields)[0].numpy(), strict=True))
+    balanced = geostrophic_current(xr.DataArray(mapped["zos"], coords, ("latitude", "longitude")))
+    for name, part in zip(("uo", "vo"), balanced, strict=True):
+        # One-sided differences at the edges are left out.
+        current, expected = (a[2:-2, 2:-2] for a in (mapped[name], part.values))
+        assert abs(current - expected).max() < 0.05 * abs(expected).max()  # interpolation ripples the slopes
+        for rows in (slice(0, 30), slice(40, 70), slice(-30, None)):  # without a bias at any latitude
+            gain = (current[rows] * expected[rows]).sum() / (expected[rows] ** 2).sum()
+            assert gain == pytest.approx(1, abs=0.01)
+    np.testing.assert_allclose(mapped["thetao"], 20.0)  # the map covers nothing but water
+
+
+# --- Data sets -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulate(days=2, seed=4, members=2, spin_up=1, progress=False)
+
+
+def test_simulated_data_set(data):
+    assert tuple(data.sizes[d] for d in ("member", "time", "latitude", "longitude")) == (2, 2, 121, 232)
+    for name in FIELDS:
+        assert data[name].dims == ("member", "time", "latitude", "longitude") and data[name].dtype == np.float32
+        assert data[name].attrs == VARIABLES[name] and np.isfinite(data[name]).all()
+    assert data["latitude"].attrs["standard_name"] == "latitude" and data["latitude"].attrs["units"] == "degrees_north"
+    assert data["longitude"].attrs["units"] == "degrees_east"
+    # Daily means, stamped at noon, after one day of spin-up.
+    np.testing.assert_array_equal(data["time"], np.array(["2000-01-02T12", "2000-01-03T12"], "datetime64[ns]"))
+    assert data.attrs["seed"] == 4 and data.attrs["Conventions"] == "CF-1.11"
+    np.testing.assert_array_equal(data["physics_depth_step"], Physics.draw(2, 4).depth_step)
+
+
+def test_simulated_ocean_is_plausible(data):
+    """A Gulf Stream: high, warm and salty in the south, an eastward jet between."""
+    south, north = data.isel(latitude=slice(0, 10)).mean(), data.isel(latitude=slice(-10, None)).mean()
+    assert 0.5 < float(south["zos"] - north["zos"]) < 1.8
+    assert 4 < float(south["thetao"] - north["thetao"]) < 18
+    assert 0.5 < float(south["so"] - north["so"]) < 4
+    assert 0.8 < float(data["uo"].max()) < 2.5 and float(data["uo"].mean()) > 0
+    assert -2 < float(data["thetao"].min()) and float(data["thetao"].max()) < 32
+
+
+def test_bad_simulations(refuses):
+    for name, value, least in (("days", 0, 1), ("members", 0, 1), ("every", 0, 1), ("spin_up", -1, 0)):
+        with refuses(name, f"at least {least}", str(value)):
+            simulate(**{"days": 1, name: value}, progress=False)

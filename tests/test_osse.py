@@ -1,0 +1,97 @@
+"""Twin experiments: nested observing systems, scores, the explorer's frames, the live sliders."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import genda_lite as gl
+from genda_lite import prepare
+from genda_lite.show.explorer import explorer
+from genda_lite.show.widgets import OsseExplorer
+from genda_lite.sources import load_sample
+from genda_lite.verify import osse
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return gl.load_prior()
+
+
+@pytest.fixture(scope="module")
+def truth(prior) -> xr.Dataset:
+    ocean = load_sample().isel(time=0)
+    state = prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude))
+    return state.isel(latitude=slice(30, 94), longitude=slice(60, 124))
+
+
+def pairs(observations: gl.Observations) -> set:
+    return set(zip(observations.channel, observations.latitude, observations.longitude, strict=True))
+
+
+def test_more_tracks_and_less_cloud_only_add_observations(truth):
+    few = osse.ObservingSystem(tracks=2, cloud=0.8).observe(truth)
+    many = osse.ObservingSystem(tracks=4, cloud=0.3).observe(truth)
+    assert pairs(few) < pairs(many)
+
+
+def test_observations_differ_from_the_truth_by_the_stated_error(truth):
+    seen = osse.ObservingSystem(tracks=8, cloud=0.0).observe(truth)
+    for channel, error in (("zos", osse.SEA_LEVEL_ERROR), ("thetao", osse.TEMPERATURE_ERROR)):
+        one = seen.select(seen.channel == channel)
+        where = {name: ("point", getattr(one, name)) for name in ("latitude", "longitude")}
+        residual = one.value - truth[channel].interp({k: xr.DataArray(v[1], dims="point") for k, v in where.items()})
+        assert abs(float(residual.std()) / error - 1) < 5 / np.sqrt(2 * len(one))
+        assert (one.error == error).all()
+
+
+def test_a_system_that_sees_nothing_is_refused(truth):
+    with pytest.raises(gl.InputError, match="missing"):
+        osse.ObservingSystem(tracks=0, cloud=1.0).observe(truth)
+
+
+def test_diffusion_ensemble_beats_climatology_and_the_gaussian_prior(prior, truth):
+    """Not a figure to quote, but the least a shipped prior must do on an ocean it has not seen."""
+    seen = osse.ObservingSystem(tracks=4, cloud=0.5).observe(truth)
+    where = osse.southwest(gl.Grid(truth.latitude, truth.longitude))
+    options = {"members": 8, "region": where, "date": truth.time.values}
+    ensembles = {
+        "diffusion": gl.assimilate(prior, seen, **options),
+        "gaussian": gl.assimilate(gl.load_prior("gaussian"), seen, **options),
+    }
+    ensembles["climatology"] = osse.climatology_of(ensembles["diffusion"])
+    table = osse.score_table(ensembles, truth, ["zos", "thetao", "so"])
+    crps = {method: table.crps.sel(method=method) for method in ensembles}
+    assert (crps["diffusion"] < crps["climatology"]).all()
+    assert crps["diffusion"].sel(channel="zos") < crps["gaussian"].sel(channel="zos")
+    assert (table.spread_skill.sel(method="diffusion") > 0.3).all()
+
+
+def test_combined_table_of_one_case_is_that_case(prior, truth):
+    seen = osse.ObservingSystem(tracks=2).observe(truth)
+    where = osse.southwest(gl.Grid(truth.latitude, truth.longitude))
+    ensemble = gl.assimilate(prior, seen, members=3, steps=4, region=where, date=truth.time.values)
+    one = osse.score_table({"it": ensemble}, truth, ["zos", "so"])
+    xr.testing.assert_allclose(osse.combine([one]), one)
+
+
+def test_sweep_gives_the_explorer_what_it_needs(prior, truth):
+    frames = osse.sweep(prior, truth, [1, 3], [0.5, 1.0], members=3, steps=4, progress=False)
+    assert dict(frames["mean"].sizes) == {"tracks": 2, "cloud": 2, "channel": 3, "latitude": 64, "longitude": 64}
+    seen = frames["observations"].notnull().sum(("latitude", "longitude"))
+    assert int(seen.sel(tracks=3, cloud=50, channel="zos")) > int(seen.sel(tracks=1, cloud=50, channel="zos")) > 0
+    assert int(seen.sel(tracks=1, cloud=100, channel="thetao")) == 0
+    assert int(seen.sel(tracks=1, cloud=50, channel="thetao")) == 2048
+    page = explorer(frames, dials={"tracks": "{:g} tracks", "cloud": "cloud {:g} %"})._repr_html_()
+    assert len(page) < 1_000_000
+
+
+def test_live_sliders_make_a_new_ensemble_and_a_new_picture(prior, truth):
+    live = OsseExplorer(prior, truth, members=2, steps=4)
+    before, count = live.picture.value, len(live.observations)
+    live.tracks.value = 6
+    assert len(live.observations) > count
+    assert live.picture.value != before
+    ensemble = live.analysis
+    live.channel.value = "so"
+    assert live.analysis is ensemble  # another variable of the same ensemble needs no new one
+    assert "1e-3" in live.status.value
