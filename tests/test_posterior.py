@@ -128,7 +128,20 @@ def test_analysis_says_what_it_is(prior, grid, truth):
     assert analysis["zos_climatology"].dims == ("latitude",)
     assert analysis.attrs["seed"] == 0 and analysis.attrs["genda_lite_version"] == gl.__version__
     assert analysis.attrs["climatology_date"].startswith("2019-02-23")
-    assert "constant" in analysis["zos"].attrs["comment"]
+    assert "reference level" in analysis["zos"].attrs["comment"]
+
+
+def test_sea_level_is_in_the_reference_of_its_observations(prior, truth, grid):
+    """Values shifted by a metre give a map shifted by a metre, and the same currents."""
+    points = sample_points(truth["zos"], altimeter_tracks(grid, 3, seed=1), 0.03, seed=2)
+
+    def run(points):
+        observations = gl.Observations.from_points(points, "zos", 0.03, reference_error=30.0)
+        return gl.assimilate(prior, observations, members=4, grid=grid, date=DATE)
+
+    here, there = run(points), run(points.assign(zos=points["zos"] + 1))
+    np.testing.assert_allclose(there["zos"], here["zos"] + 1, atol=0.02)
+    np.testing.assert_allclose(there["vo"], here["vo"], atol=0.05)
 
 
 def test_region_by_centre_by_corner_and_by_default(prior, truth, grid):

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,14 @@ def interrupted_after(trainer: Trainer, steps: int, spoil=None) -> None:
 
 def test_training_beats_the_wiener_filter(data):
     """Fields never trained on are denoised better than by any Gaussian prior's filter, where the loss is one."""
-    run = trainer(data, TrainingConfig(images=1600, batch=16, size=16, ema_images=400))
-    start = run.validate(run.average)["validation"]
-    assert start == pytest.approx(1, abs=0.25)  # a few frames' own scatter
+    run = trainer(data, TrainingConfig(images=3200, batch=16, size=16, ema_images=400))
+    start = run.validate(run.average)  # untrained, the network is the Wiener filter
+    assert start["validation"] == pytest.approx(1, abs=0.1)
     for _ in range(run.config.steps):
         run.train_step()
-    assert run.validate(run.average)["validation"] < 0.8 * start
+    end = run.validate(run.average)
+    assert end["validation"] < 0.92 * start["validation"]
+    assert end["sigma 0.6-6"] < 0.8 * start["sigma 0.6-6"]  # where the noise hides all but the sign
 
 
 def test_validation_is_the_mean_of_its_bands(data):
@@ -84,7 +87,7 @@ def test_validation_is_the_mean_of_its_bands(data):
 def test_windows_know_where_they_lie_and_sometimes_not(data):
     windows = trainer(data).windows
     x, context, sigma = windows.draw(400, torch.Generator().manual_seed(0))
-    assert x.shape == (400, 7, 16, 16) and context.shape == (400, 5, 16, 16) and context.abs().max() <= 1
+    assert x.shape == (400, 7, 16, 16) and context.shape == (400, 5, 16, 16) and context.abs().max() < 1 + 1e-6
     known = context[:, 0, 0, 0]
     assert set(known.tolist()) == {0.0, 1.0} and known.mean() == pytest.approx(0.5, abs=0.1)
     assert (context[known == 0, 1:3] == 0).all()
@@ -140,7 +143,7 @@ def test_finished_training_is_left_alone(data, tmp_path):
 
 
 def test_a_seed_repeats_and_another_differs(data):
-    a, b, c = (trainer(data, TrainingConfig(images=240, batch=8, size=16, seed=seed)) for seed in (0, 0, 1))
+    a, b, c = (trainer(data, replace(SHORT, seed=seed)) for seed in (0, 0, 1))
     losses = [[run.train_step() for _ in range(3)] for run in (a, b, c)]
     assert losses[0] == losses[1] != losses[2]
 
@@ -150,7 +153,7 @@ def test_other_settings_do_not_resume(data, tmp_path, refuses):
     train(trainer(data), out, report_every=30, progress=False)
     for change in ({"learning_rate": 1e-3}, {"seed": 1}, {"images": 480}):
         with refuses("prior.state.safetensors", "other settings"):
-            train(trainer(data, TrainingConfig(**({"images": 240, "batch": 8, "size": 16} | change))), out, progress=False)
+            train(trainer(data, replace(SHORT, **change)), out, progress=False)
 
 
 def test_lost_numbers_stop_and_leave_the_last_checkpoint(data, tmp_path):
@@ -178,4 +181,4 @@ def test_lost_numbers_stop_and_leave_the_last_checkpoint(data, tmp_path):
 
 def test_fields_smaller_than_a_window(data, refuses):
     with refuses("20 x 24", "at least 32"):
-        trainer(data, TrainingConfig(images=240, batch=8, size=32))
+        trainer(data, replace(SHORT, size=32))

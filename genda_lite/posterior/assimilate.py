@@ -162,6 +162,18 @@ def sample_posterior(
     return torch.cat(draws)
 
 
+def level_source(observations: Observations) -> np.ndarray | None:
+    """Which observations (m,) set the reference level of sea level: those of the first source, if none is known.
+
+    Sources of unknown reference determine sea level up to a constant. Each member is shifted to agree on average with
+    the first of them, so that the map speaks the language of its observations.
+    """
+    level = observations.channel == "zos"
+    if not level.any() or (observations.reference_error[level] == 0).any():
+        return None
+    return level & (observations.source == observations.source[level].min())
+
+
 def assimilate(
     prior: Prior,
     observations: Observations,
@@ -191,8 +203,8 @@ def assimilate(
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
-        climatology assumed, `<channel>_climatology` (latitude). Sea level from sources of unknown reference is
-        meaningful up to a constant.
+        climatology assumed, `<channel>_climatology` (latitude). Where no source of sea level has a known
+        reference, `zos` is in that of the first, see `level_source`.
 
     Raises:
         InputError: see `pose`; an unknown method, or fewer than one member.
@@ -205,14 +217,18 @@ def assimilate(
     draws = sample_posterior(
         prior, problem.likelihood, problem.context, members, seed, guidance, steps, batch, progress
     )
+    level = level_source(observations)
+    if level is not None:
+        residual = problem.likelihood.value - problem.likelihood.operator(draws)
+        draws[:, 0] += residual[:, torch.from_numpy(level)].mean(1)[:, None, None]
     date = problem.date
     analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date), prior.standardizer)
     climatology = prior.standardizer.climatology(problem.grid.latitude, date)
     for name, values in zip(CHANNELS, climatology, strict=True):
         attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
         analysis[f"{name}_climatology"] = ("latitude", values, attrs)
-    if (observations.reference_error[observations.channel == "zos"] > 0).any():
-        analysis["zos"].attrs["comment"] = "up to a constant: the observations' reference level is unknown"
+    if level is not None:
+        analysis["zos"].attrs["comment"] = "reference level of the first source of sea level; the climatology has another"
     analysis.attrs = {
         "Conventions": "CF-1.11",
         "title": "Ensemble analysis of the surface ocean",

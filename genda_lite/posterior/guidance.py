@@ -49,7 +49,7 @@ def innovation_weights(
     likelihood: Likelihood,
     estimate: Tensor,
     sigma: Tensor,
-    tolerance: float = 1e-3,
+    tolerance: float = 1e-4,
     max_iterations: int = 100,
 ) -> Tensor:
     """(H P H' + R)^-1 (y - H D), (B, m): how much each observation still pulls at noise sigma."""
