@@ -93,13 +93,14 @@ class Observations:
         bad = ~(np.isfinite(error) & (error > 0)) & keep
         if bad.any():
             raise InputError(
-                f"{what}: errors of {channel} must be positive, got {error[bad][0]:g} at {bad.sum()} of {keep.sum()} values"
+                f"{what}: errors of {channel} must be positive, "
+                f"got {error[bad][0]:g} at {bad.sum()} of {keep.sum()} values"
             )
         m = int(keep.sum())
         try:
             time = np.broadcast_to(np.asarray(time, "datetime64[ns]"), value.shape)
         except (TypeError, ValueError):
-            raise InputError(f"{what}: time must hold one date, or one for each value of {channel} (datetime64)") from None
+            raise InputError(f"{what}: time must be one date, or one for each value of {channel}") from None
         return cls(
             np.full(m, channel),
             latitude[keep].astype(float),
@@ -248,9 +249,17 @@ class ObservationOperator:
     Args:
         grid: the states' grid.
         channel: (m,) channel numbers. latitude, longitude: (m,) degrees, inside the grid.
+        channels: how many channels the states have.
     """
 
-    def __init__(self, grid: Grid, channel: np.ndarray, latitude: np.ndarray, longitude: np.ndarray):
+    def __init__(
+        self,
+        grid: Grid,
+        channel: np.ndarray,
+        latitude: np.ndarray,
+        longitude: np.ndarray,
+        channels: int = len(CHANNELS),
+    ):
         ny, nx = grid.shape
         row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
         column = (longitude - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
@@ -260,7 +269,7 @@ class ObservationOperator:
         corner = (channel * ny + south) * nx + west
         index = np.stack([corner, corner + 1, corner + nx, corner + nx + 1], -1)
         weight = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], -1)
-        self.shape = (len(CHANNELS), ny, nx)
+        self.shape = (channels, ny, nx)
         self.index, self.weight = torch.from_numpy(index), torch.from_numpy(weight)
 
     def to(self, like: Tensor) -> Self:
@@ -301,18 +310,24 @@ class Likelihood:
         channel = np.array([channel_index(c) for c in observations.channel])
         scale = standardizer.scale[channel]
         climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
-        self.operator = ObservationOperator(grid, channel, observations.latitude, observations.longitude)
+        where = observations.latitude, observations.longitude
+        self.operator = ObservationOperator(grid, channel, *where)
+        # H P H' needs the observed channels only, often one or two of seven.
+        observed, place = np.unique(channel, return_inverse=True)
+        self.observed_channels: list[int] = observed.tolist()
+        self.observed_operator = ObservationOperator(grid, place, *where, channels=len(observed))
         self.value = torch.from_numpy((observations.value - climatology) / scale).float()
         self.variance = torch.from_numpy((observations.error / scale) ** 2).float()
         members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
         shared = torch.from_numpy(members * observations.reference_error / scale).float()
         self.shared = shared[shared.abs().sum(1) > 0]
-        self.operator.to(self.value)
+        self.to(self.value.device)
 
     def to(self, device: str | torch.device) -> Self:
         """Move to a device."""
         self.value, self.variance, self.shared = (a.to(device) for a in (self.value, self.variance, self.shared))
-        self.operator.to(self.value)
+        for operator in (self.operator, self.observed_operator):
+            operator.to(self.value)
         return self
 
     def covariance(self, v: Tensor) -> Tensor:

@@ -308,7 +308,7 @@ def altered(saved, tensors=None, **metadata) -> None:
         ({}, {"domain": "[[1, 2"}, "incomplete"),
         ({}, {"channels": '["zos", "thetao"]'}, "channels zos, thetao"),
     ],
-    ids="covariance gone, covariance flat, weight gone, weight odd, config gone, config odd, domain cut, channels".split(", "),
+    ids="covariance-gone covariance-flat weight-gone weight-odd config-gone config-odd domain-cut channels".split(),
 )
 def test_incomplete_checkpoints(saved, tensors, metadata, word, refuses):
     altered(saved, tensors, **metadata)

@@ -169,9 +169,11 @@ def simulate(
     Raises:
         InputError: a length, count or interval below one, or a negative spin-up.
     """
-    for name, value, least in (("days", days, 1), ("members", members, 1), ("every", every, 1), ("spin_up", spin_up, 0)):
-        if value < least:
-            raise InputError(f"{name} must be at least {least}, got {value}")
+    for name, value in (("days", days), ("members", members), ("every", every)):
+        if value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    if spin_up < 0:
+        raise InputError(f"spin_up must be at least 0, got {spin_up}")
     physics = Physics.draw(members, seed)
     run = NatureRun(physics, seed + 1, device=device, compile=compile)
     grid = GlorysGrid(run.channel)

@@ -228,7 +228,7 @@ def assimilate(
         attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
         analysis[f"{name}_climatology"] = ("latitude", values, attrs)
     if level is not None:
-        analysis["zos"].attrs["comment"] = "reference level of the first source of sea level; the climatology has another"
+        analysis["zos"].attrs["comment"] = "in the reference level of the first source; the climatology has its own"
     analysis.attrs = {
         "Conventions": "CF-1.11",
         "title": "Ensemble analysis of the surface ocean",

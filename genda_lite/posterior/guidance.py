@@ -53,15 +53,16 @@ def innovation_weights(
     max_iterations: int = 100,
 ) -> Tensor:
     """(H P H' + R)^-1 (y - H D), (B, m): how much each observation still pulls at noise sigma."""
-    covariance = prior.covariance(sigma)
-    observe, adjoint = likelihood.operator, likelihood.operator.adjoint
+    observe = likelihood.observed_operator
+    covariance = prior.covariance(sigma, likelihood.observed_channels)
 
     def matrix(v):
-        return observe(covariance(adjoint(v))) + likelihood.covariance(v)
+        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v)
 
     unknown = prior.spectrum.posterior_variance(sigma).mean()
     scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-    return conjugate_gradients(matrix, likelihood.value - observe(estimate), scale, tolerance, max_iterations)
+    innovation = likelihood.value - likelihood.operator(estimate)
+    return conjugate_gradients(matrix, innovation, scale, tolerance, max_iterations)
 
 
 def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..state import Grid, Standardizer, harmonics
-from .spectral import Spectrum
+from .spectral import ALL, Spectrum
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,6 @@ class Prior(Protocol):
         """E[x0 | x] for x = x0 + sigma n: (B, C, ny, nx) -> the same; sigma is a scalar or (B,)."""
         ...
 
-    def covariance(self, sigma: Tensor):
-        """A function v -> Cov[x0 | x] v, or an approximation of it, at noise sigma."""
+    def covariance(self, sigma: Tensor, channels=ALL):
+        """A function v -> Cov[x0 | x] v, or an approximation of it, at noise sigma, among some of the channels."""
         ...

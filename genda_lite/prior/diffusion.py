@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..state import Standardizer
 from .base import CONTEXT_CHANNELS, Domain
-from .spectral import Spectrum
+from .spectral import ALL, Spectrum
 from .unet import UNet
 
 
@@ -102,9 +102,9 @@ class DiffusionPrior:
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
         return self.denoiser(x, sigma.expand(len(x)), context)
 
-    def covariance(self, sigma: Tensor) -> Callable[[Tensor], Tensor]:
+    def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v: the Gaussian approximation, an upper bound on average."""
-        return lambda v: self.spectrum.posterior_covariance(v, sigma)
+        return lambda v: self.spectrum.posterior_covariance(v, sigma, channels)
 
     def to(self, device) -> "DiffusionPrior":
         """Move to a device."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..state import Standardizer
 from .base import Domain
-from .spectral import Spectrum
+from .spectral import ALL, Spectrum
 
 
 class GaussianPrior:
@@ -32,9 +32,9 @@ class GaussianPrior:
         """The Wiener filter; `context` is ignored: a stationary covariance is the same everywhere."""
         return self.spectrum.wiener_filter(x, sigma)
 
-    def covariance(self, sigma: Tensor) -> Callable[[Tensor], Tensor]:
+    def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v, exact."""
-        return lambda v: self.spectrum.posterior_covariance(v, sigma)
+        return lambda v: self.spectrum.posterior_covariance(v, sigma, channels)
 
     def to(self, device) -> "GaussianPrior":
         """Move to a device."""

@@ -34,6 +34,9 @@ class CosineTransform(nn.Module):
         return self.rows.T @ c @ self.columns
 
 
+ALL = slice(None)
+
+
 class Spectrum(nn.Module):
     """A zero-mean Gaussian with covariance S, diagonal in cosine wavenumber: a C x C matrix at each.
 
@@ -72,9 +75,20 @@ class Spectrum(nn.Module):
         noise = _per_sample(sigma) ** 2
         return self.from_modes(self.to_modes(x) * (self.variance / (self.variance + noise)))
 
-    def posterior_covariance(self, v: Tensor, sigma: Tensor) -> Tensor:
-        """Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v; with infinite sigma, S v."""
-        return self.from_modes(self.to_modes(v) * self.posterior_variance(sigma))
+    def posterior_covariance(self, v: Tensor, sigma: Tensor, channels: slice | list[int] = ALL) -> Tensor:
+        """Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v; with infinite sigma, S v.
+
+        Args:
+            channels: use and return these only: v is (B, len(channels), ny, nx), the other channels being zero.
+        """
+        variance = self.posterior_variance(sigma)
+        c = self.transform(v)
+        if self.univariate:
+            c = c * variance[..., channels, :, :]
+        else:
+            vectors = self.vectors[:, :, channels]
+            c = torch.einsum("yxce,beyx->bcyx", vectors, variance * torch.einsum("yxce,bcyx->beyx", vectors, c))
+        return self.transform.inverse(c)
 
     def posterior_variance(self, sigma: Tensor) -> Tensor:
         """The modes' variance once x = x0 + sigma n is known, S / (1 + S / sigma^2)."""
