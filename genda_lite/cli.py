@@ -131,7 +131,7 @@ def real(
     from .verify.real import CORNERS, FIRST_DAYS, evaluate_real, summarize
 
     members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
-    priors = {"diffusion prior": load_prior(prior), "Gaussian prior": load_prior("gaussian")}
+    priors = {"diffusion prior": load_prior(prior), "Gaussian prior": load_prior(prior, gaussian=True)}
     table, boxes = evaluate_real(tracks, map, priors, members, seed, corners, first_days)
     rows = summarize(table, members)
     seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
@@ -158,7 +158,7 @@ def write_rows(path: Path, rows: list[dict]) -> None:
     from .errors import atomic_path
 
     flat = [
-        {"name": f"{row['method']}: {name}", "value": value, "target": None, "met": None}
+        {"name": f"{row['prior']}: {name}", "value": value, "target": None, "met": None}
         for row in rows
         for name, value in row.items()
         if isinstance(value, float) and value == value

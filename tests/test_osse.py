@@ -60,10 +60,10 @@ def test_diffusion_ensemble_beats_climatology_and_the_gaussian_prior(prior, trut
     }
     ensembles["climatology"] = osse.climatology_of(ensembles["diffusion"])
     table = osse.score_table(ensembles, truth, ["zos", "thetao", "so"])
-    crps = {method: table.crps.sel(method=method) for method in ensembles}
+    crps = {method: table.crps.sel(experiment=method) for method in ensembles}
     assert (crps["diffusion"] < crps["climatology"]).all()
     assert crps["diffusion"].sel(channel="zos") < crps["gaussian"].sel(channel="zos")
-    assert (table.spread_skill.sel(method="diffusion") > 0.3).all()
+    assert (table.spread_skill.sel(experiment="diffusion") > 0.3).all()
 
 
 def test_combined_table_of_one_case_is_that_case(prior, truth):

@@ -106,15 +106,22 @@ def test_grid_holds_its_edges():
 
 
 @pytest.mark.parametrize(
-    "values",
-    [[3.0, 2.0, 1.0], [1.0, 1.0, 2.0], [1.0], [[1.0, 2.0], [2.0, 3.0]], [1.0, np.nan, 3.0], [1.0, 2.0, 4.0]],
+    ("values", "word"),
+    [
+        ([3.0, 2.0, 1.0], "ascending"),
+        ([1.0, 1.0, 2.0], "ascending"),
+        ([1.0], "at least two"),
+        ([[1.0, 2.0], [2.0, 3.0]], "1-D"),
+        ([1.0, np.nan, 3.0], "numbers"),
+        ([1.0, 2.0, 4.0], "evenly spaced"),
+    ],
     ids=["descending", "repeated", "single", "2-D", "missing", "uneven"],
 )
-def test_bad_grid(values, refuses):
+def test_bad_grid(values, word, refuses):
     good = np.array([1.0, 2.0, 3.0])
-    with refuses("grid latitude"):
+    with refuses("grid latitude", word):
         Grid(np.array(values), good)
-    with refuses("grid longitude"):
+    with refuses("grid longitude", word):
         Grid(good, np.array(values))
 
 

@@ -65,21 +65,27 @@ def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dic
 
 
 def load_prior(
-    which: str | os.PathLike | None = None, device: str = "cpu", mixed: bool = False, univariate: bool = False
+    which: str | os.PathLike | None = None,
+    gaussian: bool = False,
+    univariate: bool = False,
+    device: str = "cpu",
+    mixed: bool = False,
 ) -> DiffusionPrior | GaussianPrior:
     """Load a prior.
 
     Args:
         which: nothing for the shipped diffusion prior, "gaussian" for the Gaussian prior of the same training data,
             or the path of a checkpoint written by `genda train`.
+        gaussian: take the Gaussian prior of that checkpoint instead of its network.
+        univariate: for a Gaussian prior, drop the covariances between channels.
         mixed: run the network in bfloat16.
-        univariate: for "gaussian", drop the covariances between channels.
 
     Raises:
         InputError: no such file, a corrupt file, or a file of another format.
     """
-    gaussian = which == "gaussian"
-    path = Path(SHIPPED if which is None or gaussian else which)
+    if which == "gaussian":
+        which, gaussian = None, True
+    path = Path(SHIPPED if which is None else which)
     tensors, metadata = read_safetensors(path, FORMAT)
     try:
         channels = tuple(json.loads(metadata["channels"]))

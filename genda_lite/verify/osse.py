@@ -51,7 +51,7 @@ class ObservingSystem:
 
 
 def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: Sequence[str] = CHANNELS) -> xr.Dataset:
-    """RMSE of the mean, CRPS and spread/error of ensembles against the truth, dims (method, channel).
+    """RMSE of the mean, CRPS and spread/error of ensembles against the truth, dims (experiment, channel).
 
     An ensemble of one member (climatology, an interpolation) has a CRPS equal to its mean absolute error, and no
     spread.
@@ -72,9 +72,9 @@ def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: S
                 field = field.squeeze(drop=True)
                 rows.append((float(scores.rmse(field, true)), float(abs(field - true).mean()), np.nan))
     values = np.array(rows).reshape(len(ensembles), len(channels), 3)
-    coords = {"method": list(ensembles), "channel": list(channels)}
+    coords = {"experiment": list(ensembles), "channel": list(channels)}
     names = ("rmse", "crps", "spread_skill")
-    return xr.Dataset({n: (("method", "channel"), values[..., i]) for i, n in enumerate(names)}, coords)
+    return xr.Dataset({n: (("experiment", "channel"), values[..., i]) for i, n in enumerate(names)}, coords)
 
 
 def combine(tables: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -121,7 +121,7 @@ def evaluate_real(
         options: passed to `assimilate`.
 
     Returns:
-        squared scores, dims (method, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); and the cases.
+        squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); and the cases.
     """
     shape = next(iter(priors.values())).shape[1:]
     sea_level = read_sea_level_map(map_path)["zos"]
@@ -138,19 +138,19 @@ def evaluate_real(
         rows.setdefault("climatology", []).append(score(with_currents(profile), case))
     names = ("zos", "current", "crps", "spread")
     columns = {name: [[row.get(name, np.nan) for row in boxes_] for boxes_ in rows.values()] for name in names}
-    table = xr.Dataset({name: (("method", "box"), values) for name, values in columns.items()})
-    return table.assign_coords(method=list(rows)), boxes
+    table = xr.Dataset({name: (("experiment", "box"), values) for name, values in columns.items()})
+    return table.assign_coords(experiment=list(rows)), boxes
 
 
 def summarize(table: xr.Dataset, members: int) -> list[dict]:
-    """Rows of figures per method, with the standard error over boxes of the sea-level error's difference."""
+    """Figures of each experiment over all boxes: root-mean-square errors, CRPS, spread against error."""
     out = []
-    for method in table["method"].values:
-        one = table.sel(method=method)
+    for name in table["experiment"].values:
+        one = table.sel(experiment=name)
         ratio = np.sqrt((members + 1) / members * one["spread"].mean() / one["zos"].mean())
         out.append(
             {
-                "method": str(method),
+                "prior": str(name),
                 "sea level RMSE (m)": float(np.sqrt(one["zos"].mean())),
                 "current RMSE (m/s)": float(np.sqrt(one["current"].mean())),
                 "CRPS (m)": float(one["crps"].mean()),
