@@ -194,13 +194,17 @@ class Observations:
         def aligned(other, name):
             if isinstance(other, xr.DataArray) and set(other.dims) == set(field.dims):
                 other = other.transpose(*field.dims)
+                for dim in field.dims:
+                    if dim in other.coords and not np.array_equal(other[dim], field[dim]):
+                        raise InputError(f"{name} of the map has another {dim} than the map, expected the same grid")
             if np.shape(other) != field.shape:
                 raise InputError(f"{name} of the map has shape {np.shape(other)}, expected {field.shape}")
             return np.asarray(other)
 
         values = field.values.astype(float)
         if mask is not None:
-            values = np.where(aligned(mask, "mask").astype(bool), values, np.nan)
+            observed = np.nan_to_num(aligned(mask, "mask").astype(float)) != 0  # a missing mask value hides, too
+            values = np.where(observed, values, np.nan)
         errors = _errors(aligned(error, "error") if np.ndim(error) else error, None, values, what)
         latitude, longitude = (c.transpose(*field.dims) for c in xr.broadcast(field["latitude"], field["longitude"]))
         time = field["time"].values if "time" in field.coords and field["time"].ndim == 0 else np.datetime64("NaT")

@@ -51,7 +51,7 @@ def coriolis(latitude):
 
 
 def year_fraction(time) -> np.ndarray:
-    """Part of the year gone by, in [0, 1), of numpy datetimes."""
+    """Days since New Year over 365.25, of numpy datetimes."""
     time = np.asarray(time, "datetime64[ns]")
     start = time.astype("datetime64[Y]").astype("datetime64[ns]")
     return (time - start) / np.timedelta64(1, "D") / 365.25

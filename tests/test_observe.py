@@ -286,3 +286,13 @@ def test_points_outside_the_grid(grid, standardizer, refuses):
     points["longitude"][:2] += 360
     with refuses("2 of 40", "outside the grid", "E", "observations.inside(grid)"):
         Likelihood(Observations.from_points(points, "zos", 0.03), grid, standardizer, DATE)
+
+
+def test_mask_of_another_grid_is_refused_and_missing_mask_values_hide(grid):
+    field = xr.DataArray(np.full(grid.shape, 20.0), {"latitude": grid.latitude, "longitude": grid.longitude})
+    shifted = xr.ones_like(field).assign_coords(latitude=grid.latitude + 1)
+    with pytest.raises(InputError, match="another latitude"):
+        Observations.from_grid(field, "thetao", 0.3, mask=shifted)
+    mask = xr.ones_like(field)
+    mask[0, :] = np.nan
+    assert len(Observations.from_grid(field, "thetao", 0.3, mask=mask)) == field.size - grid.shape[1]

@@ -121,7 +121,7 @@ def evaluate_real(
         options: passed to `assimilate`.
 
     Returns:
-        squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); and the cases.
+        squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); the cases.
     """
     shape = next(iter(priors.values())).shape[1:]
     sea_level = read_sea_level_map(map_path)["zos"]
