@@ -104,7 +104,9 @@ class NatureRun:
 
 
 class GlorysGrid:
-    """The part of the channel clear of its inflow and most of its wall zones, on GLORYS12's grid (1/12 degree, whole multiples).
+    """The channel east of its inflow zone on GLORYS12's grid: whole multiples of 1/12 degree.
+
+    The northern and southern walls lie beyond it, the outer reaches of their relaxation zones within.
 
     The map is conformal, so currents scale by m f_channel / f_earth, m = cos(centre) / cos(latitude): then geostrophic
     balance holds on the sphere exactly as it does in the channel. The factor stays within 8 % of one.
