@@ -31,7 +31,8 @@ def gaussian_posterior(spectrum: Spectrum, likelihood: Likelihood, batch: int = 
     operator, m = likelihood.operator, len(likelihood.value)
     identity = torch.eye(m, device=likelihood.value.device)
     # Rows of H S, a batch of observations at a time.
-    gain = torch.cat([spectrum.posterior_covariance(operator.adjoint(rows), PRIOR) for rows in identity.split(batch)])
+    covariance = spectrum.posterior_covariance(PRIOR)
+    gain = torch.cat([covariance(operator.adjoint(rows)) for rows in identity.split(batch)])
     innovation = torch.cat([operator(rows) for rows in gain.split(batch)]) + likelihood.covariance(identity)
     factor = torch.linalg.cholesky(innovation.double())
     gain = gain.flatten(1).double()

@@ -81,7 +81,7 @@ def test_closed_form_is_the_dense_formula(prior, grid, truth):
     likelihood = Likelihood(observe(truth, grid, 2), grid, prior.standardizer, DATE)
     size = len(CHANNELS) * N * N
     columns = torch.eye(size).view(size, len(CHANNELS), N, N)
-    s = prior.spectrum.posterior_covariance(columns, torch.tensor(float("inf"))).view(size, size).double()
+    s = prior.spectrum.posterior_covariance(torch.tensor(float("inf")))(columns).view(size, size).double()
     h = likelihood.operator(columns).T.double()
     r = likelihood.covariance(torch.eye(len(likelihood.value))).double()
     gain = s @ h.T @ torch.linalg.inv(h @ s @ h.T + r)

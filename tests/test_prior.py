@@ -58,7 +58,7 @@ def test_posterior_covariance_is_the_dense_one(small_covariance, univariate, sig
     s = dense(small_covariance, univariate)
     expected = s if np.isinf(sigma) else s - s @ np.linalg.solve(s + sigma**2 * np.eye(len(s)), s)
     unit = torch.eye(len(s)).unflatten(1, spectrum.shape)
-    found = spectrum.posterior_covariance(unit, torch.tensor(sigma)).flatten(1)
+    found = spectrum.posterior_covariance(torch.tensor(sigma))(unit).flatten(1)
     np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
     torch.testing.assert_close(found, found.T, atol=1e-5 * float(expected.max()), rtol=0)
     # What tieing the channels together adds is what sets the two apart.

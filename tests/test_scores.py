@@ -148,3 +148,11 @@ def test_other_grids_and_single_members_are_refused():
             score(truth, truth)
         with pytest.raises(InputError, match="single field"):
             score(ensemble, ensemble)
+
+
+def test_coordinates_that_differ_by_rounding_are_the_same_grid():
+    latitude = np.arange(3) / 12
+    field = xr.DataArray(np.arange(3.0), {"latitude": latitude})
+    assert float(rmse(field, field.assign_coords(latitude=latitude + 1e-12))) == 0
+    with pytest.raises(InputError):
+        rmse(field, field.assign_coords(latitude=latitude + 1e-3))

@@ -64,7 +64,7 @@ def make_context(domain: Domain, latitude: Tensor, longitude: Tensor, season: Te
 def grid_context(domain: Domain, grid: Grid, time, known: bool) -> Tensor:
     """The context (1, 5, ny, nx) of one grid and date; NaT means the season is unknown."""
     season = torch.from_numpy(harmonics(time)[None, 1:])
-    rows, columns = torch.from_numpy(grid.latitude)[None], torch.from_numpy(grid.longitude)[None]
+    rows, columns = torch.tensor(grid.latitude)[None], torch.tensor(grid.longitude)[None]
     return make_context(domain, rows, columns, season, torch.tensor([float(known)]))
 
 

@@ -75,7 +75,6 @@ class DiffusionPrior:
 
     Args:
         covariance: (ny, nx, C, C) of the training data, at each wavenumber.
-        univariate_guidance: approximate Cov[x0 | x] channel by channel instead of with all covariances.
     """
 
     name = "diffusion"
@@ -87,12 +86,13 @@ class DiffusionPrior:
         domain: Domain,
         config: NetworkConfig | None = None,
         mixed: bool = False,
-        univariate_guidance: bool = True,
     ):
         self.config = config or NetworkConfig()
         self.cross_covariance = covariance
         self.denoiser = Denoiser(Spectrum(covariance, univariate=True), self.config, mixed)
-        self.spectrum = Spectrum(covariance, univariate_guidance)
+        # The network is preconditioned channel by channel; guidance takes all covariances, so that an innovation in
+        # one channel reaches the others in the same step.
+        self.spectrum = Spectrum(covariance)
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}
@@ -104,7 +104,7 @@ class DiffusionPrior:
 
     def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v: the Gaussian approximation, an upper bound on average."""
-        return lambda v: self.spectrum.posterior_covariance(v, sigma, channels)
+        return self.spectrum.posterior_covariance(sigma, channels)
 
     def to(self, device) -> "DiffusionPrior":
         """Move to a device."""

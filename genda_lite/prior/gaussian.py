@@ -34,7 +34,7 @@ class GaussianPrior:
 
     def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v, exact."""
-        return lambda v: self.spectrum.posterior_covariance(v, sigma, channels)
+        return self.spectrum.posterior_covariance(sigma, channels)
 
     def to(self, device) -> "GaussianPrior":
         """Move to a device."""

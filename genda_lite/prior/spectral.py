@@ -5,6 +5,7 @@ channels with each other is kept wavenumber by wavenumber.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -75,20 +76,20 @@ class Spectrum(nn.Module):
         noise = _per_sample(sigma) ** 2
         return self.from_modes(self.to_modes(x) * (self.variance / (self.variance + noise)))
 
-    def posterior_covariance(self, v: Tensor, sigma: Tensor, channels: slice | list[int] = ALL) -> Tensor:
-        """Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v; with infinite sigma, S v.
+    def posterior_covariance(self, sigma: Tensor, channels: slice | list[int] = ALL) -> Callable[[Tensor], Tensor]:
+        """The function v -> Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v; with infinite sigma, v -> S v.
 
         Args:
-            channels: use and return these only: v is (B, len(channels), ny, nx), the other channels being zero.
+            sigma: scalar.
+            channels: among these only: v is (B, len(channels), ny, nx), the other channels being zero.
         """
         variance = self.posterior_variance(sigma)
-        c = self.transform(v)
         if self.univariate:
-            c = c * variance[..., channels, :, :]
-        else:
-            vectors = self.vectors[:, :, channels]
-            c = torch.einsum("yxce,beyx->bcyx", vectors, variance * torch.einsum("yxce,bcyx->beyx", vectors, c))
-        return self.transform.inverse(c)
+            variance = variance[channels]
+            return lambda v: self.transform.inverse(variance * self.transform(v))
+        vectors = self.vectors[:, :, channels]
+        matrix = torch.einsum("yxce,eyx,yxde->cdyx", vectors, variance, vectors)
+        return lambda v: self.transform.inverse((matrix * self.transform(v)[:, None]).sum(2))
 
     def posterior_variance(self, sigma: Tensor) -> Tensor:
         """The modes' variance once x = x0 + sigma n is known, S / (1 + S / sigma^2)."""

@@ -144,6 +144,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed + 1)
         self.windows = Windows(data, domain, config)
         self.validate = Validation(Windows(validation, domain, config)) if validation is not None else None
+        self.checksum = round(float(data.frames[:: max(1, len(data.frames) // 16)].double().std()), 6)
         self.step = 0
 
     def learning_rate(self) -> float:
@@ -169,6 +170,11 @@ class Trainer:
                 mean.lerp_(new, 1 - memory)
         return loss.item()
 
+    def settings(self) -> dict:
+        """What a resumed training must have in common with the one it continues."""
+        data = {"frames": self.prior.training["frames"], "checksum": self.checksum}
+        return json.loads(json.dumps({**asdict(self.config), **self.prior.config.as_dict(), **data}))
+
     def save_state(self, path: Path) -> None:
         """Write everything `resume` needs."""
         tensors = {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
@@ -180,7 +186,7 @@ class Trainer:
         metadata = {
             "format": STATE_FORMAT,
             "step": str(self.step),
-            "config": json.dumps(asdict(self.config)),
+            "settings": json.dumps(self.settings()),
             "record": json.dumps(self.prior.training),
         }
         with atomic_path(path) as temporary:
@@ -193,7 +199,7 @@ class Trainer:
             InputError: not a training state, or one of another configuration.
         """
         tensors, metadata = read_safetensors(path, STATE_FORMAT)
-        if json.loads(metadata["config"]) != asdict(self.config):
+        if json.loads(metadata.get("settings", "null")) != self.settings():
             raise InputError(f"{path}: is of a training with other settings; choose another --out or delete it")
 
         def part(prefix):

@@ -15,6 +15,7 @@ import xarray as xr
 from ..errors import InputError
 
 Fields = TypeVar("Fields", xr.DataArray, xr.Dataset)
+GRID = ("latitude", "longitude")
 Dim = str | Iterable[Hashable] | None
 
 
@@ -199,15 +200,30 @@ def _members(ensemble: Fields, truth: Fields | None, member_dim: str) -> int:
 
 
 def _on_one_grid(fields: Fields, truth: Fields | None, where: xr.DataArray | None):
-    """The inputs in float64, if their coordinates agree; xarray would silently keep the points in common."""
+    """The inputs in float64, if their coordinates agree; xarray would silently keep the points in common.
+
+    A coordinate that differs by rounding only, as one twelfth of a degree does between two ways of counting, agrees.
+    """
     if isinstance(fields, xr.Dataset) and truth is not None and set(fields) != set(truth):
         raise InputError(f"the fields to compare have variables {list(fields)} and {list(truth)}")
-    given = [item for item in (fields, truth, where) if item is not None]
+    given = [fields, truth, where]
     try:
-        xr.align(*given, join="exact")
+        given = [fields, *(item if item is None else _same_labels(item, fields) for item in given[1:])]
+        xr.align(*(item for item in given if item is not None), join="exact")
     except ValueError as error:
         raise InputError(f"the fields to compare, or the mask, are on different grids: {error}") from error
+    fields, truth, where = given
     return fields.astype(float), None if truth is None else truth.astype(float), where
+
+
+def _same_labels(item: Fields, reference: Fields) -> Fields:
+    """`item` with the reference's coordinates where they are equal up to rounding."""
+    labels = {}
+    for dim in GRID:
+        if dim in item.indexes and dim in reference.indexes and item.sizes[dim] == reference.sizes[dim]:
+            if np.allclose(item[dim], reference[dim], rtol=0, atol=1e-6):
+                labels[dim] = reference[dim]
+    return item.assign_coords(labels)
 
 
 def _masked(points: Fields, where: xr.DataArray | None) -> Fields:
