@@ -26,7 +26,7 @@ def sde_2m(
     x: Tensor,
     sigmas: Tensor,
     noise: Callable[[], Tensor],
-    eta: float = 0.5,
+    eta: float = 1.0,
 ) -> Tensor:
     """Second-order multistep stochastic sampler, DPM-Solver++(2M) SDE (Lu et al. 2022; in sigma, midpoint form).
 
