@@ -338,6 +338,10 @@ class Likelihood:
         """R v for v (B, m)."""
         return v * self.variance + (v @ self.shared.T) @ self.shared
 
+    def draw_errors(self, white: Tensor, white_shared: Tensor) -> Tensor:
+        """Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, sources)."""
+        return white * self.variance.sqrt() + white_shared @ self.shared
+
 
 # --- Simulated observing systems -------------------------------------------------------------------------------------
 

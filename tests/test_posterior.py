@@ -9,7 +9,7 @@ import genda_lite as gl
 from genda_lite.baselines import gaussian_posterior, optimal_interpolation, prior_variance
 from genda_lite.observe import Likelihood, altimeter_tracks, clear_sky, sample_points
 from genda_lite.posterior.assimilate import pose, sample_posterior
-from genda_lite.posterior.guidance import METHODS, conjugate_gradients
+from genda_lite.posterior.guidance import METHODS, conjugate_gradients, interpolated_draws
 from genda_lite.posterior.samplers import noise_levels, sde_2m
 from genda_lite.prior import Domain, GaussianPrior
 from genda_lite.state import CHANNELS, Grid, Standardizer
@@ -18,21 +18,23 @@ N = 16
 DATE = np.datetime64("2019-02-23", "ns")
 
 
-@pytest.fixture(scope="module")
-def prior() -> GaussianPrior:
-    """A red spectrum, channels correlated with each other, on 16 x 16 points."""
+def gaussian_prior(n: int) -> GaussianPrior:
+    """A red spectrum, channels correlated with each other, on n x n points."""
     rng = np.random.default_rng(0)
-    k = np.hypot(*np.meshgrid(np.arange(N), np.arange(N), indexing="ij"))
+    k = np.hypot(*np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
     spectrum = (1 + (k / 1.5) ** 2) ** -2.0
-    spectrum *= N * N / spectrum.sum()
+    spectrum *= n * n / spectrum.sum()
     mixing = rng.standard_normal((len(CHANNELS),) * 2)
     correlation = np.corrcoef(mixing)
     covariance = torch.from_numpy(spectrum[..., None, None] * (0.8 * correlation + 0.2 * np.eye(len(CHANNELS))))
     scale = np.array([0.4, 3.0, 0.5, 0.1, 0.1, 5.0, 5.0])
-    standardizer = Standardizer(
-        np.array([30.0, 50.0]), np.zeros((3, len(CHANNELS), 2)), scale, np.zeros(2, complex)
-    )
+    standardizer = Standardizer(np.array([30.0, 50.0]), np.zeros((3, len(CHANNELS), 2)), scale, np.zeros(2, complex))
     return GaussianPrior(covariance.float(), standardizer, Domain((30.0, 50.0), (-70.0, -50.0)))
+
+
+@pytest.fixture(scope="module")
+def prior() -> GaussianPrior:
+    return gaussian_prior(N)
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +59,68 @@ def observe(truth, grid, channels: int) -> gl.Observations:
     return observations
 
 
-@pytest.mark.parametrize("guidance", METHODS)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, guidance, channels):
-    """Mean and variance of the ensemble against the closed form, at observed and unobserved points."""
+def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, channels):
+    """Mean and variance of a sampled ensemble against the closed form, over the whole state."""
     problem = pose(prior, observe(truth, grid, channels), grid=grid, date=DATE)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
     members = 512
-    draws = sample_posterior(prior, problem.likelihood, problem.context, members, 0, guidance, batch=128).double()
-
-    seen = problem.likelihood.operator.adjoint(torch.ones(1, len(problem.likelihood.value)))[0] > 0
-    assert 0.02 < seen.double().mean() < 0.5
-    for where in (seen, ~seen):
-        ratio = (draws.var(0)[where].mean() / variance[where].mean()).item()
-        assert 0.93 < ratio < 1.07
+    draws = sample_posterior(prior, problem.likelihood, problem.context, members, 0, batch=128).double()
+    assert 0.93 < (draws.var(0) / variance).mean() < 1.07
     # The mean of M draws scatters about the exact one with variance / M; anything beyond is bias.
     squared_bias = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / members
     assert squared_bias < 0.05**2 * variance.mean()
+
+
+def test_guided_sampler_has_the_exact_mean_and_variance():
+    """Without sampling error: for a Gaussian prior the sampler is linear in its noise, so its response to every unit of
+    noise gives the variance of the ensemble, at observed and at unobserved points."""
+    n = 8
+    prior = gaussian_prior(n)
+    grid = Grid.around(-60.0, 38.0, (n, n))
+    draw = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(3))
+    truth = prior.standardizer.to_dataset(draw, grid, DATE).isel(member=0, drop=True)
+    likelihood = Likelihood(observe(truth, grid, 2), grid, prior.standardizer, DATE)
+    mean, variance = gaussian_posterior(prior.spectrum, likelihood)
+
+    size, sigmas = len(CHANNELS) * n * n, noise_levels(24)
+    unit = torch.eye(size).view(size, len(CHANNELS), n, n)
+    denoise = METHODS["oi"](prior, likelihood, None)
+    quiet = sde_2m(denoise, mean[None].float(), sigmas, lambda: torch.zeros(1, len(CHANNELS), n, n))[0]
+    assert ((quiet - mean) ** 2).mean() < 0.02**2 * variance.mean()
+
+    likelihood.value = torch.zeros_like(likelihood.value)  # what is left is linear
+    prior_columns = prior.spectrum.posterior_covariance(torch.tensor(torch.inf))(unit)
+    everything = likelihood.operator(prior_columns)
+    weights = torch.linalg.solve(
+        likelihood.operator(
+            prior.spectrum.posterior_covariance(torch.tensor(torch.inf))(
+                likelihood.operator.adjoint(torch.eye(len(likelihood.value)))
+            )
+        ).double()
+        + likelihood.covariance(torch.eye(len(likelihood.value))).double(),
+        everything.T.double(),
+    )
+    posterior = prior_columns.view(size, size).double() - everything.double() @ weights
+    start = torch.linalg.cholesky(posterior + sigmas[0] ** 2 * torch.eye(size)).T.float().view_as(unit)
+
+    response = torch.zeros(len(CHANNELS), n, n)
+    for loud in range(len(sigmas) - 1):
+        inputs = [start if loud == 0 else 0 * unit] + [unit if k == loud else 0 * unit for k in range(1, len(sigmas))]
+        rest = iter(inputs[1:])
+        response += (sde_2m(denoise, inputs[0], sigmas, lambda rest=rest: next(rest)) ** 2).sum(0)
+
+    seen = likelihood.operator.adjoint(torch.ones(1, len(likelihood.value)))[0] > 0
+    for where in (seen, ~seen):
+        assert 0.93 < response[where].mean() / variance[where].mean() < 1.07
+        assert 0.93 < (response / variance)[where].mean() < 1.07
+
+
+def test_jacobian_guidance_is_the_same_for_a_gaussian(prior, grid, truth):
+    """There sigma^2 J' is the posterior covariance, so that both methods take the same steps."""
+    problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
+    runs = [sample_posterior(prior, problem.likelihood, problem.context, 4, 0, guidance) for guidance in METHODS]
+    torch.testing.assert_close(runs[0], runs[1], atol=0.02, rtol=0)
 
 
 def test_closed_form_is_the_dense_formula(prior, grid, truth):
@@ -217,3 +264,15 @@ def test_sampler_converges_to_a_gaussian_at_second_order(eta):
     coarse, fine = error(20), error(40)
     assert fine < 0.02
     assert coarse / fine > 3
+
+
+def test_sampler_starts_from_the_gaussian_posterior(prior, grid, truth):
+    """`interpolated_draws` have the closed form's mean and variance, channels and unknown constants included."""
+    likelihood = Likelihood(observe(truth, grid, 2), grid, prior.standardizer, DATE)
+    mean, variance = gaussian_posterior(prior.spectrum, likelihood)
+    generator, count = torch.Generator().manual_seed(0), 2000
+    white = [torch.randn(count, n, generator=generator) for n in (len(likelihood.value), len(likelihood.shared))]
+    draws = prior.spectrum.sample(count, generator=generator)
+    draws = interpolated_draws(prior, likelihood, draws, likelihood.draw_errors(*white)).double()
+    assert ((draws.mean(0) - mean) ** 2).mean() < 3 * variance.mean() / count
+    assert abs((draws.var(0) / variance).mean() - 1) < 0.03

@@ -15,7 +15,7 @@ from ..prepare import total_current
 from ..prior.base import Prior, grid_context
 from ..state import CHANNELS, VARIABLES, Grid
 from ..version import __version__
-from .guidance import METHODS
+from .guidance import METHODS, interpolated_draws
 from .samplers import noise_levels, sde_2m
 
 STEPS = 24
@@ -131,8 +131,9 @@ class MemberNoise:
         self.generators = [torch.Generator().manual_seed(seed * 1_000_003 + m) for m in members]
         self.shape, self.device = shape, device
 
-    def __call__(self) -> Tensor:
-        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators]).to(self.device)
+    def __call__(self, *shape: int) -> Tensor:
+        """A draw for each member, like the state or of another shape."""
+        return torch.stack([torch.randn(shape or self.shape, generator=g) for g in self.generators]).to(self.device)
 
 
 def sample_posterior(
@@ -155,9 +156,10 @@ def sample_posterior(
         for first in range(0, members, batch):
             some = range(first, min(first + batch, members))
             noise = MemberNoise(seed, some, prior.shape, variance.device)
-            # x0 + sigma n at the highest noise, with x0 from the Gaussian approximation: no bias from a finite start.
-            x = prior.spectrum.from_modes((variance + sigmas[0] ** 2).sqrt() * noise())
-            draws.append(sde_2m(denoise, x, sigmas, noise))
+            prior_draws = prior.spectrum.from_modes(variance.sqrt() * noise())
+            errors = likelihood.draw_errors(noise(len(likelihood.value)), noise(len(likelihood.shared)))
+            start = interpolated_draws(prior, likelihood, prior_draws, errors) + sigmas[0] * noise()
+            draws.append(sde_2m(denoise, start, sigmas, noise))
             bar.update(len(some))
     return torch.cat(draws)
 

@@ -47,12 +47,12 @@ def conjugate_gradients(
 def innovation_weights(
     prior: Prior,
     likelihood: Likelihood,
-    estimate: Tensor,
+    innovation: Tensor,
     sigma: Tensor,
     tolerance: float = 1e-4,
     max_iterations: int = 100,
 ) -> Tensor:
-    """(H P H' + R)^-1 (y - H D), (B, m): how much each observation still pulls at noise sigma."""
+    """(H P H' + R)^-1 d for innovations d (B, m): how much each observation still pulls at noise sigma."""
     observe = likelihood.observed_operator
     covariance = prior.covariance(sigma, likelihood.observed_channels)
 
@@ -61,7 +61,6 @@ def innovation_weights(
 
     unknown = prior.spectrum.posterior_variance(sigma).mean()
     scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-    innovation = likelihood.value - likelihood.operator(estimate)
     return conjugate_gradients(matrix, innovation, scale, tolerance, max_iterations)
 
 
@@ -70,15 +69,18 @@ def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Deno
 
         E[x0 | x, y] ~ D + P H' (H P H' + R)^-1 (y - H D),   P = S sigma^2 (S + sigma^2)^-1
 
-    with the climatological spectrum S. No gradient through the network; exact for a Gaussian prior, where P is the
-    true posterior covariance (Bretherton et al. 1976 at every noise level).
+    with the climatological spectrum S. No gradient through the network. Exact for a
+    Gaussian prior, where P is the covariance of x0 given x: then each step is optimal
+    interpolation (Bretherton et al. 1976) of what is still unknown at this noise.
     """
 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate = prior.denoise(x, sigma, context)
-        weights = innovation_weights(prior, likelihood, estimate, sigma)
-        return estimate + prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+        innovation = likelihood.value - likelihood.operator(estimate)
+        weights = innovation_weights(prior, likelihood, innovation, sigma)
+        increment = prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+        return estimate + increment
 
     return denoise
 
@@ -95,11 +97,25 @@ def oi_jacobian(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denois
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             estimate = prior.denoise(x, sigma, context)
-        weights = innovation_weights(prior, likelihood, estimate.detach(), sigma)
+        innovation = likelihood.value - likelihood.operator(estimate.detach())
+        weights = innovation_weights(prior, likelihood, innovation, sigma)
         (increment,) = torch.autograd.grad(estimate, x, likelihood.operator.adjoint(weights))
         return estimate.detach() + sigma**2 * increment
 
     return denoise
+
+
+def interpolated_draws(prior: Prior, likelihood: Likelihood, draws: Tensor, errors: Tensor) -> Tensor:
+    """Draws of the Gaussian posterior from draws s of the Gaussian prior N(0, S) and e of the errors N(0, R):
+
+        s + S H' (H S H' + R)^-1 (y + e - H s)
+
+    (Matheron's rule, e.g. Journel & Huijbregts 1978). The sampler starts from these: at the highest noise level the
+    members then have the posterior's mean and spread, not the prior's.
+    """
+    everything = torch.tensor(torch.inf)
+    weights = innovation_weights(prior, likelihood, likelihood.value + errors - likelihood.operator(draws), everything)
+    return draws + prior.covariance(everything)(likelihood.operator.adjoint(weights))
 
 
 METHODS: dict[str, Callable[[Prior, Likelihood, Tensor], Denoiser]] = {

@@ -28,14 +28,17 @@ def sde_2m(
     noise: Callable[[], Tensor],
     eta: float = 1.0,
 ) -> Tensor:
-    """Second-order multistep stochastic sampler, DPM-Solver++(2M) SDE (Lu et al. 2022; in sigma, midpoint form).
+    """Second-order multistep stochastic sampler: DPM-Solver++(2M) SDE, midpoint form
+    (Lu et al. 2022), written in sigma.
 
-    With h = ln(sigma_i / sigma_{i+1}) each step is exact for an estimate linear in ln sigma. Fresh noise, eta times
-    that of the reverse diffusion, forgets earlier errors of the guidance; eta = 0 is the deterministic 2M.
+    With h = ln(sigma_i / sigma_{i+1}) each step is exact for an estimate linear in
+    ln sigma. Fresh noise, eta times that of the reverse diffusion, forgets earlier
+    errors of the guidance; eta = 0 is the deterministic 2M.
 
     Args:
         denoise: (x, sigma) -> E[x0 | x, ...], one call a step.
-        x: (B, ...) at sigmas[0]. sigmas: falling, ending in zero. noise: fresh white noise like x.
+        x: (B, ...) at sigmas[0]. sigmas: falling, ending in zero.
+        noise: gives fresh white noise like x.
     """
     previous, previous_h = None, None
     for sigma, following in pairwise(sigmas):

@@ -124,14 +124,16 @@
     const bars = make("div", { class: "bars" });
     const note = make("p", { class: "note" });
 
-    /** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out. */
+    /** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out.
+        None stands in the lower left corner, where those of the two edges would meet. */
     function degrees() {
       const label = (kind, [first, last], count, edge, [positive, negative]) => {
         const half = (last - first) / (count - 1) / 2;
         const across = (value) => (value - first + half) / (last - first + 2 * half);
-        return ticks(Math.min(first, last), Math.max(first, last), 3).map((value) =>
-          make("span", { class: `tick ${kind}`, style: `${edge}: ${100 * across(value)}%` },
-            `${Math.abs(value)}°${value < 0 ? negative : positive}`));
+        const corner = (value) => (edge === "left" ? across(value) : 1 - across(value)) < 0.1;
+        const shown = ticks(Math.min(first, last), Math.max(first, last), 3).filter((value) => !corner(value));
+        return shown.map((value) => make("span", { class: `tick ${kind}`, style: `${edge}: ${100 * across(value)}%` },
+          `${Math.abs(value)}°${value < 0 ? negative : positive}`));
       };
       return [
         ...label("longitude", data.longitude, columns, "left", ["E", "W"]),

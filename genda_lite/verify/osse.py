@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from ..observe import Observations, altimeter_tracks, clear_sky, sample_points
 from ..posterior import assimilate
 from ..prior import Prior
-from ..state import CHANNELS, Grid
+from ..state import CHANNELS, VARIABLES, Grid
 from . import scores
 
 SEA_LEVEL_ERROR = 0.03  # m, a nadir altimeter's
@@ -84,6 +84,35 @@ def combine(tables: Sequence[xr.Dataset]) -> xr.Dataset:
     variance = ((cases["spread_skill"] * cases["rmse"]) ** 2).mean("case", skipna=False)
     return xr.Dataset(
         {"rmse": np.sqrt(squared), "crps": cases["crps"].mean("case"), "spread_skill": np.sqrt(variance / squared)}
+    )
+
+
+def as_frame(table: xr.Dataset) -> pd.DataFrame:
+    """A score table to read: a row for each channel and score, a column for each experiment."""
+    names = {"rmse": "RMSE", "crps": "CRPS", "spread_skill": "spread / error"}
+    rows = {}
+    for channel in table["channel"].values:
+        units = VARIABLES[channel]["units"].replace("1e-3", "psu")
+        for score, label in names.items():
+            title = (VARIABLES[channel]["long_name"], label if score == "spread_skill" else f"{label} ({units})")
+            rows[title] = table[score].sel(channel=channel).values
+    return pd.DataFrame.from_dict(rows, orient="index", columns=table["experiment"].values).set_index(
+        pd.MultiIndex.from_tuples(rows)
+    )
+
+
+def paired_gain(tables: Sequence[xr.Dataset], better: str, than: str) -> pd.DataFrame:
+    """By how much one experiment's RMSE undercuts another's, case by case: mean, standard error, cases won."""
+    cases = xr.concat(tables, dim="case")["rmse"]
+    gain = (1 - cases.sel(experiment=better) / cases.sel(experiment=than)).transpose("case", "channel").values
+    n = len(gain)
+    return pd.DataFrame(
+        {
+            "error reduced by": gain.mean(0),
+            "standard error": gain.std(0, ddof=1) / np.sqrt(n),
+            f"cases won, of {n}": (gain > 0).sum(0),
+        },
+        index=[VARIABLES[c]["long_name"] for c in cases["channel"].values],
     )
 
 
