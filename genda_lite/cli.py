@@ -128,15 +128,30 @@ def real(
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
     from .prior import load_prior
-    from .verify.real import CORNERS, FIRST_DAYS, evaluate_real, summarize
+    from .verify.real import CORNERS, FIRST_DAYS, evaluate_real, paired_difference, summarize
 
     members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
-    priors = {"diffusion prior": load_prior(prior), "Gaussian prior": load_prior(prior, gaussian=True)}
-    table, boxes = evaluate_real(tracks, map, priors, members, seed, corners, first_days)
+    diffusion, gaussian = load_prior(prior), "Gaussian prior"
+    experiments = {
+        "diffusion prior": (diffusion, "oi"),
+        "diffusion prior, Jacobian guidance": (diffusion, "oi-jacobian"),
+        gaussian: (load_prior(prior, gaussian=True), "oi"),
+    }
+    table, boxes = evaluate_real(tracks, map, experiments, members, seed, corners, first_days)
     rows = summarize(table, members)
     seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
     typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
     print_table(rows)
+    for name in [name for name in experiments if name != gaussian]:
+        told = [
+            f"{label} {mean:+.3f} +- {error:.3f} {units}"
+            for (label, units), (mean, error) in zip(
+                (("sea level", "m"), ("current", "m/s")),
+                paired_difference(table, name, gaussian).values(),
+                strict=True,
+            )
+        ]
+        typer.echo(f"{name} minus {gaussian}, RMSE box by box: {'; '.join(told)}")
     if json is not None:
         write_rows(json, rows)
 

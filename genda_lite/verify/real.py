@@ -106,32 +106,30 @@ def score(ensemble: xr.Dataset, case: Case) -> dict[str, float]:
 def evaluate_real(
     tracks_path: str | os.PathLike,
     map_path: str | os.PathLike,
-    priors: dict[str, Prior],
+    experiments: dict[str, tuple[Prior, str]],
     members: int = 16,
     seed: int = 0,
     corners=CORNERS,
     first_days=FIRST_DAYS,
-    **options,
 ) -> tuple[xr.Dataset, list[Case]]:
     """Reconstruct real sea level along real tracks with each prior, and with climatology.
 
     Args:
         tracks_path, map_path: DUACS L3 tracks and L4 map.
-        priors: name -> prior; all of one size.
-        options: passed to `assimilate`.
+        experiments: name -> prior and guidance (see `assimilate`); all priors of one size.
 
     Returns:
         squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); the cases.
     """
-    shape = next(iter(priors.values())).shape[1:]
+    shape = next(iter(experiments.values()))[0].shape[1:]
     sea_level = read_sea_level_map(map_path)["zos"]
     date = sea_level["time"].values
     boxes = list(cases(read_tracks(tracks_path), sea_level, shape, corners, first_days, seed))
     rows: dict[str, list[dict]] = {}
     for case in boxes:
-        for name, prior in priors.items():
+        for name, (prior, guidance) in experiments.items():
             analysis = assimilate(
-                prior, case.observations, members, seed, grid=case.grid, date=date, **options
+                prior, case.observations, members, seed, grid=case.grid, date=date, guidance=guidance
             )
             rows.setdefault(name, []).append(score(with_currents(analysis["zos"]), case))
         profile = analysis["zos_climatology"].broadcast_like(case.truth["zos"]).expand_dims("member")
@@ -140,6 +138,16 @@ def evaluate_real(
     columns = {name: [[row.get(name, np.nan) for row in boxes_] for boxes_ in rows.values()] for name in names}
     table = xr.Dataset({name: (("experiment", "box"), values) for name, values in columns.items()})
     return table.assign_coords(experiment=list(rows)), boxes
+
+
+def paired_difference(table: xr.Dataset, name: str, than: str) -> dict[str, tuple[float, float]]:
+    """Mean difference of the boxes' RMSE between two experiments, and its standard error, for sea level and current."""
+    out = {}
+    for variable in ("zos", "current"):
+        rmse = np.sqrt(table[variable])
+        difference = rmse.sel(experiment=name) - rmse.sel(experiment=than)
+        out[variable] = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))
+    return out
 
 
 def summarize(table: xr.Dataset, members: int) -> list[dict]:
