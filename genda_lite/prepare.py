@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .errors import InputError
-from .state import CHANNELS, EARTH_RADIUS, GRAVITY, VARIABLES, Grid, Standardizer, coriolis, harmonics
+from .state import CHANNELS, EARTH_RADIUS, GRAVITY, VARIABLES, Grid, Standardizer, coriolis, harmonics, wind_stress
 
 SMOOTHING = 1.5  # cells; standard deviation of the Gaussian on the geostrophic current
 METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180
@@ -44,13 +44,6 @@ def smooth(field: xr.DataArray, cells: float = SMOOTHING) -> xr.DataArray:
     for dim in ("latitude", "longitude"):
         data = gaussian_filter1d(data, cells, axis=field.get_axis_num(dim), mode="nearest")
     return field.copy(data=data)
-
-
-def wind_stress(uas: np.ndarray, vas: np.ndarray) -> np.ndarray:
-    """Complex kinematic wind stress (m2 s-2) of the wind at 10 m: drag coefficient linear in speed (Garratt 1977)."""
-    wind = uas + 1j * vas
-    speed = np.abs(wind)
-    return 1.22 / 1025 * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
 
 
 def ageostrophic_current(ds: xr.Dataset) -> np.ndarray:
@@ -94,7 +87,7 @@ def fit_ekman(oceans: list[xr.Dataset]) -> np.ndarray:
     """Least-squares Ekman response at each latitude, (ny,) complex: ageostrophic current = response * stress."""
     cross = power = 0.0
     for ocean in oceans:
-        stress = wind_stress(ocean["uas"].values, ocean["vas"].values)
+        stress = wind_stress(ocean["uas"].values + 1j * ocean["vas"].values)
         current = ageostrophic_current(ocean)
         stress = stress - stress.mean(0)
         cross = cross + (np.conj(stress) * (current - current.mean(0))).sum((0, 2))
@@ -104,7 +97,7 @@ def fit_ekman(oceans: list[xr.Dataset]) -> np.ndarray:
 
 def to_state(ds: xr.Dataset, ekman: np.ndarray) -> xr.Dataset:
     """The state's channels from `zos thetao so uo vo uas vas`, given the Ekman response of each latitude (ny,)."""
-    stress = wind_stress(ds["uas"].values, ds["vas"].values)
+    stress = wind_stress(ds["uas"].values + 1j * ds["vas"].values)
     residual = ageostrophic_current(ds) - ekman[:, None] * stress
     dims = ds["uo"].dims
     parts = {"u_ageo_eddy": residual.real, "v_ageo_eddy": residual.imag}
@@ -116,7 +109,7 @@ def total_current(state: xr.Dataset, standardizer: Standardizer) -> xr.Dataset:
     """Add `uo` and `vo` to a state: smoothed geostrophic + Ekman + residual current (m s-1)."""
     u, v = geostrophic_current(state["zos"])
     ekman = xr.DataArray(standardizer.ekman_at(state["latitude"]), dims="latitude")
-    wind = state["uas"].copy(data=wind_stress(state["uas"].values, state["vas"].values))
+    wind = state["uas"].copy(data=wind_stress(state["uas"].values + 1j * state["vas"].values))
     drift = (ekman * wind).transpose(*state["uas"].dims)
     uo = smooth(u) + drift.real + state["u_ageo_eddy"]
     vo = smooth(v) + drift.imag + state["v_ageo_eddy"]

@@ -14,6 +14,7 @@ from .errors import InputError, atomic_path
 EARTH_RADIUS = 6.371e6  # m
 ROTATION_RATE = 7.2921e-5  # s-1
 GRAVITY = 9.81  # m s-2
+AIR_DENSITY, SEA_DENSITY = 1.22, 1025.0  # kg m-3
 DEGREES_PER_CELL = 1 / 12  # GLORYS12's grid
 
 VARIABLES: dict[str, dict[str, str]] = {
@@ -43,6 +44,13 @@ def channel_index(name: str) -> int:
     if name not in CHANNELS:
         raise InputError(f"channel {name!r} is not part of the state, expected one of {', '.join(CHANNELS)}")
     return CHANNELS.index(name)
+
+
+def wind_stress(wind):
+    """Kinematic wind stress (m2 s-2) of a complex wind (m s-1), array or tensor: a drag coefficient linear in speed
+    (Garratt 1977)."""
+    speed = abs(wind)
+    return AIR_DENSITY / SEA_DENSITY * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
 
 
 def coriolis(latitude):
@@ -104,6 +112,12 @@ class Grid:
             slack = 1e-6 * (values[1] - values[0])
             inside &= (point >= values[0] - slack) & (point <= values[-1] + slack)
         return inside
+
+    def nearest(self, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column of the cell nearest to each point."""
+        pairs = ((self.latitude, latitude), (self.longitude, longitude))
+        row, column = (np.rint((point - v[0]) / (v[1] - v[0])).astype(int) for v, point in pairs)
+        return row, column
 
     def __str__(self) -> str:
         lat, lon = self.latitude, self.longitude

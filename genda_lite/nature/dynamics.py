@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-GRAVITY = 9.81  # m s-2
+from ..state import GRAVITY
+
 DAY = 86400.0  # s
 
 

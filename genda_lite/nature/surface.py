@@ -10,10 +10,10 @@ import math
 import torch
 from torch import Tensor
 
+from ..state import wind_stress
 from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, pad_y, west, with_walls
 from .physics import Physics
 
-AIR_DENSITY, SEA_DENSITY = 1.22, 1025.0  # kg m-3
 COLDEST_DAY = 45.0  # day of the year
 YEAR = 365.25  # d
 
@@ -129,12 +129,6 @@ def advect(tracer: Tensor, u: Tensor, v: Tensor, dt: float, dx: float) -> Tensor
     convergence = -(east(flux_x) - flux_x + flux_y[..., 1:, :] - flux_y[..., :-1, :])
     divergence = east(cu) - cu + cv[..., 1:, :] - cv[..., :-1, :]
     return tracer + convergence + tracer * divergence
-
-
-def wind_stress(wind: Tensor) -> Tensor:
-    """Kinematic wind stress (m2 s-2) of a complex wind (m s-1): a drag coefficient linear in speed (Garratt 1977)."""
-    speed = wind.abs()
-    return AIR_DENSITY / SEA_DENSITY * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
 
 
 class Surface:

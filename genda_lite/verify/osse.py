@@ -186,11 +186,8 @@ def southwest(grid: Grid) -> dict[str, tuple[float, float]]:
 def _gridded(observations: Observations, grid: Grid, channel: str, like: xr.DataArray) -> xr.DataArray:
     """Observed values at the nearest cells, NaN elsewhere."""
     one = observations.select(observations.channel == channel)
-    step = [v[1] - v[0] for v in (grid.latitude, grid.longitude)]
-    row = np.rint((one.latitude - grid.latitude[0]) / step[0]).astype(int)
-    column = np.rint((one.longitude - grid.longitude[0]) / step[1]).astype(int)
     cells = np.full(grid.shape, np.nan, "f4")
-    cells[row, column] = one.value
+    cells[grid.nearest(one.latitude, one.longitude)] = one.value
     return like.copy(data=cells)
 
 

@@ -47,10 +47,8 @@ def with_currents(zos: xr.DataArray) -> xr.Dataset:
 
 def touched_cells(points: xr.Dataset, grid: Grid) -> np.ndarray:
     """Cells of a grid nearest to some point, (ny, nx) bool."""
-    row = np.rint((points["latitude"].values - grid.latitude[0]) / DEGREES_PER_CELL).astype(int)
-    column = np.rint((points["longitude"].values - grid.longitude[0]) / DEGREES_PER_CELL).astype(int)
     touched = np.zeros(grid.shape, bool)
-    touched[row, column] = True
+    touched[grid.nearest(points["latitude"].values, points["longitude"].values)] = True
     return touched
 
 
