@@ -23,18 +23,20 @@ def simulate(
     members: Annotated[int, typer.Option(help="Independent oceans, integrated together.")] = 1,
     every: Annotated[int, typer.Option(help="Keep every so many daily means.")] = 1,
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
+    twin: Annotated[bool, typer.Option(help="The fraternal twin: an ocean unlike any member.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
 ) -> None:
-    """Simulate Gulf-Stream-like oceans and write their surface as a GLORYS-like data set."""
-    from .nature import simulate as run
-    from .state import write_dataset
+    """Simulate Gulf-Stream-like oceans and write their surface as a GLORYS-like data set.
 
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
-    ds = run(days, seed, members, every, spin_up, device, compile)
-    write_dataset(ds, out)
-    typer.echo(f"{out}: {ds.sizes['time']} daily means of {members} ocean(s), seed {seed}")
+    A run that was interrupted goes on where it stopped when the same command is given again.
+    """
+    from .nature import Simulation, simulate_to_file
+
+    simulation = Simulation(days, seed, members, every, spin_up, twin)
+    simulate_to_file(out, simulation, device, compile)
+    size = out.stat().st_size / 1e6
+    typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
 
 
 @app.command()

@@ -105,6 +105,13 @@ class Grid:
         j0, i0 = round(latitude / step - (ny - 1) / 2), round(longitude / step - (nx - 1) / 2)
         return cls((j0 + np.arange(ny)) * step, (i0 + np.arange(nx)) * step)
 
+    def coordinates(self) -> dict:
+        """Coordinate variables of a CF data set on this grid."""
+        return {
+            "latitude": ("latitude", self.latitude, {"standard_name": "latitude", "units": "degrees_north"}),
+            "longitude": ("longitude", self.longitude, {"standard_name": "longitude", "units": "degrees_east"}),
+        }
+
     def holds(self, latitude, longitude) -> np.ndarray:
         """Which points lie inside the grid's outermost rows and columns."""
         inside = np.ones(np.shape(latitude), bool)
@@ -169,11 +176,7 @@ class Standardizer:
         dims = ("member", "latitude", "longitude")
         ds = xr.Dataset(
             {name: (dims, fields[:, i], dict(VARIABLES[name])) for i, name in enumerate(CHANNELS)},
-            coords={
-                "member": np.arange(len(fields)),
-                "latitude": ("latitude", grid.latitude, {"standard_name": "latitude", "units": "degrees_north"}),
-                "longitude": ("longitude", grid.longitude, {"standard_name": "longitude", "units": "degrees_east"}),
-            },
+            coords={"member": np.arange(len(fields))} | grid.coordinates(),
         )
         if not np.isnat(np.datetime64(time)):
             ds = ds.assign_coords(time=np.datetime64(time, "ns"))

@@ -2,20 +2,22 @@
 
 For layer k = 1 (upper), 2 (lower), on an Arakawa C-grid, periodic in x, free-slip walls in the north and south:
 
-    du/dt = +(zeta + f) v - d/dx (K + M_k) + relaxation - drag        M_1 = p_s,  M_2 = p_s - g' h_1
+    du/dt = +(zeta + f) v - d/dx (K + M_k) + relaxation - drag        M_1 = p_s,  M_2 = p_s - g' h
     dv/dt = -(zeta + f) u - d/dy (K + M_k) + relaxation - drag        K   = (u^2 + v^2) / 2
-    dh/dt = -div(h u) + relaxation                                    h_1 + h_2 = H
+    dh/dt = -div(h u_1) + relaxation                                  h_1 = h,    h_2 = H - h
 
-The surface pressure p_s keeps the depth-integrated flow free of divergence: one Poisson solve a stage. There is no
-explicit viscosity; fifth-order upwind reconstruction of thickness and vorticity damps the grid scale. Time stepping is
-the three-stage strong-stability-preserving Runge-Kutta scheme (Shu & Osher 1988).
+The surface pressure p_s keeps the depth-integrated flow free of divergence: one Poisson solve a stage. The thickness of
+the upper layer alone is stepped, in flux form, so both layers conserve their volume to rounding. There is no explicit
+viscosity; fifth-order upwind reconstruction of thickness and vorticity damps the grid scale. Time stepping is the
+three-stage strong-stability-preserving Runge-Kutta scheme (Shu & Osher 1988).
 
 Every tensor carries a leading batch dimension: members are independent oceans, and may differ in their physics.
-Shapes: h (B, 2, ny, nx) at centres, u (B, 2, ny, nx) on west faces, v (B, 2, ny + 1, nx) on south faces.
+Shapes: h (B, ny, nx) at centres, u (B, 2, ny, nx) on west faces, v (B, 2, ny + 1, nx) on south faces.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -33,7 +35,7 @@ class Channel:
     """
 
     nx: int = 256
-    ny: int = 160
+    ny: int = 168
     dx: float = 8e3
     dt: float = 1350.0
     depth: float = 4000.0
@@ -41,8 +43,13 @@ class Channel:
     beta: float = 1.8e-11  # m-1 s-1
     inflow_width: float = 240e3
     inflow_time: float = 0.5 * DAY
-    wall_width: float = 120e3
+    wall_width: float = 100e3
     wall_time: float = 8.0 * DAY
+
+    @classmethod
+    def twin(cls) -> Self:
+        """The fraternal twin's channel: the same sea, resolved with 6 km."""
+        return cls(nx=342, ny=224, dx=6e3, dt=1080.0)
 
     def x(self) -> Tensor:
         """Distance of the cell centres from the western edge (m), (nx,)."""
@@ -74,12 +81,21 @@ class Channel:
 
 @dataclass
 class Flow:
-    """The dynamical state; `sea_level` (B, ny, nx) in metres is diagnosed by the last projection."""
+    """The dynamical state, and what the last step diagnosed.
+
+    Args:
+        u, v, h: as above (m s-1, m).
+        sea_level: (B, ny, nx), of zero mean (m).
+        flux_x, flux_y: upper layer's volume flux through west and south faces, mean of the step (m2 s-1); with it,
+            and no relaxation, h changes by exactly -dt div(flux).
+    """
 
     u: Tensor
     v: Tensor
     h: Tensor
     sea_level: Tensor
+    flux_x: Tensor
+    flux_y: Tensor
 
 
 def pad_y(a: Tensor, n: int) -> Tensor:
@@ -188,11 +204,14 @@ class TwoLayerModel:
         self.gprime = tensor(reduced_gravity.double()[:, None, None])
         self.drag = tensor(torch.stack([torch.zeros_like(bottom_drag), bottom_drag], 1).double()[..., None, None])
         self.inflow_rate = tensor(channel.inflow_weight()[None] / channel.inflow_time)
-        self.wall = tensor(channel.wall_weight(y)[:, None])
         self.rate_centres = tensor(self._relaxation(y))
         self.rate_faces = tensor(self._relaxation(yf))
         self.poisson = PoissonSolver(channel, dtype, self.device)
         self._step = torch.compile(self._runge_kutta, dynamic=False) if compile else self._runge_kutta
+
+    @property
+    def complex_dtype(self) -> torch.dtype:
+        return torch.complex128 if self.dtype == torch.float64 else torch.complex64
 
     def tensor(self, a: Tensor) -> Tensor:
         """`a` in the model's precision, on the model's device."""
@@ -203,17 +222,17 @@ class TwoLayerModel:
         return c.inflow_weight()[None] / c.inflow_time + c.wall_weight(y)[:, None] / c.wall_time
 
     def tendencies(self, u, v, h, u_ref, h_ref):
-        """Right-hand sides of the module's equations without the surface pressure."""
+        """Right-hand sides of the module's equations without the surface pressure, and the upper layer's fluxes."""
         dx = self.channel.dx
-        flux_x = u * upwind_x(h, u)
-        flux_y = with_walls((v * upwind_y(h, v))[..., 1:-1, :])
+        flux_x = u[:, 0] * upwind_x(h, u[:, 0])
+        flux_y = with_walls((v[:, 0] * upwind_y(h, v[:, 0]))[..., 1:-1, :])
         dh = -(east(flux_x) - flux_x + flux_y[..., 1:, :] - flux_y[..., :-1, :]) / dx
 
         shear = with_walls(u[..., 1:, :] - u[..., :-1, :])  # free slip: none across the walls
         zeta = (v - west(v) - shear) / dx  # at corners, (ny + 1, nx)
         u2, v2 = u * u, v * v
         kinetic = 0.25 * (u2 + east(u2) + v2[..., 1:, :] + v2[..., :-1, :])
-        montgomery = torch.stack([kinetic[:, 0], kinetic[:, 1] - self.gprime * h[:, 0]], 1)
+        montgomery = torch.stack([kinetic[:, 0], kinetic[:, 1] - self.gprime * h], 1)
 
         v_pairs = v[..., 1:, :] + v[..., :-1, :]
         v_on_u = 0.25 * (v_pairs + west(v_pairs))
@@ -227,10 +246,11 @@ class TwoLayerModel:
         du = du - self.drag * u - self.rate_centres * (u - u_ref)
         dv = dv - (self.drag + self.rate_faces) * v
         dh = dh - self.rate_centres * (h - h_ref)
-        return du, dv, dh
+        return du, dv, dh, flux_x, flux_y
 
     def divergence(self, u: Tensor, v: Tensor, h: Tensor) -> Tensor:
         """Divergence of the depth-integrated flow, (B, ny, nx), m s-1."""
+        h = torch.stack([h, self.channel.depth - h], 1)
         transport_x = (0.5 * (h + west(h)) * u).sum(1)
         transport_y = with_walls((0.5 * (h[..., 1:, :] + h[..., :-1, :]) * v[..., 1:-1, :]).sum(1))
         return (east(transport_x) - transport_x + transport_y[..., 1:, :] - transport_y[..., :-1, :]) / self.channel.dx
@@ -238,29 +258,39 @@ class TwoLayerModel:
     def project(self, u, v, h):
         """Remove the divergence of the depth-integrated flow; returns the velocity potential that did it (m2 s-1)."""
         dx, depth = self.channel.dx, self.channel.depth
-        h = h * (depth / h.sum(1, keepdim=True))
         potential = self.poisson(self.divergence(u, v, h) / depth)
         u = u - ((potential - west(potential)) / dx)[:, None]
         v = v - with_walls((potential[..., 1:, :] - potential[..., :-1, :]) / dx)[:, None]
-        return u, with_walls(v[..., 1:-1, :]), h, potential
+        return u, with_walls(v[..., 1:-1, :]), potential
 
     def _runge_kutta(self, u, v, h, u_ref, h_ref):
         dt = self.channel.dt
-        state, start = (u, v, h), (u, v, h)
-        for keep, gain in ((0.0, 1.0), (3 / 4, 1 / 4), (1 / 3, 2 / 3)):
-            slope = self.tendencies(*state, u_ref, h_ref)
-            stage = [keep * a + gain * (b + dt * s) for a, b, s in zip(start, state, slope, strict=True)]
-            *state, potential = self.project(*stage)
-        return *state, potential / (gain * dt * GRAVITY)
+        start = u, v, h
+        mean_x = mean_y = 0.0
+        # Shu-Osher form: an Euler step, drawn back towards the start; `share` is each slope's part in the whole step.
+        for back, share in ((0.0, 1 / 6), (3 / 4, 1 / 6), (1 / 3, 2 / 3)):
+            *slope, flux_x, flux_y = self.tendencies(u, v, h, u_ref, h_ref)
+            euler = [a + dt * s for a, s in zip((u, v, h), slope, strict=True)]
+            # A difference, for rounded weights that do not add up to one would be a source of water.
+            stage = [a + back * (b - a) for a, b in zip(euler, start, strict=True)]
+            h = stage[2]
+            u, v, potential = self.project(*stage)
+            mean_x, mean_y = mean_x + share * flux_x, mean_y + share * flux_y
+        return u, v, h, potential / ((1 - back) * dt * GRAVITY), mean_x, mean_y
 
     def step(self, flow: Flow, u_ref: Tensor, h_ref: Tensor) -> Flow:
-        """Advance by one time step towards the reference jet (B, 2, ny, 1)."""
+        """Advance by one time step towards the reference jet: u_ref (B, 2, ny, 1), h_ref (B, ny, 1)."""
         return Flow(*self._step(flow.u, flow.v, flow.h, u_ref, h_ref))
 
 
 @dataclass(frozen=True)
 class JetProfile:
-    """A tanh front of the interface and the jet in thermal-wind balance with it; every field is (B,).
+    """A front of the interface with recirculations on its flanks, and the flow in thermal-wind balance with it.
+
+        h = mean_depth - depth_step / 2 * F(y),    F = tanh(y / width) (1 - r + r sech(y / L)),    L = 300 km
+
+    Away from the front the step shrinks by the fraction r: the flow there is westward, as on both sides of the Gulf
+    Stream (Hogg 1992). Every field is (B,).
 
     Args:
         depth_step: drop of the interface across the front (m).
@@ -268,24 +298,33 @@ class JetProfile:
         centre: latitude of the front relative to mid-channel (m).
         mean_depth: interface depth at the front (m).
         deep_fraction: the lower layer's velocity as a fraction of the shear.
+        recirculation: r above.
     """
+
+    RECIRCULATION_WIDTH = 300e3  # m
 
     depth_step: Tensor
     width: Tensor
     centre: Tensor
     mean_depth: Tensor
     deep_fraction: Tensor
+    recirculation: Tensor
 
     def reference(self, model: TwoLayerModel, displacement: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
-        """Velocity and thickness (B, 2, ny, 1) of the jet displaced by metres and scaled by a factor, each (B,)."""
+        """Velocity (B, 2, ny, 1) and upper thickness (B, ny, 1) of the jet, displaced (m) and scaled, each (B,)."""
         c = model.channel
-        column = [a[:, None] for a in (self.depth_step * strength, self.width, self.mean_depth, self.deep_fraction)]
-        step, width, mean, deep = column
-        front = torch.tanh((c.y()[None] - (self.centre + displacement)[:, None]) / width)
-        upper = mean - 0.5 * step * front
-        slope = -0.5 * step * (1 - front**2) / width
+        step, width, mean, deep, r = (
+            a[:, None]
+            for a in (self.depth_step * strength, self.width, self.mean_depth, self.deep_fraction, self.recirculation)
+        )
+        y = c.y()[None] - (self.centre + displacement)[:, None]
+        front, flank = torch.tanh(y / width), 1 / torch.cosh(y / self.RECIRCULATION_WIDTH)
+        decay = 1 - r + r * flank
+        d_front = (1 - front**2) / width
+        d_decay = -r * flank * torch.tanh(y / self.RECIRCULATION_WIDTH) / self.RECIRCULATION_WIDTH
+        h = mean - 0.5 * step * front * decay
+        slope = -0.5 * step * (d_front * decay + front * d_decay)
         shear = -model.gprime.double().cpu()[:, 0] / c.coriolis(c.y()) * slope
-        h = torch.stack([upper, c.depth - upper], 1)
         u = torch.stack([shear * (1 + deep), shear * deep], 1)
         return model.tensor(u[..., None]), model.tensor(h[..., None])
 
@@ -298,11 +337,8 @@ def initial_flow(model: TwoLayerModel, u_ref: Tensor, h_ref: Tensor, generator: 
     offset = 2 * math.pi * torch.rand(members, 11, 1, generator=generator, dtype=torch.float64)
     amplitude = 15.0 * torch.randn(members, 11, 1, generator=generator, dtype=torch.float64)
     wave = (amplitude * torch.cos(phase + offset)).sum(1)  # (B, nx)
-    bump = model.tensor(torch.exp(-((c.y() / 100e3) ** 2))[:, None] * wave[:, None])
-    h = h_ref.expand(-1, -1, -1, c.nx).clone()
-    h[:, 0] += bump
-    h[:, 1] -= bump
-    u = u_ref.expand_as(h).clone()
+    h = h_ref + model.tensor(torch.exp(-((c.y() / 100e3) ** 2))[:, None] * wave[:, None])
+    u = u_ref.expand(-1, -1, -1, c.nx).clone()
     v = torch.zeros(members, 2, c.ny + 1, c.nx, dtype=model.dtype, device=model.device)
-    u, v, h, _ = model.project(u, v, h)
-    return Flow(u, v, h, torch.zeros_like(h[:, 0]))
+    u, v, _ = model.project(u, v, h)
+    return Flow(u, v, h, torch.zeros_like(h), torch.zeros_like(h), torch.zeros_like(v[:, 0]))

@@ -18,12 +18,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "jet_centre": (-90e3, 90e3),
     "mean_depth": (500.0, 560.0),
     "deep_fraction": (0.05, 0.20),
+    "recirculation": (0.25, 0.55),
     "reduced_gravity": (0.0165, 0.0210),
     "bottom_drag": (0.5e-7, 2.0e-7),
     "inflow_wander": (30e3, 55e3),
     "inflow_pulse": (0.04, 0.10),
-    "wind_mean": (2.0, 5.5),
-    "wind_std": (4.8, 6.4),
+    "wind_mean": (2.5, 5.5),
+    "wind_std": (5.8, 7.4),
     "wind_sst_coupling": (0.025, 0.045),
     "sst_north": (11.0, 14.0),
     "sst_south": (21.5, 24.0),
@@ -41,8 +42,8 @@ class Physics:
     """Physical parameters of B oceans; every field is a float64 tensor of shape (B,).
 
     Args:
-        depth_step, jet_width, jet_centre, mean_depth, deep_fraction: the inflowing jet (m; deep_fraction is a ratio),
-            see `dynamics.JetProfile`.
+        depth_step, jet_width, jet_centre, mean_depth, deep_fraction, recirculation: the inflowing jet (m; the
+            last two are ratios), see `dynamics.JetProfile`.
         reduced_gravity: g' between the layers (m s-2).
         bottom_drag: drag rate of the lower layer (s-1).
         inflow_wander, inflow_pulse: standard deviation of the inflow's latitude (m) and relative strength.
@@ -59,6 +60,7 @@ class Physics:
     jet_centre: Tensor
     mean_depth: Tensor
     deep_fraction: Tensor
+    recirculation: Tensor
     reduced_gravity: Tensor
     bottom_drag: Tensor
     inflow_wander: Tensor

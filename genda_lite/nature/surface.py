@@ -32,32 +32,29 @@ def ornstein_uhlenbeck(previous: Tensor, noise: Tensor, dt: float, decay_time: f
 class Winds:
     """Ten-metre wind from a random streamfunction: Fourier modes with red-noise amplitudes, drifting eastward.
 
-    The streamfunction's spectrum peaks near 2200 km and ends at 700 km; the axis of the storms is tilted by 17 degrees.
+    The kinetic-energy spectrum is flat beyond 2200 km and falls as k^-3 down to 150 km, as synoptic weather's does
+    (Nastrom & Gage 1985); the axis of the storms is tilted by 17 degrees.
     """
 
     DECAY, DRIFT, TILT = 2.5 * DAY, 9.0, math.radians(17.0)  # s, m s-1, rad
-    DOMAIN, PEAK, SHORTEST = 6144e3, 2200e3, 700e3  # m
+    DOMAIN, PEAK, SHORTEST = 6144e3, 2200e3, 150e3  # m
 
-    def __init__(self, channel: Channel, physics: Physics, generator: torch.Generator):
-        count = int(self.DOMAIN // self.SHORTEST) + 4
+    def __init__(self, channel: Channel, physics: Physics, generator: torch.Generator, dtype: torch.dtype):
+        count = int(self.DOMAIN // self.SHORTEST)
         base = 2 * math.pi / self.DOMAIN
-        k, ell = torch.meshgrid(
-            base * torch.arange(0, count + 1).double(), base * torch.arange(-count, count + 1).double(), indexing="ij"
-        )
-        total = torch.hypot(k, ell)
-        keep = (k > 0) & (total < 2 * math.pi / self.SHORTEST)
-        self.k, self.ell, total = k[keep], ell[keep], total[keep]
-        scaled = total * self.PEAK / (2 * math.pi)
-        amplitude = (1 + scaled**2) ** -2.5
+        self.k = base * torch.arange(1, count + 1).double()[None]
+        self.ell = base * torch.arange(-count, count + 1).double()[:, None]
+        total = torch.hypot(self.k, self.ell)
+        amplitude = (1 + (total * self.PEAK / (2 * math.pi)) ** 2) ** -1.5 * (total < 2 * math.pi / self.SHORTEST)
         # Each wind component gets the member's standard deviation.
         self.amplitude = amplitude * 2 / ((amplitude * total) ** 2).sum().sqrt()
-        self.wave_x = torch.exp(1j * self.k[:, None] * channel.x()).to(torch.complex64)
-        self.wave_y = torch.exp(1j * self.ell[:, None] * channel.y()).to(torch.complex64)
-        self.physics, self.generator = physics, generator
+        self.wave_x = torch.exp(1j * self.k.T * channel.x()).to(dtype)  # (k, nx)
+        self.wave_y = torch.exp(1j * channel.y()[:, None] * self.ell.T).to(dtype)  # (ny, ell)
+        self.physics, self.generator, self.dtype = physics, generator, dtype
         self.state = self._noise()
 
     def _noise(self) -> Tensor:
-        shape = (len(self.physics.wind_std), len(self.k))
+        shape = (len(self.physics.wind_std), *self.amplitude.shape)
         return torch.randn(shape, generator=self.generator, dtype=torch.complex128)
 
     def advance(self, dt: float) -> None:
@@ -66,11 +63,11 @@ class Winds:
 
     def field(self, day: float) -> Tensor:
         """Complex wind u + iv (m s-1); 30 % stronger in winter than on average."""
-        modes = self.state * self.amplitude * self.physics.wind_std[:, None]
-        by_row = torch.stack([-1j * self.ell * modes, 1j * self.k * modes], 1).to(torch.complex64)
-        wind = ((by_row[..., None, :] * self.wave_y.T) @ self.wave_x).real  # (B, 2, ny, nx)
+        modes = self.state * self.amplitude * self.physics.wind_std[:, None, None]  # (B, ell, k)
+        gradient = torch.stack([-1j * self.ell * modes, 1j * self.k * modes], 1).to(self.dtype)
+        wind = (self.wave_y @ gradient @ self.wave_x).real  # (B, 2, ny, nx)
         tilt = complex(math.cos(self.TILT), math.sin(self.TILT))
-        mean = self.physics.wind_mean.float()[:, None, None]
+        mean = self.physics.wind_mean.to(wind.dtype)[:, None, None]
         return (torch.complex(wind[:, 0], wind[:, 1]) * tilt + mean) * (1 - 0.3 * season(day))
 
 
@@ -106,29 +103,37 @@ def limited_slope(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(a * b > 0, torch.sign(a) * steepest, torch.zeros_like(a))
 
 
-def advect(tracer: Tensor, u: Tensor, v: Tensor, dt: float, dx: float) -> Tensor:
-    """One step of flux-limited Lax-Wendroff advection in advective form: a constant tracer stays constant.
+def advect(tracer: Tensor, h: Tensor, flux_x: Tensor, flux_y: Tensor, dt: float, dx: float) -> Tensor:
+    """One step of flux-limited Lax-Wendroff advection in a layer of changing thickness.
+
+        tracer' = (h tracer - dt div(flux tracer)) / (h - dt div(flux))
+
+    A constant tracer stays constant, and the content h tracer is conserved where h changes by -dt div(flux).
 
     Args:
-        tracer: (B, C, ny, nx). u: (B, 1, ny, nx) on west faces. v: (B, 1, ny + 1, nx) on south faces (m s-1).
+        tracer: (B, C, ny, nx). h: thickness at the start of the step, (B, 1, ny, nx) (m).
+        flux_x: volume flux (B, 1, ny, nx) through west faces, flux_y: (B, 1, ny + 1, nx) through south faces (m2 s-1).
     """
-    cu, cv = u * dt / dx, v * dt / dx
+    fx, fy = flux_x * dt / dx, flux_y * dt / dx
+    courant = fx.abs() / torch.where(fx > 0, west(h), h)
     difference = tracer - west(tracer)
     slope = limited_slope(difference, east(difference))
-    from_west = west(tracer) + 0.5 * (1 - cu) * west(slope)
-    from_east = tracer - 0.5 * (1 + cu) * slope
-    flux_x = cu * torch.where(u > 0, from_west, from_east)
+    from_west = west(tracer) + 0.5 * (1 - courant) * west(slope)
+    from_east = tracer - 0.5 * (1 - courant) * slope
+    content_x = fx * torch.where(fx > 0, from_west, from_east)
 
-    padded = pad_y(tracer, 2)
+    padded, thickness = pad_y(tracer, 2), pad_y(h, 1)
+    courant = fy.abs() / torch.where(fy > 0, thickness[..., :-1, :], thickness[..., 1:, :])
     difference = padded[..., 1:, :] - padded[..., :-1, :]
     slope = limited_slope(difference[..., :-1, :], difference[..., 1:, :])
-    from_south = padded[..., 1:-2, :] + 0.5 * (1 - cv) * slope[..., :-1, :]
-    from_north = padded[..., 2:-1, :] - 0.5 * (1 + cv) * slope[..., 1:, :]
-    flux_y = cv * torch.where(v > 0, from_south, from_north)
+    from_south = padded[..., 1:-2, :] + 0.5 * (1 - courant) * slope[..., :-1, :]
+    from_north = padded[..., 2:-1, :] - 0.5 * (1 - courant) * slope[..., 1:, :]
+    content_y = fy * torch.where(fy > 0, from_south, from_north)
 
-    convergence = -(east(flux_x) - flux_x + flux_y[..., 1:, :] - flux_y[..., :-1, :])
-    divergence = east(cu) - cu + cv[..., 1:, :] - cv[..., :-1, :]
-    return tracer + convergence + tracer * divergence
+    def loss(x, y):
+        return east(x) - x + y[..., 1:, :] - y[..., :-1, :]
+
+    return (h * tracer - loss(content_x, content_y)) / (h - loss(fx, fy))
 
 
 class Surface:
@@ -139,16 +144,16 @@ class Surface:
     def __init__(self, model: TwoLayerModel, physics: Physics, generator: torch.Generator, compile: bool = False):
         channel = model.channel
         self.model, self.physics = model, physics
-        self.winds = Winds(channel, physics, generator)
+        self.winds = Winds(channel, physics, generator, model.complex_dtype)
         self.salt_weather = RedNoise(channel, model.members, 250e3, 25 * DAY, generator)
         self.heat_weather = RedNoise(channel, model.members, 400e3, 10 * DAY, generator)
         self.y = model.tensor(channel.y())[None, :, None]
-        self.rotation = (self.EKMAN_DAMPING + 1j * model.f_centres).to(torch.complex64)
+        self.rotation = (self.EKMAN_DAMPING + 1j * model.f_centres).to(model.complex_dtype)
         kx = 2 * math.pi * torch.fft.rfftfreq(channel.nx, channel.dx).double()
         ky = 2 * math.pi * torch.fft.fftfreq(2 * channel.ny, channel.dx).double()
         self.low_pass = model.tensor(torch.exp(-0.25 * (kx**2 + ky[:, None] ** 2) * 250e3**2))
         shape = (model.members, channel.ny, channel.nx)
-        self.ekman = torch.zeros(shape, dtype=torch.complex64, device=model.device)
+        self.ekman = torch.zeros(shape, dtype=model.complex_dtype, device=model.device)
         centre = model.tensor(physics.jet_centre)
         self.tracers = self.inflow_profile(0.0, centre).expand(-1, 2, *shape[1:]).clone()  # T (degC), S (psu)
         self._advance = torch.compile(self._carry, dynamic=False) if compile else self._carry
@@ -213,18 +218,21 @@ class Surface:
             1,
         )
         atmosphere = torch.stack([1 / (self.column("heat_time") * DAY), 1 / (self.column("salt_time") * DAY)], 1)
-        walls = model.wall / (10 * DAY)
-        self.rate = atmosphere + walls + model.inflow_rate
-        # Weather disturbs the interior only: at the walls it would pile up under the fast restoring.
-        self.target = (atmosphere * (broad + weather) + (walls + model.inflow_rate) * inflow) / self.rate
+        # The inflowing front is imposed around the jet alone: a zone that reached the walls would show as an edge.
+        near_jet = torch.exp(-(((self.y - centre[:, None, None]) / 200e3) ** 2))[:, None]
+        inflowing = model.inflow_rate * near_jet
+        self.rate = atmosphere + inflowing
+        self.target = (atmosphere * (broad + weather) + inflowing * inflow) / self.rate
 
-    def _carry(self, tracers, u, v, u_ekman, v_ekman, target, rate):
+    def _carry(self, tracers, h, flux_x, flux_y, u_ekman, v_ekman, target, rate):
         c = self.model.channel
-        moved = advect(tracers, (u[:, 0] + u_ekman)[:, None], (v[:, 0] + v_ekman)[:, None], c.dt, c.dx)
+        flux_x = flux_x + 0.5 * (h + west(h)) * u_ekman
+        flux_y = flux_y + with_walls(0.5 * (h[:, 1:] + h[:, :-1]) * v_ekman[:, 1:-1])
+        moved = advect(tracers, h[:, None], flux_x[:, None], flux_y[:, None], c.dt, c.dx)
         return moved + c.dt * rate / (1 + c.dt * rate) * (target - moved)
 
-    def step(self, flow: Flow) -> None:
-        """Carry the tracers through one model step."""
+    def step(self, h: Tensor, flow: Flow) -> None:
+        """Carry the tracers through one model step, from upper thickness h (B, ny, nx) to `flow`."""
         self.tracers = self._advance(
-            self.tracers, flow.u, flow.v, self.u_ekman, self.v_ekman, self.target, self.rate
+            self.tracers, h, flow.flux_x, flow.flux_y, self.u_ekman, self.v_ekman, self.target, self.rate
         )
