@@ -23,6 +23,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "standard_name": "sea_water_potential_temperature",
         "long_name": "Surface temperature",
         "units": "degC",
+        "units_metadata": "temperature: on_scale",
     },
     "so": {"standard_name": "sea_water_salinity", "long_name": "Surface salinity", "units": "1e-3"},
     "u_ageo_eddy": {"long_name": "Eastward residual ageostrophic current", "units": "m s-1"},
@@ -183,24 +184,34 @@ class Standardizer:
         return ds
 
 
-# Quantum of each variable in files: fields are packed to 16 bits, well below any instrument's noise.
-QUANTUM = {"m": 1e-4, "degC": 1e-3, "1e-3": 2e-4, "m s-1": 1e-3}
+# Step of each variable's 16-bit integers in files, well below any instrument's noise.
+QUANTUM = {
+    "zos": 1e-4,
+    "thetao": 1e-3,
+    "so": 2e-4,
+    **dict.fromkeys(("uo", "vo", "u_ageo_eddy", "v_ageo_eddy"), 1e-3),
+    **dict.fromkeys(("uas", "vas"), 2e-3),
+}
 
 
-def write_dataset(ds: xr.Dataset, path: str | os.PathLike) -> None:
-    """Write a data set to NetCDF, surface fields packed to 16-bit integers; nothing is left behind on failure."""
-    encoding = {}
+def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, float] = QUANTUM) -> None:
+    """Write a data set to CF NetCDF, surface fields packed to 16-bit integers; nothing is left behind on failure.
+
+    Args:
+        quantum: step of each variable's integers; it widens where a field's range asks for it.
+    """
+    encoding = {str(name): {"_FillValue": None} for name in ds.coords}
     for name, variable in ds.data_vars.items():
         if name in VARIABLES and variable.dtype.kind == "f":
             middle = 0.5 * (float(variable.max()) + float(variable.min()))
             half_range = 0.5 * (float(variable.max()) - float(variable.min()))
             encoding[name] = {
                 "dtype": "int16",
-                "scale_factor": max(QUANTUM[VARIABLES[name]["units"]], half_range / 32000),
+                "scale_factor": max(quantum[name], half_range / 32000),
                 "add_offset": middle,
                 "_FillValue": -32768,
                 "compression": "gzip",
-                "compression_opts": 4,
+                "compression_opts": 9,
                 "shuffle": True,
             }
     with atomic_path(path) as temporary:

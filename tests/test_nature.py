@@ -8,10 +8,10 @@ import torch
 import xarray as xr
 
 from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, simulate, simulate_to_file
+from genda_lite.nature.dataset import save_restart
 from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
 from genda_lite.nature.physics import RANGES
 from genda_lite.nature.run import FIELDS
-from genda_lite.nature.simulate import save_restart
 from genda_lite.nature.surface import RedNoise, Winds, advect, limited_slope, season, wind_stress
 from genda_lite.prepare import geostrophic_current
 from genda_lite.state import VARIABLES
@@ -434,9 +434,8 @@ def test_bad_simulations(refuses):
 def small_sea(monkeypatch):
     """A channel of 16 km cells, and parts of two days: the machinery of streaming without the wait."""
     coarse = Channel(nx=128, ny=84, dx=16e3, dt=2700.0)
-    monkeypatch.setattr("genda_lite.nature.simulate.Channel", lambda: coarse)
     monkeypatch.setattr("genda_lite.nature.run.Channel", lambda: coarse)
-    monkeypatch.setattr("genda_lite.nature.simulate.PART_DAYS", 2)
+    monkeypatch.setattr("genda_lite.nature.dataset.PART_DAYS", 2)
 
 
 def test_file_holds_what_memory_would(small_sea, tmp_path):

@@ -36,6 +36,31 @@ RANGES: dict[str, tuple[float, float]] = {
     "salt_time": (100.0, 200.0),
 }
 
+# The fraternal twin: stratification, drag, winds and surface properties that no member has.
+TWIN: dict[str, float] = {
+    "depth_step": 415.0,
+    "jet_width": 48e3,
+    "jet_centre": 30e3,
+    "mean_depth": 590.0,
+    "deep_fraction": 0.22,
+    "recirculation": 0.60,
+    "reduced_gravity": 0.0225,
+    "bottom_drag": 2.5e-7,
+    "inflow_wander": 60e3,
+    "inflow_pulse": 0.08,
+    "wind_mean": 4.0,
+    "wind_std": 7.6,
+    "wind_sst_coupling": 0.035,
+    "sst_north": 14.4,
+    "sst_south": 24.2,
+    "sst_range_north": 4.5,
+    "sst_range_south": 2.8,
+    "salinity_north": 34.7,
+    "salinity_south": 36.7,
+    "heat_time": 65.0,
+    "salt_time": 150.0,
+}
+
 
 @dataclass(frozen=True)
 class Physics:
@@ -85,6 +110,11 @@ class Physics:
         for name, (low, high) in RANGES.items():
             values[name] = low + (high - low) * torch.rand(members, generator=generator, dtype=torch.float64)
         return cls(**values)
+
+    @classmethod
+    def twin(cls) -> Self:
+        """The fraternal twin: an ocean that stands for the real one, outside the ranges and inside what seas do."""
+        return cls(**{name: torch.tensor([value], dtype=torch.float64) for name, value in TWIN.items()})
 
     def as_dict(self) -> dict[str, list[float]]:
         """Plain numbers, to record in a file."""
