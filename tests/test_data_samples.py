@@ -1,10 +1,13 @@
 """The embedded data are what their card says they are."""
 
 import hashlib
+import importlib.util
 
 import numpy as np
+import xarray as xr
 
 import genda_lite as gl
+from genda_lite.nature import Simulation
 from genda_lite.prior.checkpoint import SHIPPED
 from genda_lite.sources import load_sample
 
@@ -20,7 +23,7 @@ def test_checksums():
 def test_every_file_has_a_checksum_and_a_line_on_the_card():
     card = (FOLDER / "README.md").read_text()
     summed = {line.split()[1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines()}
-    files = {path.name for path in FOLDER.iterdir()} - {"README.md", "SHA256SUMS"}
+    files = {path.name for path in FOLDER.iterdir() if path.is_file()} - {"README.md", "SHA256SUMS", "make.py"}
     assert files == summed
     assert all(name in card for name in files)
 
@@ -40,3 +43,41 @@ def test_sample_looks_like_the_gulf_stream():
     assert 1.2 < float(speed.max()) < 2.5
     assert 0.3 < float(ocean["zos"].std()) < 0.65
     assert 33.0 < float(ocean["so"].quantile(0.01)) < float(ocean["so"].quantile(0.99)) < 36.9
+
+
+def test_damaged_sample_is_refused(tmp_path, monkeypatch, refuses):
+    monkeypatch.setattr("genda_lite.sources.samples.FOLDER", tmp_path)
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'whole').hexdigest()}  ocean.nc\n")
+    (tmp_path / "ocean.nc").write_bytes(b"half")
+    with refuses("ocean.nc", "damaged or changed", "SHA256SUMS"):
+        load_sample("ocean")
+    with refuses("no lake.nc", "ocean.nc"):
+        load_sample("lake")
+
+
+def test_data_are_made_again_alike(small_sea, tmp_path):
+    """The command that made the embedded files, on short runs: the same files twice, with the dates it promises."""
+    spec = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    assert set(make.SIMULATIONS) == {"train0", "train1", "validation", "heldout", "twin"}
+    seeds = [simulation.seed for simulation in make.SIMULATIONS.values()]
+    assert len(set(seeds)) == len(seeds)
+    short = {
+        "train0": Simulation(days=3, seed=0, members=2, spin_up=0),
+        "train1": Simulation(days=3, seed=1, spin_up=0),
+        "heldout": Simulation(days=4, seed=3, members=2, spin_up=0),
+        "twin": Simulation(days=2, seed=4, spin_up=0, twin=True),
+    }
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        make.make(tmp_path / name, tmp_path / name / "runs", short, progress=False)
+    sums = [(tmp_path / name / "SHA256SUMS").read_text() for name in ("one", "two")]
+    assert sums[0] == sums[1] and len(sums[0].splitlines()) == 3
+    with xr.open_dataset(tmp_path / "one" / "nature_training.nc", engine="h5netcdf") as ds:
+        assert ds.sizes == {"member": 3, "time": 2, "latitude": 121, "longitude": 215}
+        assert len(np.unique(ds["physics_depth_step"])) == 3
+    with xr.open_dataset(tmp_path / "one" / "nature_heldout.nc", engine="h5netcdf") as ds:
+        assert ds.sizes == {"member": 2, "time": 3, "latitude": 121, "longitude": 121}
+    with xr.open_dataset(tmp_path / "one" / "twin_truth.nc", engine="h5netcdf") as ds:
+        assert ds.sizes == {"time": 2, "latitude": 121, "longitude": 121}

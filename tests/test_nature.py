@@ -430,14 +430,6 @@ def test_bad_simulations(refuses):
 # --- Streaming to a file ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_sea(monkeypatch):
-    """A channel of 16 km cells, and parts of two days: the machinery of streaming without the wait."""
-    coarse = Channel(nx=128, ny=84, dx=16e3, dt=2700.0)
-    monkeypatch.setattr("genda_lite.nature.run.Channel", lambda: coarse)
-    monkeypatch.setattr("genda_lite.nature.dataset.PART_DAYS", 2)
-
-
 def test_file_holds_what_memory_would(small_sea, tmp_path):
     out = tmp_path / "ocean.nc"
     simulate_to_file(out, Simulation(days=5, seed=4, members=2, every=2, spin_up=1), progress=False)

@@ -1,5 +1,7 @@
 """The data that come with the project, in `data_samples/`."""
 
+import hashlib
+from functools import cache
 from pathlib import Path
 
 import xarray as xr
@@ -10,19 +12,40 @@ from .files import open_product
 FOLDER = Path(__file__).resolve().parents[2] / "data_samples"
 
 
-def load_sample(name: str = "nature_sample") -> xr.Dataset:
-    """Load one of the embedded data sets into memory.
+@cache
+def checksum(path: Path) -> str:
+    """SHA-256 of a file; each file is read once a session."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-    Args:
-        name: "nature_sample": states of a simulated ocean that no prior was trained on, dims (time, latitude,
-            longitude), named and gridded like GLORYS12.
+
+def sample_path(filename: str) -> Path:
+    """Path of an embedded file, complete and unchanged.
 
     Raises:
-        InputError: there is no such sample.
+        InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of.
     """
-    path = FOLDER / f"{name}.nc"
-    if not path.exists():
-        there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.nc"))) or "none"
-        raise InputError(f"there is no sample {name!r} in {FOLDER}, expected one of: {there}")
-    with open_product(path) as ds:
+    listed = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    path = FOLDER / filename
+    if filename not in listed or not path.is_file():
+        raise InputError(f"there is no {filename} in {FOLDER}, expected one of: {', '.join(sorted(listed))}")
+    if checksum(path) != listed[filename]:
+        raise InputError(f"{path}: damaged or changed, its checksum is not that in SHA256SUMS; fetch it again")
+    return path
+
+
+def load_sample(name: str = "nature_sample") -> xr.Dataset:
+    """Load one of the embedded data sets of simulated oceans into memory, named and gridded like GLORYS12.
+
+    Args:
+        name: "nature_training": a few dates of every ocean the shipped prior is trained on, dims (member, time,
+            latitude, longitude).
+            "nature_heldout": a year of oceans that no prior was trained on, in the box 65-55 W, 33-43 N.
+            "twin_truth": the fraternal twin, which stands for the real ocean in experiments; day by day. Analyses
+            must not read it before they are scored.
+
+    Raises:
+        InputError: there is no such sample, or it is damaged.
+    """
+    with open_product(sample_path(f"{name}.nc")) as ds:
         return ds.load()
