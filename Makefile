@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow lint clean
+.PHONY: help book test test-slow lint data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ test: lint book  ## style, the book, then every test that takes seconds
 
 test-slow: $(VENV)/.installed  ## the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
+
+data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data from them (about 90 minutes)
+	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
 
 clean:  ## remove the built book and the caches; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache
