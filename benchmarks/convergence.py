@@ -6,6 +6,7 @@ All start from the same balanced jet with the same meanders. Sea level is averag
 difference from the next finer grid is printed with the order of convergence that two differences imply.
 """
 
+from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -34,7 +35,7 @@ def main(
 ) -> None:
     spacings = [spacing for spacing in (32, 16, 8, 4, 2) if spacing >= finest]
     fields = [sea_level(spacing, days, compile) for spacing in spacings]
-    differences = [float((a - b).square().mean().sqrt()) for a, b in zip(fields, fields[1:], strict=False)]
+    differences = [float((a - b).square().mean().sqrt()) for a, b in pairwise(fields)]
     typer.echo(f"sea level after {days:g} days: standard deviation {float(fields[-1].std()):.3f} m")
     for i, difference in enumerate(differences):
         ratio = "" if i == 0 else f", order {torch.tensor(differences[i - 1] / difference).log2():.1f}"

@@ -40,6 +40,43 @@ def simulate(
 
 
 @app.command()
+def prepare(
+    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean; or files of an ocean and of its wind.")],
+    out: Annotated[Path, typer.Argument(help="State to write: Zarr, or NetCDF if it ends in .nc.")],
+    like: Annotated[
+        Path | None, typer.Option(help="Take climatology and Ekman response of this prepared state (for validation).")
+    ] = None,
+    per_point: Annotated[bool, typer.Option(help="One Ekman response for each point, not for each latitude.")] = False,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
+) -> None:
+    """Turn years of ocean and wind into the state that priors are trained on, in blocks of days."""
+    from contextlib import ExitStack
+
+    from .prepare import prepare as run
+    from .prepare import stored_response, stored_standardizer, write_state
+    from .sources import open_product, read_reanalysis
+
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
+    with ExitStack() as stack:
+        if scheduler is not None:
+            from distributed import Client
+
+            stack.enter_context(Client(scheduler))
+        standardizer, ekman = None, "point" if per_point else "latitude"
+        if like is not None:
+            model = stack.enter_context(open_product(like))
+            standardizer, ekman = stored_standardizer(model), stored_response(model) if per_point else "latitude"
+        ds = read_reanalysis(inputs)
+        state, standardizer = run(ds, standardizer, ekman)
+        write_state(state, standardizer, out)
+    typer.echo(f"{out}: {ds.sizes['time']} days on {ds.sizes['latitude']} x {ds.sizes['longitude']} points")
+    for name in ("depth_m", "missing_days", "missing_from", "days_without_wind"):
+        if ds.attrs.get(name):
+            typer.echo(f"{name}: {ds.attrs[name]}")
+
+
+@app.command()
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
@@ -155,6 +192,46 @@ def real(
         ]
         typer.echo(f"{name} minus {gaussian}, RMSE box by box: {'; '.join(told)}")
     if json is not None:
+        write_rows(json, figures(rows))
+
+
+@evaluate.command()
+def nature(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Simulated data; by default the held-out sample.")
+    ] = None,
+    real: Annotated[Path | None, typer.Option(help="Folder of real products to measure, too.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Two oceans, sixty dates of their first year: seconds.")] = False,
+) -> None:
+    """Compare the statistics of simulated oceans with those of the real Gulf Stream."""
+    from contextlib import ExitStack
+
+    from .sources import load_sample, open_product
+    from .verify.realism import first_of, real_values, realism
+
+    found = real_values(real) if real else {}
+    with ExitStack() as stack:
+        sets = [stack.enter_context(open_product(path)) for path in files or []] or [load_sample("nature_heldout")]
+        sets = [first_of(ds) for ds in sets] if quick else sets
+        rows = [row | {"real": found.get(row["name"], {})} for row in realism(sets)]
+    oceans, dates = (sum(ds.sizes.get(dim, 1) for ds in sets) for dim in ("member", "time"))
+    typer.echo(f"{'quick: ' if quick else ''}{oceans} ocean(s), {dates} dates in {len(sets)} data set(s)")
+
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "mean": row["value"],
+                "range over oceans": f"{row['low']:.3f} to {row['high']:.3f}" if row["low"] == row["low"] else "",
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+                "real products": ", ".join(f"{value:.3g} ({name})" for name, value in row["real"].items()),
+            }
+            for row in rows
+        ]
+    )
+    if json is not None:
         write_rows(json, rows)
 
 
@@ -168,20 +245,25 @@ def print_table(rows: list[dict]) -> None:
         typer.echo("| " + " | ".join(cells) + " |")
 
 
-def write_rows(path: Path, rows: list[dict]) -> None:
-    """The figures one by one, as name, value, target and whether it is met."""
-    import json
-
-    from .errors import atomic_path
-
-    flat = [
-        {"name": f"{row['prior']}: {name}", "value": value, "target": None, "met": None}
+def figures(rows: list[dict]) -> list[dict]:
+    """The figures of a table one by one, as rows without a target; each row's first entry is what it is about."""
+    return [
+        {"name": f"{next(iter(row.values()))}: {name}", "value": value, "target": None, "met": None}
         for row in rows
         for name, value in row.items()
         if isinstance(value, float) and value == value
     ]
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Rows with name, value, target, whether it is met, and any more, as JSON; what is not a number is null."""
+    import json
+
+    from .errors import atomic_path
+
+    plain = [{key: value if value == value else None for key, value in row.items()} for row in rows]
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(flat, indent=1) + "\n")
+        temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,3 +36,36 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike, holds: tuple[str, ...]) -> Iterator[Path]:
+    """A temporary folder beside `path`, renamed to it when the block succeeds and removed when it fails.
+
+    Args:
+        holds: names of files one of which tells that an older folder of that name may be replaced.
+
+    Raises:
+        InputError: the parent folder does not exist, or something else is in the place.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    if path.exists() and not any((path / name).is_file() for name in holds):
+        raise InputError(f"{path}: is in the way and no older result, expected a free name")
+    work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}-"))
+    temporary = work / path.name
+    temporary.mkdir()
+    try:
+        yield temporary
+        older = work / "older"
+        if path.exists():
+            path.replace(older)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if older.exists():
+                older.replace(path)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -2,9 +2,10 @@
 
     total current = smoothed geostrophic + Ekman + residual ("ageostrophic eddy")
 
-following the decomposition of GenDA (Martin, Manucharyan & Klein 2025): the geostrophic part comes from sea level, the
-Ekman part is a linear response to wind stress, and the residual (curvature of the flow, fronts, inertial motion) is a
-channel of its own.
+following the decomposition of GenDA (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063): the geostrophic part
+comes from sea level (`geostrophy`), the Ekman part is a linear response to wind stress (`climatology`), and the
+residual (curvature of the flow, fronts, inertial motion) is a channel of its own. A simulated ocean and a reanalysis
+take the same way, in memory or, with dask, in blocks of days.
 """
 
 from typing import NamedTuple
@@ -12,54 +13,47 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import xarray as xr
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from .climatology import as_response, blocks_of, ekman_response, fit, fit_ekman, fit_standardizer
 from .errors import InputError
-from .state import CHANNELS, EARTH_RADIUS, GRAVITY, VARIABLES, Grid, Standardizer, coriolis, harmonics, wind_stress
+from .geostrophy import (
+    EQUATOR,
+    METRES_PER_DEGREE,
+    SMOOTHING,
+    ageostrophic_current,
+    geostrophic_current,
+    smooth,
+    stress_of,
+)
+from .state import CHANNELS, VARIABLES, Grid, Standardizer, harmonics, wind_stress
+from .stored import stored_response, stored_standardizer, write_state
 
-SMOOTHING = 1.5  # cells; standard deviation of the Gaussian on the geostrophic current
-METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180
+__all__ = [
+    "EQUATOR",
+    "METRES_PER_DEGREE",
+    "REQUIRED",
+    "SMOOTHING",
+    "TrainingSet",
+    "ageostrophic_current",
+    "ekman_response",
+    "fit_ekman",
+    "fit_standardizer",
+    "geostrophic_current",
+    "prepare",
+    "require",
+    "smooth",
+    "stored_response",
+    "stored_standardizer",
+    "to_state",
+    "total_current",
+    "training_set",
+    "wind_stress",
+    "write_state",
+]
+
 REQUIRED = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")
-
-
-def geostrophic_current(zos: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Current in balance with sea level (m): u = -(g/f) dz/dy, v = (g/f) dz/dx, in m s-1; any further dims are kept."""
-    factor = GRAVITY / coriolis(zos["latitude"]) / METRES_PER_DEGREE
-    u = -factor * zos.differentiate("latitude")
-    v = factor / np.cos(np.radians(zos["latitude"])) * zos.differentiate("longitude")
-    names = ("Eastward", "Northward")
-    parts = []
-    for part, name in zip((u, v), names, strict=True):
-        part = part.transpose(*zos.dims).astype(zos.dtype)
-        part.attrs = {"long_name": f"{name} geostrophic current", "units": "m s-1"}
-        parts.append(part)
-    return parts[0], parts[1]
-
-
-def smooth(field: xr.DataArray, cells: float = SMOOTHING) -> xr.DataArray:
-    """Gaussian smoothing over latitude and longitude; `cells` is the standard deviation."""
-    data = field.values
-    for dim in ("latitude", "longitude"):
-        data = gaussian_filter1d(data, cells, axis=field.get_axis_num(dim), mode="nearest")
-    return field.copy(data=data)
-
-
-def ageostrophic_current(ds: xr.Dataset) -> np.ndarray:
-    """Complex total current minus the smoothed geostrophic one (m s-1), dims as in `ds["uo"]`."""
-    u, v = geostrophic_current(ds["zos"])
-    return ds["uo"].values - smooth(u).values + 1j * (ds["vo"].values - smooth(v).values)
-
-
-class TrainingSet(NamedTuple):
-    """Standardized frames (n, C, ny, nx) with their harmonics of the year (n, 3), and how they were made."""
-
-    frames: Tensor
-    harmonics: Tensor
-    latitude: np.ndarray
-    longitude: np.ndarray
-    standardizer: Standardizer
 
 
 def require(ds: xr.Dataset, names: tuple[str, ...] = REQUIRED) -> None:
@@ -76,77 +70,110 @@ def require(ds: xr.Dataset, names: tuple[str, ...] = REQUIRED) -> None:
         raise InputError(f"zos has dims {ds['zos'].dims}, expected time, latitude and longitude")
 
 
+def to_state(ds: xr.Dataset, ekman: Standardizer | xr.DataArray | np.ndarray) -> xr.Dataset:
+    """The state's channels, the residual current being u + iv - smoothed geostrophic current - response * wind stress.
+
+    Args:
+        ds: `zos` (m), `thetao` (degC), `so` (1e-3), `uo`, `vo`, `uas`, `vas` (m s-1); lazy in, lazy out.
+        ekman: the Ekman response (s m-1) of each latitude (ny,), of each point (latitude, longitude), or a standardizer
+            with the former.
+
+    Raises:
+        InputError: a response of another grid.
+    """
+    residual = ageostrophic_current(ds) - as_response(ekman, ds) * stress_of(ds)
+    residual = residual.transpose(*ds["uo"].dims)
+    new = {}
+    for name, part in (("u_ageo_eddy", residual.real), ("v_ageo_eddy", residual.imag)):
+        new[name] = part.astype("f4")
+        new[name].attrs = dict(VARIABLES[name])
+    return ds.assign(new)[list(CHANNELS)]
+
+
+def total_current(state: xr.Dataset, ekman: Standardizer | xr.DataArray | np.ndarray) -> xr.Dataset:
+    """Add `uo` and `vo` to a state: smoothed geostrophic + Ekman + residual current (m s-1), the inverse of `to_state`.
+
+    Args:
+        state: dims latitude, longitude and any others; lazy in, lazy out.
+        ekman: the response the state was made with, as in `to_state`.
+
+    Raises:
+        InputError: a response of another grid.
+    """
+    drift = as_response(ekman, state) * stress_of(state)
+    geostrophic = (smooth(part) for part in geostrophic_current(state["zos"]))
+    names = (("uo", "u_ageo_eddy", drift.real), ("vo", "v_ageo_eddy", drift.imag))
+    new = {}
+    for (name, residual, wind_driven), balanced in zip(names, geostrophic, strict=True):
+        current = (balanced + wind_driven).transpose(*state["uas"].dims) + state[residual]
+        new[name] = current.astype("f4")
+        new[name].attrs = dict(VARIABLES[name])
+    return state.assign(new)
+
+
+def prepare(
+    ds: xr.Dataset,
+    standardizer: Standardizer | None = None,
+    ekman: str | xr.DataArray | np.ndarray = "latitude",
+) -> tuple[xr.Dataset, Standardizer]:
+    """The state of a whole series, and its climatology: two passes over data of any length.
+
+    Pass 1 sums up what the Ekman response, the climatology and the scales need, in one go. Pass 2, the state, is left
+    to be computed: write it with `write_state`. Memory is bounded by a few blocks of days where `ds` is lazy.
+
+    Args:
+        ds: `zos thetao so uo vo uas vas` (m, degC, 1e-3, m s-1), dims [member,] time, latitude, longitude; NaN on land.
+        standardizer: of other data, for validation; then nothing is fitted, unless `ekman` asks for it.
+        ekman: the response that the residual current is free of: "latitude", one for each latitude as in the
+            standardizer, so that analyses at any longitude can be turned back into total currents; "point", one for
+            each point as in GenDA, which belongs to this box and is stored beside the state; or one given, such as that
+            of the training data.
+
+    Returns:
+        The state, float32, and the standardizer. A response of each point is in the state, see `stored_response`.
+
+    Raises:
+        InputError: a variable is missing, the grid is not ascending and even, or see `fit_standardizer`.
+    """
+    require(ds)
+    if isinstance(ekman, str) and ekman not in ("latitude", "point"):
+        raise InputError(f"ekman is {ekman!r}, expected 'latitude', 'point' or a response")
+    Grid(ds["latitude"].values, ds["longitude"].values)
+    ds = ds[list(REQUIRED)].transpose(..., "time", "latitude", "longitude")
+    if ds.chunks:
+        ds = ds.unify_chunks().chunk(latitude=-1, longitude=-1)
+    if standardizer is None:
+        standardizer, response = fit(ds, ekman)
+    elif isinstance(ekman, str):
+        response = as_response(standardizer, ds) if ekman == "latitude" else ekman_response(ds)
+    else:
+        response = as_response(ekman, ds)
+    state = to_state(ds, response)
+    for name in CHANNELS:
+        state[name] = state[name].astype("f4")
+        state[name].attrs = dict(VARIABLES[name])
+    if response.ndim == 2:
+        for part, values in (("real", response.real), ("imag", response.imag)):
+            values.attrs = {"long_name": f"Ekman response, {part} part", "units": "s m-1"}
+            state[f"ekman_{part}"] = values
+    return state, standardizer
+
+
+class TrainingSet(NamedTuple):
+    """Standardized frames (n, C, ny, nx) with their harmonics of the year (n, 3), and how they were made."""
+
+    frames: Tensor
+    harmonics: Tensor
+    latitude: np.ndarray
+    longitude: np.ndarray
+    standardizer: Standardizer
+
+
 def members_of(ds: xr.Dataset) -> list[xr.Dataset]:
     """The oceans in a data set, one by one; a data set without a `member` dimension is one ocean."""
     if "member" not in ds["zos"].dims:
         return [ds.transpose("time", "latitude", "longitude", ...)]
     return [ds.isel(member=m).transpose("time", "latitude", "longitude", ...) for m in range(ds.sizes["member"])]
-
-
-def fit_ekman(oceans: list[xr.Dataset]) -> np.ndarray:
-    """Least-squares Ekman response at each latitude, (ny,) complex: ageostrophic current = response * stress."""
-    cross = power = 0.0
-    for ocean in oceans:
-        stress = wind_stress(ocean["uas"].values + 1j * ocean["vas"].values)
-        current = ageostrophic_current(ocean)
-        stress = stress - stress.mean(0)
-        cross = cross + (np.conj(stress) * (current - current.mean(0))).sum((0, 2))
-        power = power + (np.abs(stress) ** 2).sum((0, 2))
-    return cross / power
-
-
-def to_state(ds: xr.Dataset, ekman: np.ndarray) -> xr.Dataset:
-    """The state's channels from `zos thetao so uo vo uas vas`, given the Ekman response of each latitude (ny,)."""
-    stress = wind_stress(ds["uas"].values + 1j * ds["vas"].values)
-    residual = ageostrophic_current(ds) - ekman[:, None] * stress
-    dims = ds["uo"].dims
-    parts = {"u_ageo_eddy": residual.real, "v_ageo_eddy": residual.imag}
-    new = {name: (dims, part.astype("f4"), dict(VARIABLES[name])) for name, part in parts.items()}
-    return ds.assign(new)[list(CHANNELS)]
-
-
-def total_current(state: xr.Dataset, standardizer: Standardizer) -> xr.Dataset:
-    """Add `uo` and `vo` to a state: smoothed geostrophic + Ekman + residual current (m s-1)."""
-    u, v = geostrophic_current(state["zos"])
-    ekman = xr.DataArray(standardizer.ekman_at(state["latitude"]), dims="latitude")
-    wind = state["uas"].copy(data=wind_stress(state["uas"].values + 1j * state["vas"].values))
-    drift = (ekman * wind).transpose(*state["uas"].dims)
-    uo = smooth(u) + drift.real + state["u_ageo_eddy"]
-    vo = smooth(v) + drift.imag + state["v_ageo_eddy"]
-    return state.assign(
-        uo=uo.astype("f4").assign_attrs(VARIABLES["uo"]), vo=vo.astype("f4").assign_attrs(VARIABLES["vo"])
-    )
-
-
-def fit_standardizer(oceans: list[xr.Dataset]) -> Standardizer:
-    """Climatology (latitude and season; season for temperature, salinity and wind only), scales and Ekman response.
-
-    Raises:
-        InputError: too few dates for a climatology.
-    """
-    dates = len(np.unique(np.concatenate([ocean["time"].values for ocean in oceans])))
-    if dates < 3:
-        raise InputError(f"the data hold {dates} date(s), expected at least 3 to fit a mean and an annual cycle")
-    ekman = fit_ekman(oceans)
-    latitude = oceans[0]["latitude"].values.astype(float)
-    normal, moment, square, count = 0.0, 0.0, 0.0, 0
-    states = [to_state(o, ekman) for o in oceans]
-    for state in states:
-        basis = harmonics(state["time"].values)  # (n, 3)
-        zonal = np.stack([state[c].mean("longitude").values for c in CHANNELS]).astype(float)  # (C, n, ny)
-        normal = normal + basis.T @ basis
-        moment = moment + np.einsum("nh,cny->hcy", basis, zonal)
-    coefficients = np.linalg.solve(normal, moment.reshape(3, -1)).reshape(moment.shape)
-    for c, name in enumerate(CHANNELS):
-        if name in ("zos", "u_ageo_eddy", "v_ageo_eddy"):
-            coefficients[:, c] = 0.0
-            coefficients[0, c] = moment[0, c] / normal[0, 0]
-    standardizer = Standardizer(latitude, coefficients, np.ones(len(CHANNELS)), ekman)
-    for state in states:
-        anomalies = standardized(state, standardizer)
-        square = square + (anomalies.double() ** 2).sum((0, 2, 3)).numpy()
-        count += anomalies[:, 0].numel()
-    return Standardizer(latitude, coefficients, np.sqrt(square / count), ekman)
 
 
 def standardized(state: xr.Dataset, standardizer: Standardizer) -> Tensor:
@@ -165,32 +192,58 @@ def training_set(
 ) -> TrainingSet:
     """Standardized frames of all oceans in one or more data sets (dims [member,] time, latitude, longitude).
 
+    The frames are in memory, as the trainer wants them; they are read, and prepared if need be, a block at a time.
+
     Args:
-        standardizer: use this climatology and scale (for validation data) instead of fitting them.
+        ds: `zos thetao so uo vo uas vas`, or states written by `write_state`, in memory or lazy.
+        standardizer: use this climatology and scale (for validation data) instead of fitting them; by default that of
+            the first prepared state, if there is one.
 
     Raises:
-        InputError: a variable or a value is missing, the grids differ or do not ascend, or too few dates.
+        InputError: a variable or a value is missing, the grids differ or do not ascend, too few dates, or a state was
+            prepared with another Ekman response.
     """
     sets = ds if isinstance(ds, list) else [ds]
+    prepared = [one for one in sets if _is_prepared(one)]
     for one in sets:
-        require(one)
-        for name in REQUIRED:
-            if one[name].isnull().any():
-                raise InputError(f"{name} has missing values, expected fields without land or gaps")
+        require(one, CHANNELS if _is_prepared(one) else REQUIRED)
         for dim in ("latitude", "longitude"):
             if not np.array_equal(one[dim], sets[0][dim]):
                 raise InputError(f"the data sets lie on different grids ({dim}); expected one grid")
     Grid(sets[0]["latitude"].values, sets[0]["longitude"].values)  # the climatology needs ascending latitudes
-    oceans = [ocean for one in sets for ocean in members_of(one)]
-    standardizer = standardizer or fit_standardizer(oceans)
-    ekman = standardizer.ekman_at(oceans[0]["latitude"])
-    bar = tqdm(oceans, disable=not progress, desc="oceans")
-    frames = [standardized(to_state(ocean, ekman), standardizer) for ocean in bar]
-    basis = np.concatenate([harmonics(ocean["time"].values) for ocean in oceans])
-    return TrainingSet(
-        torch.cat(frames),
-        torch.from_numpy(basis.astype("f4")),
-        oceans[0]["latitude"].values,
-        oceans[0]["longitude"].values,
-        standardizer,
-    )
+    if standardizer is None:
+        standardizer = (
+            stored_standardizer(prepared[0])
+            if prepared
+            else fit_standardizer([ocean for one in sets for ocean in members_of(one)])
+        )
+    ekman = standardizer.ekman_at(sets[0]["latitude"])
+    for one in prepared:
+        stored = stored_standardizer(one).ekman_at(one["latitude"])
+        if "ekman_real" not in one and not np.allclose(stored, ekman, rtol=1e-6):
+            raise InputError(
+                "a data set was prepared with another Ekman response than that of the training data; "
+                "prepare it with theirs (`genda prepare --like`)"
+            )
+
+    oceans = [(ocean, _is_prepared(one)) for one in sets for ocean in members_of(one)]
+    latitude, longitude = (sets[0][dim].values for dim in ("latitude", "longitude"))
+    days = sum(ocean.sizes["time"] for ocean, _ in oceans)
+    frames = torch.empty(days, len(CHANNELS), len(latitude), len(longitude))
+    first = 0
+    for ocean, ready in tqdm(oceans, disable=not progress, desc="oceans"):
+        for block in blocks_of(ocean[list(CHANNELS if ready else REQUIRED)]):
+            block = block.compute()
+            part = standardized(block if ready else to_state(block, ekman), standardizer)
+            missing = ~torch.isfinite(part).flatten(2).all(2).all(0)
+            if missing.any():
+                name = CHANNELS[int(missing.int().argmax())]
+                raise InputError(f"{name} has missing values, expected fields without land or gaps")
+            frames[first : first + len(part)] = part
+            first += len(part)
+    basis = np.concatenate([harmonics(ocean["time"].values) for ocean, _ in oceans])
+    return TrainingSet(frames, torch.from_numpy(basis.astype("f4")), latitude, longitude, standardizer)
+
+
+def _is_prepared(ds: xr.Dataset) -> bool:
+    return "u_ageo_eddy" in ds and "uo" not in ds

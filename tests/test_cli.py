@@ -106,3 +106,17 @@ def test_real_map_from_real_tracks_beats_climatology(monkeypatch, tmp_path):
     rows = {row["name"]: row["value"] for row in json.loads(table.read_text())}
     for figure in ("sea level RMSE (m)", "CRPS (m)"):
         assert rows[f"diffusion prior: {figure}"] < rows[f"climatology: {figure}"]
+
+
+def test_prepare_then_train(monkeypatch, tmp_path, capsys):
+    """A state and its validation, prepared once and trained on; Zarr and NetCDF."""
+    pytest.importorskip("zarr")
+    ocean, state, held_out, prior = (tmp_path / name for name in ("o.nc", "s.zarr", "v.nc", "p.safetensors"))
+    assert genda(monkeypatch, "simulate", "--days", 3, "--spin-up", 0, "--seed", 4, "--out", ocean) == 0
+    assert genda(monkeypatch, "prepare", ocean, state) == 0
+    assert "s.zarr: 3 days on" in capsys.readouterr().out
+    assert genda(monkeypatch, "prepare", ocean, held_out, "--like", state) == 0
+    assert genda(monkeypatch, "train", "--data", state, "--validation", held_out, "--out", prior, "--images", 32) == 0
+    assert genda(monkeypatch, "prepare", ocean, tmp_path / "nowhere" / "s.zarr") == 2
+    assert genda(monkeypatch, "prepare", state, tmp_path / "again.zarr") == 2
+    assert "does not exist" in capsys.readouterr().err

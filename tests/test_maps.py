@@ -15,7 +15,7 @@ import xarray as xr
 from cartopy.mpl.gridliner import Gridliner
 
 from genda_lite.errors import InputError
-from genda_lite.show.maps import land, plot_analysis, plot_map, plot_state, relative_vorticity
+from genda_lite.show.maps import land, plot_analysis, plot_map, plot_maps, plot_state, relative_vorticity
 from genda_lite.state import VARIABLES
 
 GRID = ("latitude", "longitude")
@@ -128,6 +128,20 @@ def test_analysis_shows_its_panels_without_overlap(members, with_observations):
         assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
     spread = axes[1 + with_observations].collections[0]
     assert spread.get_clim()[0] == 0.0
+
+
+def test_several_maps_share_what_they_are_given():
+    frame = surface("zos", "thetao")
+    figure = plot_maps([frame.thetao] * 3, ["one", "two", "three"], contours=[frame.zos] * 3, vmin=-0.5, vmax=0.5)
+    assert {"one", "two", "three"} <= texts(figure)
+    limits = {mesh.get_clim() for mesh in figure.findobj(matplotlib.collections.QuadMesh)}
+    assert (-0.5, 0.5) in limits and len(panels(figure)) == 3
+
+
+def test_several_maps_refuse_another_number_of_titles():
+    frame = surface("zos")
+    with pytest.raises(InputError, match="titles"):
+        plot_maps([frame.zos], ["one", "two"])
 
 
 def test_analysis_of_a_channel_that_was_not_observed():

@@ -10,7 +10,7 @@ import xarray as xr
 from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, simulate, simulate_to_file
 from genda_lite.nature.dataset import save_restart
 from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
-from genda_lite.nature.physics import RANGES
+from genda_lite.nature.physics import PARAMETERS
 from genda_lite.nature.run import FIELDS
 from genda_lite.nature.surface import RedNoise, Winds, advect, limited_slope, season, wind_stress
 from genda_lite.prepare import geostrophic_current
@@ -294,8 +294,8 @@ def test_weather_has_unit_variance_and_its_memory():
 
 def test_physics_fill_their_ranges():
     physics = Physics.draw(500, 3)
-    assert set(physics.as_dict()) == set(RANGES)
-    for name, (low, high) in RANGES.items():
+    assert set(physics.as_dict()) == set(PARAMETERS)
+    for name, (low, high, *_) in PARAMETERS.items():
         values = getattr(physics, name)
         assert low <= values.min() < low + 0.05 * (high - low), name
         assert high - 0.05 * (high - low) < values.max() <= high, name
@@ -321,10 +321,10 @@ def test_members_are_oceans_of_their_own():
     physics = Physics.draw(2, 0)
     reference = day_of(physics, 7)
     assert (reference[0] - reference[1]).abs().amax((1, 2)).min() > 1e-3
-    for name, (low, high) in RANGES.items():
+    for name, (low, high, *_) in PARAMETERS.items():
         values = getattr(physics, name).clone()
         values[1] = high if values[1] < (low + high) / 2 else low
-        changed = day_of(Physics(**{f: getattr(physics, f) for f in RANGES} | {name: values}), 7)
+        changed = day_of(Physics(**{f: getattr(physics, f) for f in PARAMETERS} | {name: values}), 7)
         assert torch.equal(changed[0], reference[0]), name
         assert not torch.equal(changed[1], reference[1]), name
 
@@ -492,7 +492,7 @@ def test_refuses_what_would_spoil_a_file(small_sea, tmp_path, refuses):
 def test_twin_is_another_ocean(refuses):
     """The twin's physics lie outside what any member can draw, its channel is finer, and it is one ocean."""
     twin = Physics.twin().as_dict()
-    outside = [name for name, (low, high) in RANGES.items() if not low <= twin[name][0] <= high]
+    outside = [name for name, (low, high, *_) in PARAMETERS.items() if not low <= twin[name][0] <= high]
     assert {"reduced_gravity", "bottom_drag", "wind_std"} <= set(outside) and len(outside) >= 8
     run = Simulation(days=1, twin=True).run()
     assert run.channel.dx < Channel().dx and run.physics.as_dict() == twin

@@ -147,7 +147,7 @@ def test_file_keeps_half_a_quantum(surface, tmp_path):
     write_dataset(surface, tmp_path / "surface.nc")
     with xr.open_dataset(tmp_path / "surface.nc", engine="h5netcdf") as back:
         for name in VARIABLES:
-            quantum = 500 / 32000 if name == "thetao" else QUANTUM[VARIABLES[name]["units"]]
+            quantum = 500 / 32000 if name == "thetao" else QUANTUM[name]
             assert abs(back[name] - surface[name]).max() <= quantum / 2 * (1 + 1e-6), name
             np.testing.assert_array_equal(back[name].isnull(), surface[name].isnull())
             assert back[name].attrs == VARIABLES[name]

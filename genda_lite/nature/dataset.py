@@ -18,7 +18,7 @@ from ..state import VARIABLES, Grid
 from ..version import __version__
 from .dynamics import DAY, Channel
 from .grid import GlorysGrid
-from .physics import Physics
+from .physics import PARAMETERS, Physics
 from .run import FIELDS, NatureRun
 
 SPIN_UP_DAYS = 150
@@ -43,7 +43,7 @@ class Simulation:
     Args:
         days: length after the spin-up (d).
         seed: of physics, initial state and weather; the same seed gives the same ocean.
-        members: number of independent oceans, integrated together, each with physics drawn from `physics.RANGES`.
+        members: number of independent oceans, integrated together, each with physics drawn from `physics.PARAMETERS`.
         every: keep every so many daily means.
         spin_up: days to discard first.
         twin: simulate the fraternal twin instead: one ocean, finer, with physics outside those ranges.
@@ -98,14 +98,16 @@ def advance(run: NatureRun, simulation: Simulation, days: int, bar: tqdm) -> xr.
         coords={"member": np.arange(shape[0]), "time": np.array(stamps, "datetime64[ns]")}
         | Grid(grid.latitude, grid.longitude).coordinates(),
     )
-    ds["time"].attrs["standard_name"] = "time"
+    ds["time"].attrs = {"standard_name": "time", "long_name": "middle of the day averaged over"}
     ds["member"].attrs = {"standard_name": "realization", "units": "1", "long_name": "Simulated ocean"}
     for name, values in run.physics.as_dict().items():
-        ds[f"physics_{name}"] = ("member", values)
+        attrs = {"long_name": PARAMETERS[name].meaning, "units": PARAMETERS[name].units}
+        ds[f"physics_{name}"] = ("member", values, attrs)
     ds.attrs = {
         "Conventions": "CF-1.11",
         "title": "Simulated surface ocean like the Gulf Stream extension (daily means)",
         "source": f"genda_lite {__version__} two-layer nature run",
+        "history": "simulated by `genda simulate` with the settings below",
         **{name: int(value) for name, value in asdict(simulation).items()},
     }
     return ds

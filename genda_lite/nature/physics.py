@@ -5,80 +5,57 @@ from ranges around what is known of the Gulf Stream extension, so that the real 
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-# Range of each parameter; units in Physics. The middle is a plausible Gulf Stream east of 72 W: a sea-level step near
-# 1.1 m, a jet of 1.5 m/s, a mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south of it.
-RANGES: dict[str, tuple[float, float]] = {
-    "depth_step": (430.0, 560.0),
-    "jet_width": (32e3, 44e3),
-    "jet_centre": (-90e3, 90e3),
-    "mean_depth": (500.0, 560.0),
-    "deep_fraction": (0.05, 0.20),
-    "recirculation": (0.25, 0.55),
-    "reduced_gravity": (0.0165, 0.0210),
-    "bottom_drag": (0.5e-7, 2.0e-7),
-    "inflow_wander": (30e3, 55e3),
-    "inflow_pulse": (0.04, 0.10),
-    "wind_mean": (2.5, 5.5),
-    "wind_std": (5.8, 7.4),
-    "wind_sst_coupling": (0.025, 0.045),
-    "sst_north": (11.0, 14.0),
-    "sst_south": (21.5, 24.0),
-    "sst_range_north": (3.6, 5.2),
-    "sst_range_south": (2.2, 3.2),
-    "salinity_north": (33.5, 34.6),
-    "salinity_south": (36.2, 36.65),
-    "heat_time": (30.0, 60.0),
-    "salt_time": (100.0, 200.0),
-}
 
-# The fraternal twin: stratification, drag, winds and surface properties that no member has.
-TWIN: dict[str, float] = {
-    "depth_step": 415.0,
-    "jet_width": 48e3,
-    "jet_centre": 30e3,
-    "mean_depth": 590.0,
-    "deep_fraction": 0.22,
-    "recirculation": 0.60,
-    "reduced_gravity": 0.0225,
-    "bottom_drag": 2.5e-7,
-    "inflow_wander": 60e3,
-    "inflow_pulse": 0.08,
-    "wind_mean": 4.0,
-    "wind_std": 7.6,
-    "wind_sst_coupling": 0.035,
-    "sst_north": 14.4,
-    "sst_south": 24.2,
-    "sst_range_north": 4.5,
-    "sst_range_south": 2.8,
-    "salinity_north": 34.7,
-    "salinity_south": 36.7,
-    "heat_time": 65.0,
-    "salt_time": 150.0,
+class Parameter(NamedTuple):
+    """Members draw it uniformly from low..high; the fraternal twin, which stands for the real ocean, has `twin`."""
+
+    low: float
+    high: float
+    twin: float
+    units: str
+    meaning: str
+
+
+# The middle is a plausible Gulf Stream east of 72 W: a sea-level step near 1 m, a jet of 1.5 m/s, a mean wind speed of
+# 8 m/s, an annual SST range of 9 degC north and 5 degC south of it. The twin lies outside most ranges, inside what real
+# seas do.
+PARAMETERS: dict[str, Parameter] = {
+    # the inflowing jet, see dynamics.JetProfile
+    "depth_step": Parameter(430.0, 560.0, 415.0, "m", "drop of the interface across the inflowing front"),
+    "jet_width": Parameter(32e3, 44e3, 48e3, "m", "half-width of that front"),
+    "jet_centre": Parameter(-90e3, 90e3, 30e3, "m", "its mean distance north of mid-channel"),
+    "mean_depth": Parameter(500.0, 560.0, 590.0, "m", "depth of the interface at the front"),
+    "deep_fraction": Parameter(0.05, 0.20, 0.22, "1", "flow of the lower layer over the shear"),
+    "recirculation": Parameter(0.25, 0.55, 0.60, "1", "part of the front's step that the flanks take back"),
+    "inflow_wander": Parameter(30e3, 55e3, 60e3, "m", "standard deviation of the inflow's latitude"),
+    "inflow_pulse": Parameter(0.04, 0.10, 0.08, "1", "standard deviation of its relative strength"),
+    # the water
+    "reduced_gravity": Parameter(0.0165, 0.0210, 0.0225, "m s-2", "reduced gravity between the layers"),
+    "bottom_drag": Parameter(0.5e-7, 2.0e-7, 2.5e-7, "s-1", "drag rate of the lower layer"),
+    # the air
+    "wind_mean": Parameter(2.5, 5.5, 4.0, "m s-1", "mean westerly wind"),
+    "wind_std": Parameter(5.8, 7.4, 7.6, "m s-1", "standard deviation of each wind component"),
+    "wind_sst_coupling": Parameter(0.025, 0.045, 0.035, "degC-1", "relative change of wind with mesoscale SST"),
+    # temperature and salinity on both sides of the inflowing front
+    "sst_north": Parameter(11.0, 14.0, 14.4, "degC", "annual-mean SST north of the front"),
+    "sst_south": Parameter(21.5, 24.0, 24.2, "degC", "annual-mean SST south of it"),
+    "sst_range_north": Parameter(3.6, 5.2, 4.5, "degC", "amplitude of the annual cycle in the north"),
+    "sst_range_south": Parameter(2.2, 3.2, 2.8, "degC", "amplitude of the annual cycle in the south"),
+    "salinity_north": Parameter(33.5, 34.6, 34.7, "1e-3", "salinity north of the front"),
+    "salinity_south": Parameter(36.2, 36.65, 36.7, "1e-3", "salinity south of it"),
+    "heat_time": Parameter(30.0, 60.0, 65.0, "d", "restoring time of temperature"),
+    "salt_time": Parameter(100.0, 200.0, 150.0, "d", "restoring time of salinity"),
 }
 
 
 @dataclass(frozen=True)
 class Physics:
-    """Physical parameters of B oceans; every field is a float64 tensor of shape (B,).
-
-    Args:
-        depth_step, jet_width, jet_centre, mean_depth, deep_fraction, recirculation: the inflowing jet (m; the
-            last two are ratios), see `dynamics.JetProfile`.
-        reduced_gravity: g' between the layers (m s-2).
-        bottom_drag: drag rate of the lower layer (s-1).
-        inflow_wander, inflow_pulse: standard deviation of the inflow's latitude (m) and relative strength.
-        wind_mean, wind_std: mean westerly and standard deviation of each wind component (m s-1).
-        wind_sst_coupling: relative change of wind speed per degC of mesoscale SST anomaly.
-        sst_north, sst_south: annual-mean SST on the two sides of the inflowing front (degC).
-        sst_range_north, sst_range_south: amplitude of their annual cycle (degC).
-        salinity_north, salinity_south: salinity on the two sides (psu).
-        heat_time, salt_time: restoring times of temperature and salinity (d).
-    """
+    """Physical parameters of B oceans, named as in PARAMETERS; every field is a float64 tensor of shape (B,)."""
 
     depth_step: Tensor
     jet_width: Tensor
@@ -86,10 +63,10 @@ class Physics:
     mean_depth: Tensor
     deep_fraction: Tensor
     recirculation: Tensor
-    reduced_gravity: Tensor
-    bottom_drag: Tensor
     inflow_wander: Tensor
     inflow_pulse: Tensor
+    reduced_gravity: Tensor
+    bottom_drag: Tensor
     wind_mean: Tensor
     wind_std: Tensor
     wind_sst_coupling: Tensor
@@ -107,14 +84,14 @@ class Physics:
         """Draw each parameter of each member uniformly from its range."""
         generator = torch.Generator().manual_seed(seed)
         values = {}
-        for name, (low, high) in RANGES.items():
+        for name, (low, high, *_) in PARAMETERS.items():
             values[name] = low + (high - low) * torch.rand(members, generator=generator, dtype=torch.float64)
         return cls(**values)
 
     @classmethod
     def twin(cls) -> Self:
-        """The fraternal twin: an ocean that stands for the real one, outside the ranges and inside what seas do."""
-        return cls(**{name: torch.tensor([value], dtype=torch.float64) for name, value in TWIN.items()})
+        """The fraternal twin, one ocean."""
+        return cls(**{name: torch.tensor([p.twin], dtype=torch.float64) for name, p in PARAMETERS.items()})
 
     def as_dict(self) -> dict[str, list[float]]:
         """Plain numbers, to record in a file."""

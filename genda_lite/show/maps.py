@@ -3,6 +3,7 @@
 Figures are 9 inches wide, so that at 100 dots an inch they fill a page 900 pixels wide with legible type.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -110,6 +111,38 @@ def plot_map(
     return ax
 
 
+def plot_maps(
+    fields: Sequence[xr.DataArray],
+    titles: Sequence[str],
+    columns: int = 2,
+    contours: Sequence[xr.DataArray] | None = None,
+    heading: str | None = None,
+    **options,
+) -> Figure:
+    """Several fields on one grid side by side.
+
+    Args:
+        fields: each with dims (latitude, longitude), see `plot_map`.
+        titles: one for each field.
+        columns: how many stand in a row.
+        contours: one for each field, sea level (m) to draw over it as lines every 20 cm.
+        heading: over all panels.
+        options: of `plot_map`, the same for all; with `vmin` and `vmax` the fields share their colours.
+    Raises:
+        InputError: another number of titles or contours than of fields, or see `plot_map`.
+    """
+    if len(titles) != len(fields) or (contours is not None and len(contours) != len(fields)):
+        raise InputError(f"{len(fields)} fields need as many titles and contours, got {len(titles)} titles")
+    with plt.rc_context(FONT):
+        figure, axes = _map_figure(fields[0], len(fields), columns, heading)
+        for index, (field, title, ax) in enumerate(zip(fields, titles, axes, strict=True)):
+            degrees = _outer_sides(index, len(fields), columns)
+            plot_map(field, ax, title=title, degrees=degrees, **options)
+            if contours is not None:
+                _plot_contours(ax, contours[index])
+    return figure
+
+
 def plot_analysis(
     analysis: xr.Dataset,
     observations: xr.Dataset | None = None,
@@ -185,18 +218,7 @@ def plot_state(frame: xr.Dataset) -> Figure:
             low = 0.0 if field.name in ("speed", "wind_speed") else None
             plot_map(field, ax, vmin=low, degrees=_outer_sides(index, len(fields), columns))
             if field.name == "thetao" and "zos" in frame:
-                zos = frame.zos.transpose("latitude", "longitude")
-                levels = np.arange(np.floor(zos.min() / 0.2), np.ceil(zos.max() / 0.2) + 1) * 0.2
-                ax.contour(
-                    zos.longitude,
-                    zos.latitude,
-                    zos,
-                    levels,
-                    colors="w",
-                    linewidths=0.6,
-                    linestyles="solid",
-                    transform=_PLATE,
-                )
+                _plot_contours(ax, frame.zos)
             if field.name == "wind_speed":
                 _plot_arrows(ax, frame.uas, frame.vas)
     return figure
@@ -332,6 +354,14 @@ def _plot_points(
         **limits,
     )
     add_colorbar(drawn, ax, _units(field), points.value.values)
+
+
+def _plot_contours(ax: GeoAxes, zos: xr.DataArray) -> None:
+    """Lines of sea level, every 20 cm."""
+    zos = zos.transpose("latitude", "longitude")
+    levels = np.arange(np.floor(zos.min() / 0.2), np.ceil(zos.max() / 0.2) + 1) * 0.2
+    line = {"colors": "w", "linewidths": 0.6, "linestyles": "solid"}
+    ax.contour(zos.longitude, zos.latitude, zos, levels, transform=_PLATE, **line)
 
 
 def _plot_arrows(ax: GeoAxes, u: xr.DataArray, v: xr.DataArray, across: int = 10) -> None:

@@ -6,6 +6,7 @@ about its product.
 """
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,35 +15,46 @@ import xarray as xr
 
 from ..errors import InputError
 
+BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
+ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
+
 # The first bytes of a file tell its format better than its name does.
 _HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 _COORDINATES = {  # usual names in lower case, then CF units
     "latitude": (("latitude", "lat", "nav_lat"), ("degrees_north", "degree_north", "degrees_n", "degree_n")),
     "longitude": (("longitude", "lon", "nav_lon"), ("degrees_east", "degree_east", "degrees_e", "degree_e")),
-    "time": (("time", "juld"), ()),
+    "time": (("time", "juld", "valid_time"), ()),
 }
+DEPTH_NAMES = ("depth", "deptht", "depthu", "depthv", "lev")
 
 # unit -> spelling in files, without spaces -> factor. Only what can be nothing else is converted.
 _UNITS = {
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2},
+    "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
+    | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0}
+    | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
+    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
 }
+_OFFSETS = {"K": -273.15, "kelvin": -273.15, "Kelvin": -273.15}
 
 
 def open_product(path: str | os.PathLike) -> xr.Dataset:
-    """Open a NetCDF file lazily; use it as a context manager, or close it.
+    """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
 
     NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy.
 
     Args:
-        path: a NetCDF file.
+        path: a NetCDF file, or the folder of a Zarr store.
     Returns:
         the dataset as in the file, with scaled integers, fill values and times decoded.
     Raises:
         InputError: the file is missing, empty, truncated or otherwise unreadable, or is not NetCDF.
     """
     path = Path(path)
+    if any((path / name).is_file() for name in ZARR_FILES):
+        return _open_zarr(path)
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "no such file"
         raise InputError(f"{path}: {problem}, expected a NetCDF file")
@@ -67,6 +79,24 @@ def open_product(path: str | os.PathLike) -> xr.Dataset:
         raise InputError(
             f"{path}: damaged or truncated, not readable as NetCDF ({_summary(error)})"
         ) from error
+
+
+def _open_zarr(path: Path) -> xr.Dataset:
+    try:
+        import zarr  # noqa: F401
+    except ImportError:
+        raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*consolidated", RuntimeWarning)  # matters for remote stores only
+            return xr.open_dataset(path, engine="zarr", decode_timedelta=False)
+    except Exception as error:
+        raise InputError(f"{path}: damaged, not readable as Zarr ({_summary(error)})") from error
+
+
+def days_per_block(points: int) -> int:
+    """How many frames of so many points make a block."""
+    return max(1, int(BLOCK // (points * 7 * 4)))
 
 
 def source_of(dataset: xr.Dataset) -> str:
@@ -117,8 +147,8 @@ def require(
         dataset: an open product.
         name: of the variable.
         dims: its dimensions, in any order; the result has them in the order given. None accepts any.
-        units: "m" or "m s-1". Other spellings and multiples of them (cm, mm, cm/s) are converted. None leaves
-            the values as they are.
+        units: "m", "m s-1", "degC" or "1e-3". Other spellings, multiples (cm, mm, cm/s) and kelvin are
+            converted. None leaves the values as they are.
     Returns:
         the variable in memory; float64 and with `units` in its attributes when units are given.
     Raises:
@@ -133,13 +163,7 @@ def require(
             f"{source}: '{name}' has dimensions ({', '.join(map(str, variable.dims))}), "
             f"expected ({', '.join(map(str, dims))})"
         )
-    factor = 1.0
-    if units is not None:
-        found = variable.attrs.get("units")
-        factor = _UNITS[units].get("".join(str(found).split()))
-        if factor is None:
-            stated = "no units attribute" if found is None else f"units '{found}'"
-            raise InputError(f"{source}: '{name}' has {stated}, expected {units}")
+    factor, offset = (1.0, 0.0) if units is None else conversion(variable, units, source)
     try:
         variable = variable.load()
     except Exception as error:  # the header may be whole while the data are not
@@ -148,8 +172,23 @@ def require(
         variable = variable.transpose(*dims)
     if units is not None:
         attrs = variable.attrs | {"units": units}
-        variable = (variable.astype(np.float64) * factor).assign_attrs(attrs)
+        variable = (variable.astype(np.float64) * factor + offset).assign_attrs(attrs)
     return variable
+
+
+def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, float]:
+    """Factor and offset from the units that a variable states to others.
+
+    Raises:
+        InputError: it states none, or others than those, or multiples of them, that are known.
+    """
+    found = variable.attrs.get("units")
+    spelling = "".join(str(found).split())
+    factor = _UNITS[units].get(spelling)
+    if factor is None:
+        stated = "no units attribute" if found is None else f"units '{found}'"
+        raise InputError(f"{source}: '{variable.name}' has {stated}, expected {units}")
+    return factor, _OFFSETS.get(spelling, 0.0)
 
 
 def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.DataArray:
