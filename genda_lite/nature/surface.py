@@ -179,7 +179,7 @@ class Surface:
     def broad_profile(self, day: float, centre: Tensor) -> Tensor:
         """The smooth profiles that the atmosphere restores to, (B, 2, ny, 1)."""
         y = (self.y - centre[:, None, None]) / 640e3
-        shape = torch.tanh(1.1 * y) / math.tanh(1.1)
+        shape = torch.tanh(1.8 * y) / math.tanh(1.8)
 
         def across(name):
             south, north = self.column(f"{name}_south"), self.column(f"{name}_north")
