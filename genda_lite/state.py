@@ -33,6 +33,7 @@ VARIABLES: dict[str, dict[str, str]] = {
     "uo": {"standard_name": "eastward_sea_water_velocity", "long_name": "Eastward current", "units": "m s-1"},
     "vo": {"standard_name": "northward_sea_water_velocity", "long_name": "Northward current", "units": "m s-1"},
 }
+TIME = {"standard_name": "time", "long_name": "Middle of the day", "units_metadata": "leap_seconds: none"}
 CHANNELS: tuple[str, ...] = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uas", "vas")
 
 
@@ -200,6 +201,8 @@ def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, fl
     Args:
         quantum: step of each variable's integers; it widens where a field's range asks for it.
     """
+    if "time" in ds.coords:
+        ds = ds.assign_coords(time=ds["time"].assign_attrs(TIME))
     encoding = {str(name): {"_FillValue": None} for name in ds.coords}
     for name, variable in ds.data_vars.items():
         if name in VARIABLES and variable.dtype.kind == "f":

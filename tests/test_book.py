@@ -53,6 +53,24 @@ def test_mathematics_is_typeset(page, site):
     page.wait_for_selector("mjx-container")
 
 
+def test_the_chapter_on_products_describes_its_figures(page, site):
+    page.goto(f"{site}/book/02_products.html")
+    figures = page.locator("article figure")
+    assert figures.count() >= 12
+    for figure in figures.all():
+        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert figure.locator("figcaption").inner_text().startswith("Fig.")
+    assert page.locator("article .solution.dropdown").count() >= 4
+    assert page.locator("article .cell_output table").count() >= 6
+
+
+def test_the_chapter_on_products_fits_a_narrow_screen(page, site):
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(f"{site}/book/02_products.html", wait_until="networkidle")
+    width, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width <= room
+
+
 def test_the_slider_of_the_first_chapter_moves_the_picture(page, site):
     page.goto(f"{site}/book/05_osse.html")
     host = page.locator("[data-genda-explorer=ready]").first

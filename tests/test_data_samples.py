@@ -2,16 +2,22 @@
 
 import hashlib
 import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 
 import genda_lite as gl
 from genda_lite.nature import Simulation
+from genda_lite.nature.physics import PARAMETERS
 from genda_lite.prior.checkpoint import SHIPPED
 from genda_lite.sources import load_sample
+from genda_lite.sources.samples import FOLDER, sample_path
 
-FOLDER = SHIPPED.parent
 
 
 def test_checksums():
@@ -23,13 +29,30 @@ def test_checksums():
 def test_every_file_has_a_checksum_and_a_line_on_the_card():
     card = (FOLDER / "README.md").read_text()
     summed = {line.split()[1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines()}
-    files = {path.name for path in FOLDER.iterdir() if path.is_file()} - {"README.md", "SHA256SUMS", "make.py"}
+    files = {path.name for path in FOLDER.iterdir() if path.suffix in (".nc", ".safetensors", ".csv")}
     assert files == summed
     assert all(name in card for name in files)
 
 
+def test_card_states_the_physics():
+    """The table of ranges on the card is that of the code."""
+    card = (FOLDER / "README.md").read_text()
+    for name, p in PARAMETERS.items():
+        assert f"| `{name}` | {p.low:g} to {p.high:g} | {p.twin:g} | {p.units} | {p.meaning} |" in card, name
+
+
+@pytest.mark.parametrize("name", ["nature_training.nc", "nature_heldout.nc", "twin_truth.nc"])
+def test_embedded_data_follow_the_cf_conventions(name):
+    """No error by the IOOS checker; it runs apart, for it brings a second HDF5 library."""
+    command = shutil.which("compliance-checker", path=Path(sys.executable).parent)
+    if command is None:
+        pytest.skip("compliance-checker is not installed (extra `test`)")
+    said = subprocess.run([command, "--test", "cf:1.11", str(FOLDER / name)], capture_output=True, text=True)
+    assert said.returncode == 0 and "All tests passed!" in said.stdout, said.stdout
+
+
 def test_shipped_prior_is_small_trained_and_better_than_gaussian():
-    assert SHIPPED.stat().st_size <= 6e6
+    assert sample_path(SHIPPED).stat().st_size <= 6e6
     training = gl.load_prior().training
     assert training["cpu_seconds"] >= 30 * 60
     assert training["frames"] * 3 >= 3 * 365  # daily means, every third day kept

@@ -243,8 +243,8 @@ def test_saved_prior_is_the_same_prior(trained, tmp_path):
 
 
 def test_gaussian_of_the_same_training_data(trained, covariance, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path / "prior.safetensors")
-    save_prior(trained, checkpoint.SHIPPED)
+    monkeypatch.setattr(checkpoint, "sample_path", lambda name: tmp_path / name)
+    save_prior(trained, tmp_path / checkpoint.SHIPPED)
     assert isinstance(load_prior(), DiffusionPrior)
     x, level, _ = noisy(trained, 1.0)
     for univariate in (False, True):

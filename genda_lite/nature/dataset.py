@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from ..errors import InputError, atomic_path
-from ..state import VARIABLES, Grid
+from ..state import TIME, VARIABLES, Grid
 from ..version import __version__
 from .dynamics import DAY, Channel
 from .grid import GlorysGrid
@@ -98,7 +98,7 @@ def advance(run: NatureRun, simulation: Simulation, days: int, bar: tqdm) -> xr.
         coords={"member": np.arange(shape[0]), "time": np.array(stamps, "datetime64[ns]")}
         | Grid(grid.latitude, grid.longitude).coordinates(),
     )
-    ds["time"].attrs = {"standard_name": "time", "long_name": "middle of the day averaged over"}
+    ds["time"].attrs = dict(TIME)
     ds["member"].attrs = {"standard_name": "realization", "units": "1", "long_name": "Simulated ocean"}
     for name, values in run.physics.as_dict().items():
         attrs = {"long_name": PARAMETERS[name].meaning, "units": PARAMETERS[name].units}

@@ -21,9 +21,9 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-# The middle is a plausible Gulf Stream east of 72 W: a sea-level step near 1 m across the front, a jet of 1.6 m/s, a mean
-# wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The twin lies outside most ranges, inside what
-# real seas do.
+# The middle is a plausible Gulf Stream east of 72 W: a sea-level step near 1 m across the front, a jet of 1.6 m/s, a
+# mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The twin lies outside most ranges,
+# inside what real seas do.
 PARAMETERS: dict[str, Parameter] = {
     # the inflowing jet, see dynamics.JetProfile
     "depth_step": Parameter(445.0, 535.0, 430.0, "m", "drop of the interface across the inflowing front"),

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import InputError, atomic_path
+from ..sources.samples import sample_path
 from ..state import CHANNELS, Standardizer
 from ..version import __version__
 from .base import Domain
@@ -18,7 +19,7 @@ from .diffusion import DiffusionPrior, NetworkConfig
 from .gaussian import GaussianPrior
 
 FORMAT = "genda_lite prior 1"
-SHIPPED = Path(__file__).resolve().parents[2] / "data_samples" / "prior_lite.safetensors"
+SHIPPED = "prior_lite.safetensors"  # in data_samples/
 
 
 def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
@@ -85,7 +86,7 @@ def load_prior(
     """
     if which == "gaussian":
         which, gaussian = None, True
-    path = Path(SHIPPED if which is None else which)
+    path = sample_path(SHIPPED) if which is None else Path(which)
     tensors, metadata = read_safetensors(path, FORMAT)
     try:
         channels = tuple(json.loads(metadata["channels"]))
