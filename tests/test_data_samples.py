@@ -98,7 +98,7 @@ def test_data_are_made_again_alike(small_sea, tmp_path):
     sums = [(tmp_path / name / "SHA256SUMS").read_text() for name in ("one", "two")]
     assert sums[0] == sums[1] and len(sums[0].splitlines()) == 3
     with xr.open_dataset(tmp_path / "one" / "nature_training.nc", engine="h5netcdf") as ds:
-        assert ds.sizes == {"member": 3, "time": 2, "latitude": 121, "longitude": 215}
+        assert ds.sizes == {"member": 3, "time": 3, "latitude": 121, "longitude": 215}
         assert len(np.unique(ds["physics_depth_step"])) == 3
     with xr.open_dataset(tmp_path / "one" / "nature_heldout.nc", engine="h5netcdf") as ds:
         assert ds.sizes == {"member": 2, "time": 3, "latitude": 121, "longitude": 121}

@@ -26,7 +26,7 @@ class Parameter(NamedTuple):
 # inside what real seas do.
 PARAMETERS: dict[str, Parameter] = {
     # the inflowing jet, see dynamics.JetProfile
-    "depth_step": Parameter(445.0, 535.0, 430.0, "m", "drop of the interface across the inflowing front"),
+    "depth_step": Parameter(455.0, 545.0, 440.0, "m", "drop of the interface across the inflowing front"),
     "jet_width": Parameter(22e3, 30e3, 32e3, "m", "half-width of that front"),
     "jet_centre": Parameter(-90e3, 90e3, 30e3, "m", "its mean distance north of mid-channel"),
     "mean_depth": Parameter(390.0, 450.0, 465.0, "m", "depth of the interface at the front"),
@@ -35,12 +35,12 @@ PARAMETERS: dict[str, Parameter] = {
     "inflow_wander": Parameter(15e3, 35e3, 40e3, "m", "standard deviation of the inflow's latitude"),
     "inflow_pulse": Parameter(0.02, 0.06, 0.04, "1", "standard deviation of its relative strength"),
     # the water
-    "reduced_gravity": Parameter(0.0165, 0.0195, 0.0205, "m s-2", "reduced gravity between the layers"),
+    "reduced_gravity": Parameter(0.0170, 0.0200, 0.0210, "m s-2", "reduced gravity between the layers"),
     "bottom_drag": Parameter(0.2e-7, 0.9e-7, 1.1e-7, "s-1", "drag rate of the lower layer"),
     # the air
     "wind_mean": Parameter(3.0, 6.0, 4.5, "m s-1", "mean westerly wind"),
     "wind_std": Parameter(7.1, 8.7, 9.0, "m s-1", "standard deviation of each wind component"),
-    "wind_sst_coupling": Parameter(0.025, 0.045, 0.035, "degC-1", "relative change of wind with mesoscale SST"),
+    "wind_sst_coupling": Parameter(0.035, 0.060, 0.048, "degC-1", "relative change of wind with mesoscale SST"),
     # temperature and salinity on both sides of the inflowing front
     "sst_north": Parameter(10.5, 13.5, 13.8, "degC", "annual-mean SST north of the front"),
     "sst_south": Parameter(22.0, 24.5, 24.8, "degC", "annual-mean SST south of it"),
