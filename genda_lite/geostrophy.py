@@ -41,6 +41,23 @@ def geostrophic_current(zos: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     return parts[0], parts[1]
 
 
+def relative_vorticity(u: xr.DataArray, v: xr.DataArray) -> xr.DataArray:
+    """Relative vorticity over the planetary one, (dv/dx - d(u cos)/dy / cos) / f on the sphere: positive in a cyclone.
+
+    Args:
+        u, v: eastward and northward current (m s-1), dims latitude, longitude (degrees, away from the equator) and any
+            others.
+
+    Returns:
+        `vorticity`, dims of `u`; differences are centred, and one-sided at the edges.
+    """
+    cosine = np.cos(np.radians(u["latitude"]))
+    across = v.differentiate("longitude") - (u * cosine).differentiate("latitude")
+    field = (across / (cosine * METRES_PER_DEGREE * coriolis(u["latitude"]))).transpose(*u.dims)
+    field.attrs = {"long_name": "Relative vorticity / f", "units": "1"}
+    return field.rename("vorticity")
+
+
 def smooth(field: xr.DataArray, cells: float = SMOOTHING) -> xr.DataArray:
     """Gaussian smoothing over latitude and longitude; `cells` is the standard deviation.
 

@@ -19,7 +19,6 @@ from genda_lite.sources import load_sample
 from genda_lite.sources.samples import FOLDER, sample_path
 
 
-
 def test_checksums():
     for line in (FOLDER / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split()

@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
-from ..state import EARTH_RADIUS, VARIABLES, coriolis
+from ..geostrophy import relative_vorticity
+from ..state import VARIABLES
 
 WIDTH = 9.0  # inches
 FONT = {"font.size": 9, "axes.titlesize": 10, "axes.titlepad": 5, "figure.titlesize": 12}
@@ -222,22 +223,6 @@ def plot_state(frame: xr.Dataset) -> Figure:
             if field.name == "wind_speed":
                 _plot_arrows(ax, frame.uas, frame.vas)
     return figure
-
-
-def relative_vorticity(u: xr.DataArray, v: xr.DataArray) -> xr.DataArray:
-    """Relative vorticity over the Coriolis parameter, (dv/dx - d(u cos)/dy / cos) / f on the sphere, centred
-    differences.
-
-    Args:
-        u, v: eastward and northward current (m s-1), dims (latitude, longitude) in degrees, away from the
-            equator.
-    """
-    radians = np.pi / 180.0
-    cosine = np.cos(u.latitude * radians)
-    eastward = v.differentiate("longitude") / cosine
-    northward = (u * cosine).differentiate("latitude") / cosine
-    vorticity = (eastward - northward) / (EARTH_RADIUS * radians) / coriolis(u.latitude)
-    return _named(vorticity.transpose("latitude", "longitude"), "vorticity", "Relative vorticity / f", "1")
 
 
 def color_limits(field: xr.DataArray, style: Style) -> tuple[float, float]:
