@@ -270,6 +270,6 @@ def main() -> None:
     """Entry point: bad input is told in one line, without a traceback."""
     try:
         app()
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:
         typer.echo(f"genda: {error}", err=True)
         raise SystemExit(2) from None

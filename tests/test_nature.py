@@ -13,7 +13,7 @@ from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerMod
 from genda_lite.nature.grid import catmull_rom
 from genda_lite.nature.physics import PARAMETERS
 from genda_lite.nature.run import FIELDS
-from genda_lite.nature.surface import RedNoise, Winds, advect, limited_slope, season, wind_stress
+from genda_lite.nature.surface import RedNoise, Winds, advect, limited, limited_slope, season, wind_stress
 from genda_lite.prepare import geostrophic_current
 from genda_lite.state import VARIABLES
 
@@ -236,6 +236,14 @@ def test_tracer_travels_with_the_flow(axis, speed):
     centre = (profile * along).sum() / profile.sum()
     assert centre == pytest.approx(24 + 8 * speed, abs=0.1)
     assert profile.max() > 0.9 and profile.max() <= 1 and profile.min() >= -1e-12
+
+
+def test_strongest_wind():
+    wind = torch.tensor([0.0, 3 - 4j, 10 + 0j, 16j, 60 + 80j], dtype=torch.complex128)
+    found = limited(wind, 32.0)
+    np.testing.assert_allclose(found[:3].abs(), wind[:3].abs(), rtol=0.003)
+    assert 15.7 < found[3].abs() < 16 and 31.5 < found[4].abs() < 32
+    np.testing.assert_allclose(found[1:].angle(), wind[1:].angle())
 
 
 def test_limiter_allows_no_new_extremes():

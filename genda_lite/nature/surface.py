@@ -97,6 +97,11 @@ class RedNoise:
         return self.state[:, : self.shape[1] // 2]
 
 
+def limited(wind: Tensor, strongest: float) -> Tensor:
+    """A complex wind that nears, and never exceeds, the strongest speed; less than 1 % weaker up to half of it."""
+    return wind / (1 + (wind.abs() / strongest) ** 4) ** 0.25
+
+
 def limited_slope(a: Tensor, b: Tensor) -> Tensor:
     """Monotonised-central limiter of two one-sided differences (van Leer 1977)."""
     steepest = torch.minimum(2 * torch.minimum(a.abs(), b.abs()), 0.5 * (a + b).abs())
@@ -140,6 +145,7 @@ class Surface:
     """Winds, Ekman layer and tracers above a `TwoLayerModel`, updated every six hours and every model step."""
 
     EKMAN_DAMPING = 4e-5  # s-1
+    STRONGEST = 32.0  # m s-1; Gaussian winds would now and then blow up to twice as hard
 
     def __init__(self, model: TwoLayerModel, physics: Physics, generator: torch.Generator, compile: bool = False):
         channel = model.channel
@@ -197,7 +203,7 @@ class Surface:
         mirrored = torch.cat([sst, sst.flip(-2)], -2)
         broad = torch.fft.irfft2(torch.fft.rfft2(mirrored) * self.low_pass, s=mirrored.shape[-2:])[:, : sst.shape[1]]
         calm = self.winds.field(day).to(model.device)
-        self.wind = calm * (1 + self.column("wind_sst_coupling") * (sst - broad))
+        self.wind = limited(calm * (1 + self.column("wind_sst_coupling") * (sst - broad)), self.STRONGEST)
 
         u, v = flow.u[:, 0], flow.v[:, 0]
         current = torch.complex(0.5 * (u + east(u)), 0.5 * (v[:, 1:] + v[:, :-1]))
