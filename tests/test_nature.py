@@ -11,7 +11,7 @@ from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, simula
 from genda_lite.nature.dataset import save_restart
 from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
 from genda_lite.nature.grid import catmull_rom
-from genda_lite.nature.physics import PARAMETERS
+from genda_lite.nature.physics import PARAMETERS, Parameter
 from genda_lite.nature.run import FIELDS
 from genda_lite.nature.surface import RedNoise, Winds, advect, limited, limited_slope, season, wind_stress
 from genda_lite.prepare import geostrophic_current
@@ -489,7 +489,7 @@ def test_interrupted_run_goes_on(small_sea, tmp_path, monkeypatch):
         assert cut.identical(whole)
 
 
-def test_refuses_what_would_spoil_a_file(small_sea, tmp_path, refuses):
+def test_refuses_what_would_spoil_a_file(small_sea, tmp_path, monkeypatch, refuses):
     out = tmp_path / "ocean.nc"
     simulation = Simulation(days=2, seed=4, spin_up=0)
     run, folder = simulation.run(), tmp_path / "ocean.nc.part"
@@ -497,6 +497,11 @@ def test_refuses_what_would_spoil_a_file(small_sea, tmp_path, refuses):
     save_restart(run, folder, simulation)
     with refuses("ocean.nc.part", "seed = 4, not 5"):
         simulate_to_file(out, Simulation(days=2, seed=5, spin_up=0), progress=False)
+    low, high, *rest = PARAMETERS["depth_step"]
+    with monkeypatch.context() as patch:
+        patch.setitem(PARAMETERS, "depth_step", Parameter(low + 1, high + 1, *rest))
+        with refuses("ocean.nc.part", "depth_step"):
+            simulate_to_file(out, simulation, progress=False)
     (folder / "restart.safetensors").write_bytes(b"broken")
     with refuses("restart.safetensors", "not a restart file"):
         simulate_to_file(out, simulation, progress=False)

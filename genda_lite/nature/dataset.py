@@ -169,9 +169,18 @@ def simulate_to_file(
     shutil.rmtree(folder)
 
 
+def settings_of(run: NatureRun, simulation: Simulation) -> dict[str, str]:
+    """What an unfinished file and the run that finishes it must have in common: settings, physics and channel."""
+    return {
+        "simulation": json.dumps(asdict(simulation)),
+        "physics": json.dumps(run.physics.as_dict()),
+        "channel": json.dumps(asdict(run.channel)),
+    }
+
+
 def save_restart(run: NatureRun, folder: Path, simulation: Simulation) -> None:
     with atomic_path(folder / "restart.safetensors") as temporary:
-        save_file(run.state(), temporary, metadata={"simulation": json.dumps(asdict(simulation))})
+        save_file(run.state(), temporary, metadata=settings_of(run, simulation))
 
 
 def resume(run: NatureRun, folder: Path, simulation: Simulation) -> None:
@@ -181,16 +190,17 @@ def resume(run: NatureRun, folder: Path, simulation: Simulation) -> None:
         return
     try:
         with safe_open(path, "pt") as file:
-            started = json.loads(file.metadata()["simulation"])
+            started = {name: json.loads(text) for name, text in file.metadata().items()}
             state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: not a restart file ({error}), remove {folder} to begin anew") from error
-    for name, value in asdict(simulation).items():
-        if started.get(name) != value:
-            raise InputError(
-                f"{folder} holds an unfinished run with {name} = {started.get(name)}, not {value}; "
-                "give the same settings to finish it, or remove the folder to begin anew"
-            )
+    for part, text in settings_of(run, simulation).items():
+        for name, value in json.loads(text).items():
+            if (before := started.get(part, {}).get(name)) != value:
+                raise InputError(
+                    f"{folder} holds an unfinished run with {name} = {before}, not {value}; "
+                    "finish it with the same settings and version, or remove the folder to begin anew"
+                )
     run.restore(state)
 
 
