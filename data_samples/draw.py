@@ -26,22 +26,20 @@ PANELS = {
 }
 
 
-def panels(frames: list[tuple[str, xr.Dataset]], names: tuple[str, ...]) -> Figure:
+def panels(frames: list[tuple[str, xr.Dataset]]) -> Figure:
     """A row for each frame, a column for each field."""
     figure, axes = plt.subplots(
         len(frames),
-        len(names),
-        figsize=(3.4 * len(names), 2.9 * len(frames)),
+        len(PANELS),
+        figsize=(3.4 * len(PANELS), 2.9 * len(frames)),
         subplot_kw={"projection": ccrs.PlateCarree()},
         squeeze=False,
         layout="compressed",
     )
     for row, (heading, frame) in zip(axes, frames, strict=True):
         fields = frame.assign(vorticity=relative_vorticity(frame["uo"], frame["vo"]))
-        for ax, name in zip(row, names, strict=True):
-            colormap, low, high, label = PANELS[name]
-            last = ax is row[-1] or len(names) > 1
-            plot_map(fields[name], ax, colormap, low, high, f"{label}, {heading}", "", last, ("left", "bottom"))
+        for ax, (name, (colormap, low, high, label)) in zip(row, PANELS.items(), strict=True):
+            plot_map(fields[name], ax, colormap, low, high, f"{label}, {heading}", "")
     return figure
 
 
@@ -50,8 +48,8 @@ def main() -> None:
     dates = np.linspace(0, heldout.sizes["time"] - 1, 4).astype(int)
     year = [(str(heldout["time"].values[i])[:10], heldout.isel(member=0, time=i)) for i in dates]
     oceans = [(f"ocean {m}", training.isel(member=m, time=1)) for m in range(0, training.sizes["member"], 2)]
-    panels(year, ("zos", "thetao", "so", "vorticity")).savefig(FOLDER / "heldout_year.png", dpi=70)
-    panels(oceans[:4], ("zos", "thetao", "so", "vorticity")).savefig(FOLDER / "training_oceans.png", dpi=70)
+    panels(year).savefig(FOLDER / "heldout_year.png", dpi=70)
+    panels(oceans[:4]).savefig(FOLDER / "training_oceans.png", dpi=70)
 
 
 if __name__ == "__main__":

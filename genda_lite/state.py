@@ -195,6 +195,19 @@ QUANTUM = {
 }
 
 
+def packed(step: float, middle: float, effort: int) -> dict:
+    """Encoding of a field as compressed 16-bit integers."""
+    return {
+        "dtype": "int16",
+        "scale_factor": step,
+        "add_offset": middle,
+        "_FillValue": -32768,
+        "compression": "gzip",
+        "compression_opts": effort,
+        "shuffle": True,
+    }
+
+
 def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, float] = QUANTUM) -> None:
     """Write a data set to CF NetCDF, surface fields packed to 16-bit integers; nothing is left behind on failure.
 
@@ -208,14 +221,6 @@ def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, fl
         if name in VARIABLES and variable.dtype.kind == "f":
             middle = 0.5 * (float(variable.max()) + float(variable.min()))
             half_range = 0.5 * (float(variable.max()) - float(variable.min()))
-            encoding[name] = {
-                "dtype": "int16",
-                "scale_factor": max(quantum[name], half_range / 32000),
-                "add_offset": middle,
-                "_FillValue": -32768,
-                "compression": "gzip",
-                "compression_opts": 9,
-                "shuffle": True,
-            }
+            encoding[name] = packed(max(quantum[name], half_range / 32000), middle, effort=9)
     with atomic_path(path) as temporary:
         ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

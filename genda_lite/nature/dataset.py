@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from ..errors import InputError, atomic_path
-from ..state import TIME, VARIABLES, Grid
+from ..state import QUANTUM, TIME, VARIABLES, Grid, packed
 from ..version import __version__
 from .dynamics import DAY, Channel
 from .grid import GlorysGrid
@@ -24,16 +24,8 @@ from .run import FIELDS, NatureRun
 SPIN_UP_DAYS = 150
 PART_DAYS = 30  # simulated days held in memory, and between two restart points
 EPOCH = np.datetime64("2000-01-01", "ns")  # day zero
-# Quantum and offset of each variable's 16-bit integers, the same in every part of a file.
-PACKING = {
-    "zos": (1e-4, 0.0),
-    "thetao": (1e-3, 15.0),
-    "so": (2e-4, 35.0),
-    "uo": (1e-3, 0.0),
-    "vo": (1e-3, 0.0),
-    "uas": (2e-3, 0.0),
-    "vas": (2e-3, 0.0),
-}
+# Middle of each variable's 16-bit integers, the same in every part of a file; the others' is zero.
+MIDDLE = {"thetao": 15.0, "so": 35.0}
 
 
 @dataclass(frozen=True)
@@ -207,17 +199,7 @@ def resume(run: NatureRun, folder: Path, simulation: Simulation) -> None:
 def write_part(part: xr.Dataset, path: Path) -> None:
     frame = (1, 1, part.sizes["latitude"], part.sizes["longitude"])  # each frame can be read alone
     encoding = {
-        name: {
-            "dtype": "int16",
-            "scale_factor": scale,
-            "add_offset": offset,
-            "_FillValue": -32768,
-            "compression": "gzip",
-            "compression_opts": 4,
-            "shuffle": True,
-            "chunksizes": frame,
-        }
-        for name, (scale, offset) in PACKING.items()
+        name: packed(QUANTUM[name], MIDDLE.get(name, 0.0), effort=4) | {"chunksizes": frame} for name in FIELDS
     }
     encoding["time"] = {"units": "days since 2000-01-01", "dtype": "f8"}
     with atomic_path(path) as temporary:
