@@ -80,27 +80,54 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
+    config: Annotated[str, typer.Option(help="lite (a laptop) or full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
-    images: Annotated[int, typer.Option(help="Windows to train on, in all.")] = 500_000,
+    images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
+    accumulate: Annotated[int, typer.Option(help="Parts that a batch is cut into, to save memory.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
-    """Train a diffusion prior; started again with the same settings, it goes on where it stopped."""
-    from .prepare import training_set
-    from .prior import NetworkConfig
-    from .prior.train import Trainer, TrainingConfig
-    from .prior.train import train as run
+    """Train a diffusion prior; started again with the same settings, it goes on where it stopped.
+
+    Ctrl-C and SIGTERM leave a checkpoint. Several processes: `torchrun --nproc-per-node N -m genda_lite train ...`.
+    """
+    from dataclasses import replace
+
+    import torch
+
+    from .frames import training_set
     from .sources import open_product
+
+    try:
+        from .prior.train import CONFIGURATIONS, Trainer
+        from .prior.train import train as run
+    except ImportError:
+        raise InputError("training needs Accelerate: `pip install genda_lite[train]`") from None
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
     if not out.parent.is_dir():
         raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
-    training = training_set([open_product(path) for path in data], progress=True)
+    if config not in CONFIGURATIONS:
+        raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(CONFIGURATIONS)}")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    network, settings = CONFIGURATIONS[config]
+    settings = replace(settings, images=images or settings.images, seed=seed)
+    training = training_set([open_product(path) for path in data])
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
-    run(Trainer(training, held_out, TrainingConfig(images=images, seed=seed), NetworkConfig(), device, mixed), out)
-    typer.echo(f"{out}: trained on {len(training.frames)} frames")
+    trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
+    trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
+    finished = run(trainer, out, tensorboard=tensorboard)
+    if trainer.is_main:
+        done = trainer.step * settings.batch
+        typer.echo(f"{out}: trained on {done:,} of {settings.images:,} windows of {len(training.frames)} frames")
+    if not finished:
+        typer.echo("stopped: the same command goes on from here", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -229,6 +256,58 @@ def nature(
                 "real products": ", ".join(f"{value:.3g} ({name})" for name, value in row["real"].items()),
             }
             for row in rows
+        ]
+    )
+    if json is not None:
+        write_rows(json, rows)
+
+
+@evaluate.command()
+def prior(
+    checkpoint: Annotated[str | None, typer.Argument(help="A checkpoint; by default the shipped prior.")] = None,
+    truth: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Oceans it never saw; by default the held-out sample.")
+    ] = None,
+    training: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Its training data; by default the sample of them.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="States to draw.")] = 512,
+    seed: Annotated[int, typer.Option(help="Seed of windows, noise and draws.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
+) -> None:
+    """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
+    from contextlib import ExitStack
+
+    from .prior import load_prior
+    from .sources import load_sample, open_product
+    from .verify.prior import evaluate_prior, read_oceans
+
+    model, steps = load_prior(checkpoint), 20 if quick else 40
+    samples = min(samples, 64) if quick else samples
+    with ExitStack() as stack:
+        unseen, known = (
+            [stack.enter_context(open_product(path)) for path in files or []] or [load_sample(name)]
+            for files, name in ((truth, "nature_heldout"), (training, "nature_training"))
+        )
+        unseen = read_oceans(unseen, model, "truth", dates=12 if quick else None)
+        known = read_oceans(known, model, "training data", dates=4 if quick else None)
+        rows = evaluate_prior(model, unseen, known, samples, seed, steps, progress=True)
+    typer.echo(
+        f"{'quick: ' if quick else ''}{samples} states drawn in {steps} steps, {samples} windows of {unseen}; "
+        f"training data: {known}"
+    )
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "value": row["value"],
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+                "beside": ", ".join(f"{value:.3f} ({name})" for name, value in row["beside"].items()),
+            }
+            for row in rows
+            if not row["detail"]
         ]
     )
     if json is not None:

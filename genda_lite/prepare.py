@@ -8,15 +8,12 @@ residual (curvature of the flow, fronts, inertial motion) is a channel of its ow
 take the same way, in memory or, with dask, in blocks of days.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from .climatology import as_response, blocks_of, ekman_response, fit, fit_ekman, fit_standardizer
+from .climatology import as_response, ekman_response, fit, fit_ekman, fit_standardizer
 from .errors import InputError
 from .geostrophy import (
     EQUATOR,
@@ -35,7 +32,6 @@ __all__ = [
     "METRES_PER_DEGREE",
     "REQUIRED",
     "SMOOTHING",
-    "TrainingSet",
     "ageostrophic_current",
     "ekman_response",
     "fit_ekman",
@@ -48,7 +44,6 @@ __all__ = [
     "stored_standardizer",
     "to_state",
     "total_current",
-    "training_set",
     "wind_stress",
     "write_state",
 ]
@@ -159,23 +154,6 @@ def prepare(
     return state, standardizer
 
 
-class TrainingSet(NamedTuple):
-    """Standardized frames (n, C, ny, nx) with their harmonics of the year (n, 3), and how they were made."""
-
-    frames: Tensor
-    harmonics: Tensor
-    latitude: np.ndarray
-    longitude: np.ndarray
-    standardizer: Standardizer
-
-
-def members_of(ds: xr.Dataset) -> list[xr.Dataset]:
-    """The oceans in a data set, one by one; a data set without a `member` dimension is one ocean."""
-    if "member" not in ds["zos"].dims:
-        return [ds.transpose("time", "latitude", "longitude", ...)]
-    return [ds.isel(member=m).transpose("time", "latitude", "longitude", ...) for m in range(ds.sizes["member"])]
-
-
 def standardized(state: xr.Dataset, standardizer: Standardizer) -> Tensor:
     """Standardized anomalies (time, C, ny, nx) of a state with dims (time, latitude, longitude)."""
     latitude, basis = state["latitude"].values, harmonics(state["time"].values)
@@ -185,65 +163,3 @@ def standardized(state: xr.Dataset, standardizer: Standardizer) -> Tensor:
     climatology = np.einsum("hcy,nh->ncy", on_latitude, basis)[..., None]
     fields = np.stack([state[c].values for c in CHANNELS], 1)
     return torch.from_numpy(((fields - climatology) / standardizer.scale[:, None, None]).astype("f4"))
-
-
-def training_set(
-    ds: xr.Dataset | list[xr.Dataset], standardizer: Standardizer | None = None, progress: bool = False
-) -> TrainingSet:
-    """Standardized frames of all oceans in one or more data sets (dims [member,] time, latitude, longitude).
-
-    The frames are in memory, as the trainer wants them; they are read, and prepared if need be, a block at a time.
-
-    Args:
-        ds: `zos thetao so uo vo uas vas`, or states written by `write_state`, in memory or lazy.
-        standardizer: use this climatology and scale (for validation data) instead of fitting them; by default that of
-            the first prepared state, if there is one.
-
-    Raises:
-        InputError: a variable or a value is missing, the grids differ or do not ascend, too few dates, or a state was
-            prepared with another Ekman response.
-    """
-    sets = ds if isinstance(ds, list) else [ds]
-    prepared = [one for one in sets if _is_prepared(one)]
-    for one in sets:
-        require(one, CHANNELS if _is_prepared(one) else REQUIRED)
-        for dim in ("latitude", "longitude"):
-            if not np.array_equal(one[dim], sets[0][dim]):
-                raise InputError(f"the data sets lie on different grids ({dim}); expected one grid")
-    Grid(sets[0]["latitude"].values, sets[0]["longitude"].values)  # the climatology needs ascending latitudes
-    if standardizer is None:
-        standardizer = (
-            stored_standardizer(prepared[0])
-            if prepared
-            else fit_standardizer([ocean for one in sets for ocean in members_of(one)])
-        )
-    ekman = standardizer.ekman_at(sets[0]["latitude"])
-    for one in prepared:
-        stored = stored_standardizer(one).ekman_at(one["latitude"])
-        if "ekman_real" not in one and not np.allclose(stored, ekman, rtol=1e-6):
-            raise InputError(
-                "a data set was prepared with another Ekman response than that of the training data; "
-                "prepare it with theirs (`genda prepare --like`)"
-            )
-
-    oceans = [(ocean, _is_prepared(one)) for one in sets for ocean in members_of(one)]
-    latitude, longitude = (sets[0][dim].values for dim in ("latitude", "longitude"))
-    days = sum(ocean.sizes["time"] for ocean, _ in oceans)
-    frames = torch.empty(days, len(CHANNELS), len(latitude), len(longitude))
-    first = 0
-    for ocean, ready in tqdm(oceans, disable=not progress, desc="oceans"):
-        for block in blocks_of(ocean[list(CHANNELS if ready else REQUIRED)]):
-            block = block.compute()
-            part = standardized(block if ready else to_state(block, ekman), standardizer)
-            missing = ~torch.isfinite(part).flatten(2).all(2).all(0)
-            if missing.any():
-                name = CHANNELS[int(missing.int().argmax())]
-                raise InputError(f"{name} has missing values, expected fields without land or gaps")
-            frames[first : first + len(part)] = part
-            first += len(part)
-    basis = np.concatenate([harmonics(ocean["time"].values) for ocean, _ in oceans])
-    return TrainingSet(frames, torch.from_numpy(basis.astype("f4")), latitude, longitude, standardizer)
-
-
-def _is_prepared(ds: xr.Dataset) -> bool:
-    return "u_ageo_eddy" in ds and "uo" not in ds

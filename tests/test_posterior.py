@@ -10,8 +10,8 @@ from genda_lite.baselines import gaussian_posterior, optimal_interpolation, prio
 from genda_lite.observe import Likelihood, altimeter_tracks, clear_sky, sample_points
 from genda_lite.posterior.assimilate import pose, sample_posterior
 from genda_lite.posterior.guidance import METHODS, conjugate_gradients, interpolated_draws
-from genda_lite.posterior.samplers import noise_levels, sde_2m
 from genda_lite.prior import Domain, GaussianPrior
+from genda_lite.prior.samplers import noise_levels, sde_2m
 from genda_lite.state import CHANNELS, Grid, Standardizer
 
 N = 16

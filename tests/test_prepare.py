@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 
 from genda_lite.prepare import (
@@ -23,7 +22,6 @@ from genda_lite.prepare import (
     stored_standardizer,
     to_state,
     total_current,
-    training_set,
     wind_stress,
     write_state,
 )
@@ -367,7 +365,7 @@ def test_without_dask():
         "sys.path.insert(0, 'tests'); import test_prepare as t, numpy as np;"
         "state, s = t.prepare(t.ocean()); closed = t.total_current(state, s);"
         "np.testing.assert_allclose(closed['uo'], t.ocean()['uo'], atol=1e-5);"
-        "t.training_set(t.ocean(), s)"
+        "from genda_lite.frames import training_set; training_set(t.ocean(), s).frames[0]"
     )
     root = Path(__file__).parents[1]
     run = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120)
@@ -393,22 +391,6 @@ def test_state_and_climatology_in_a_file(name, tmp_path):
         for channel in CHANNELS:
             np.testing.assert_array_equal(back[channel], state[channel])
         np.testing.assert_allclose(total_current(back.load(), stored_response(back))["uo"], ds["uo"], atol=1e-5)
-        from_file, from_memory = training_set(back), training_set(ds)
-        torch.testing.assert_close(from_file.frames, from_memory.frames, atol=1e-4, rtol=1e-4)
-
-
-def test_validation_state_of_another_response_is_refused(tmp_path, refuses):
-    training, validation = ocean(), ocean(seed=1)
-    _, standardizer = prepare(training)
-    write_state(*prepare(validation), tmp_path / "own.nc")
-    write_state(*prepare(validation, standardizer), tmp_path / "like.nc")
-    with open_product(tmp_path / "own.nc") as own, refuses("another Ekman response", "--like"):
-        training_set(own, standardizer)
-    with open_product(tmp_path / "like.nc") as like:
-        expected = training_set(validation, standardizer).frames
-        torch.testing.assert_close(training_set(like, standardizer).frames, expected, atol=1e-4, rtol=1e-4)
-    with refuses("no climatology", "genda prepare"):
-        training_set(prepare(training)[0])
 
 
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, refuses):
@@ -508,61 +490,3 @@ def peak_memory() -> float:
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(1024 * float(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-
-# --- Training sets ---------------------------------------------------------------------------------------------------
-
-
-def test_training_set_has_zero_mean_and_unit_scale():
-    data = training_set(ocean())
-    assert data.frames.shape == (12, 7, 14, 16) and data.frames.dtype == torch.float32
-    np.testing.assert_allclose(data.frames.mean((0, 2, 3)), 0, atol=1e-5)
-    np.testing.assert_allclose((data.frames**2).mean((0, 2, 3)), 1, atol=1e-5)
-    assert data.harmonics.shape == (12, 3)
-
-
-def test_climatology_takes_latitude_and_season_out():
-    data = training_set(ocean())
-    np.testing.assert_allclose(data.frames[:, 0].mean((0, 2)), 0, atol=1e-5)  # each latitude has its own mean
-    # Temperature loses its 5 degC cycle; what is left of it is the noise of the fit.
-    np.testing.assert_allclose(torch.einsum("ny,nh->yh", data.frames[:, 1].mean(-1), data.harmonics), 0, atol=1e-4)
-    assert data.standardizer.scale[1] == pytest.approx(2.0, rel=0.05)
-    # Sea level and the residual current have a mean, but no season.
-    seasonal = np.abs(data.standardizer.harmonics[1:]).max((0, 2)) > 0
-    assert dict(zip(CHANNELS, seasonal, strict=True)) == {
-        "zos": False, "thetao": True, "so": True, "u_ageo_eddy": False, "v_ageo_eddy": False, "uas": True, "vas": True
-    }  # fmt: skip
-
-
-def test_validation_data_take_the_training_climatology():
-    standardizer = fit_standardizer([ocean()])
-    other = ocean(seed=1)
-    data = training_set(other, standardizer)
-    assert data.standardizer is standardizer
-    warmer = training_set(other.assign(thetao=other["thetao"] + 1), standardizer)
-    shift = warmer.frames[:, 1] - data.frames[:, 1]
-    np.testing.assert_allclose(shift, 1 / standardizer.scale[1], atol=1e-5)
-
-
-def test_members_and_the_order_of_dims_do_not_matter():
-    a, b = ocean(seed=2), ocean(seed=3)
-    listed = training_set([a, b])
-    joined = training_set(xr.concat([a, b], "member").transpose("longitude", "time", "member", "latitude"))
-    torch.testing.assert_close(joined.frames, listed.frames)
-    np.testing.assert_allclose(joined.standardizer.ekman, listed.standardizer.ekman)
-
-
-def test_bad_training_data(refuses):
-    ds = ocean()
-    with refuses("lacks uo, vas", "expected zos"):
-        training_set(ds.drop_vars(["uo", "vas"]))
-    with refuses("zos", "time, latitude and longitude"):
-        training_set(ds.isel(time=0))
-    with refuses("different grids", "latitude"):
-        training_set([ds, ds.assign_coords(latitude=ds["latitude"] + 1)])
-    with refuses("latitude", "ascending"):
-        training_set(ds.sortby("latitude", ascending=False))
-    with refuses("so", "missing values"):
-        training_set(ds.assign(so=ds["so"].where(ds["longitude"] > -59.5)))
-    with refuses("2 date(s)", "at least 3"):
-        training_set(ds.isel(time=slice(2)))

@@ -2,6 +2,10 @@
 
 import csv
 import math
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from genda_lite.prepare import TrainingSet
-from genda_lite.prior import NetworkConfig, load_prior
-from genda_lite.prior.train import Trainer, TrainingConfig, denoising_loss, train
-from genda_lite.state import CHANNELS, harmonics
+from genda_lite.frames import TrainingSet
+from genda_lite.prior import Domain, NetworkConfig, load_prior
+from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, train
+from genda_lite.prior.windows import Noise, Windows, sea_corners
+from genda_lite.state import CHANNELS, Standardizer, harmonics
 
 TINY = NetworkConfig(width=8, multipliers=(1, 2), blocks=1)
 SHORT = TrainingConfig(images=240, batch=8, size=16)  # 30 steps
 
 
-@pytest.fixture(scope="module")
-def data(standardizer) -> TrainingSet:
+def rings(standardizer: Standardizer) -> TrainingSet:
     """Rings of either sign on weak noise: once the sign is seen the field is known, which no Wiener filter can use."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:20, :24]
@@ -33,12 +37,17 @@ def data(standardizer) -> TrainingSet:
     return TrainingSet(frames, season, latitude, longitude, standardizer)
 
 
+@pytest.fixture(scope="module")
+def data(standardizer) -> TrainingSet:
+    return rings(standardizer)
+
+
 def part(data: TrainingSet, which: slice) -> TrainingSet:
     return data._replace(frames=data.frames[which], harmonics=data.harmonics[which])
 
 
-def trainer(data: TrainingSet, config: TrainingConfig = SHORT, network: NetworkConfig = TINY) -> Trainer:
-    return Trainer(part(data, slice(0, 40)), part(data, slice(40, 60)), config, network, mixed=False)
+def trainer(data: TrainingSet, config: TrainingConfig = SHORT, network: NetworkConfig = TINY, **options) -> Trainer:
+    return Trainer(part(data, slice(0, 40)), part(data, slice(40, 60)), config, network, mixed=False, **options)
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -47,25 +56,101 @@ def rows(out: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if "seconds" not in k} for row in csv.DictReader(file)]
 
 
-def interrupted_after(trainer: Trainer, steps: int, spoil=None) -> None:
-    """Make a trainer stop (as by the keyboard) or spoil itself once so many steps are done."""
+def at_step(trainer: Trainer, step: int, action) -> Trainer:
+    """Make something happen once so many steps are done."""
     train_step = trainer.train_step
 
-    def step() -> float:
-        if trainer.step == steps:
-            if spoil is None:
-                raise KeyboardInterrupt
-            spoil(trainer)
+    def stepped() -> float:
+        if trainer.step == step:
+            action()
         return train_step()
 
-    trainer.train_step = step
+    trainer.train_step = stepped
+    return trainer
 
 
-def test_training_beats_the_wiener_filter(data):
+def fail() -> None:
+    raise RuntimeError("power cut")
+
+
+# --- Windows ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows(data) -> Windows:
+    domain = Domain((37.0, 37 + 19 / 12), (-60.0, -60 + 23 / 12))
+    return Windows(data, domain, 16, Noise())
+
+
+def test_an_image_is_the_same_wherever_it_is_made(data, windows):
+    alike, other = (Windows(data, windows.domain, 16, Noise(), seed=seed) for seed in (0, 1))
+    for i in (0, 1, 10**9):
+        assert all(torch.equal(a, b) for a, b in zip(windows[i], alike[i], strict=True))
+        assert not torch.equal(windows[i][0], other[i][0]) and not torch.equal(windows[i][3], windows[i + 1][3])
+
+
+def test_windows_are_what_and_where_they_say(data, windows):
+    places = set()
+    for i in range(2000):
+        frame, south, west = windows.place(i, np.random.default_rng([0, i]))
+        places.add((south, west)), places.add(frame)
+        if i < 20:
+            x, context, _, _ = windows[i]
+            assert torch.equal(x, data.frames[frame][:, south : south + 16, west : west + 16])
+            if context[0, 0, 0]:
+                assert context[1, 0, 0] == pytest.approx(2 * south / 19 - 1, abs=1e-4)
+                assert context[2, 0, 0] == pytest.approx(2 * west / 23 - 1, abs=1e-4)
+    assert places == set(range(60)) | {(j, i) for j in range(5) for i in range(9)}  # all of them, the last ones too
+
+
+def test_context_and_noise_are_drawn_as_asked(windows):
+    x, context, sigma, noise = (torch.stack(a) for a in zip(*(windows[i] for i in range(400)), strict=True))
+    assert x.shape == noise.shape == (400, 7, 16, 16) and context.shape == (400, 5, 16, 16)
+    assert context.abs().max() < 1 + 1e-5 and noise.std() == pytest.approx(1, abs=0.01)
+    known = context[:, 0, 0, 0]
+    assert set(known.tolist()) == {0.0, 1.0} and known.mean() == pytest.approx(0.5, abs=0.1)
+    assert (context[known == 0, 1:3] == 0).all()
+    dated = context[:, 3:].abs().amax((1, 2, 3)) > 0
+    assert dated.float().mean() == pytest.approx(0.9, abs=0.05)
+    assert sigma.log().mean() == pytest.approx(0.7, abs=0.3) and sigma.log().std() == pytest.approx(1.7, rel=0.1)
+
+
+def test_a_pool_goes_through_all_frames_a_few_at_a_time(data, windows):
+    small = Windows(data, windows.domain, 16, Noise(), pool=10, reuse=4)
+    frames = np.array([small.place(i, np.random.default_rng([0, i]))[0] for i in range(2400)])  # ten times through
+    counts = np.bincount(frames, minlength=60)
+    assert counts.min() > 15 and counts.mean() == 40
+    for first in range(0, 2400, 240):
+        assert len(set(frames[first : first + 20])) <= 15  # ten at a time, five of them replaced meanwhile
+    assert len(set(frames[240:480])) > 50
+
+
+def test_windows_without_land(refuses):
+    sea = np.ones((9, 12), bool)
+    assert len(sea_corners(sea, 4)) == 6 * 9
+    sea[5, 3] = False
+    free = {(j, i) for j, i in sea_corners(sea, 4).tolist()}
+    assert free == {(j, i) for j in range(6) for i in range(9) if not (2 <= j <= 5 and i <= 3)}
+    sea[::3, ::3] = False
+    with refuses("4 x 4", "land"):
+        sea_corners(sea, 4)
+    with refuses("9 x 12", "at least 10"):
+        sea_corners(sea, 10)
+
+
+# --- Learning --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preconditioning", ["wiener", "edm"])
+def test_training_beats_the_wiener_filter(data, preconditioning):
     """Fields never trained on are denoised better than by any Gaussian prior's filter, where the loss is one."""
-    run = trainer(data, TrainingConfig(images=3200, batch=16, size=16, ema_images=400))
-    start = run.validate(run.average)  # untrained, the network is the Wiener filter
-    assert start["validation"] == pytest.approx(1, abs=0.1)
+    config = TrainingConfig(images=3200, batch=16, size=16, ema_images=400)
+    run = trainer(data, config, replace(TINY, preconditioning=preconditioning))
+    start = run.validate(run.average)
+    if preconditioning == "wiener":  # untrained, the network is the Wiener filter
+        assert start["validation"] == pytest.approx(1, abs=0.1)
+    else:
+        assert start["validation"] > 2
     for _ in range(run.config.steps):
         run.train_step()
     end = run.validate(run.average)
@@ -77,38 +162,60 @@ def test_validation_is_the_mean_of_its_bands(data):
     validate = trainer(data).validate
     row = validate(trainer(data).average)
     assert row == validate(trainer(data).average)  # fixed windows, fixed noise
-    bands = [(validate.sigma >= low) & (validate.sigma < high) for low, high in validate.BANDS]
-    shares = [band.float().mean().item() for band in bands]
+    sigma = torch.cat([batch[2] for batch in validate.batches])
+    shares = [((sigma >= low) & (sigma < high)).float().mean().item() for low, high in validate.BANDS]
     assert sum(shares) == 1 and min(shares) > 0
     values = [value for name, value in row.items() if name.startswith("sigma")]
     assert sum(s * v for s, v in zip(shares, values, strict=True)) == pytest.approx(row["validation"], rel=1e-5)
 
 
-def test_windows_know_where_they_lie_and_sometimes_not(data):
-    windows = trainer(data).windows
-    x, context, sigma = windows.draw(400, torch.Generator().manual_seed(0))
-    assert x.shape == (400, 7, 16, 16) and context.shape == (400, 5, 16, 16) and context.abs().max() < 1 + 1e-6
-    known = context[:, 0, 0, 0]
-    assert set(known.tolist()) == {0.0, 1.0} and known.mean() == pytest.approx(0.5, abs=0.1)
-    assert (context[known == 0, 1:3] == 0).all()
-    dated = context[:, 3:].abs().amax((1, 2, 3)) > 0
-    assert dated.float().mean() == pytest.approx(0.9, abs=0.05)
-    assert sigma.log().mean() == pytest.approx(0.7, abs=0.3) and sigma.log().std() == pytest.approx(1.7, rel=0.1)
-    # The position told is the window's own: the ring's centre lies at the same place in all of them.
-    row = torch.einsum("nyx,y->n", x[:, 0].abs(), torch.arange(16.0)) / x[:, 0].abs().sum((1, 2))
-    south = context[:, 1, 0, 0]
-    assert torch.corrcoef(torch.stack([row[known == 1], south[known == 1]]))[0, 1] < -0.8
-
-
-def test_loss_weighs_windows_and_channels_alike(data):
+def test_loss_weighs_windows_and_channels_alike(data, windows):
     """The loss of a network that returns zero is the field's power over the Wiener filter's error, by hand."""
     denoiser = trainer(data).average
-    x, context, sigma = trainer(data).windows.draw(4, torch.Generator().manual_seed(1))
-    loss = denoising_loss(denoiser, x, context, sigma, torch.zeros_like(x))
+    x, context, sigma, _ = (torch.stack(a) for a in zip(*(windows[i] for i in range(4)), strict=True))
+    loss = denoising_loss(denoiser, denoiser.wiener_weight(sigma), x, context, sigma, torch.zeros_like(x))
     gain = denoiser.spectrum.variance / (denoiser.spectrum.variance + sigma.view(-1, 1, 1, 1) ** 2)
     bias = denoiser.spectrum.from_modes((gain - 1) * denoiser.spectrum.to_modes(x))
     expected = (bias**2).mean((-1, -2)) / (gain * sigma.view(-1, 1, 1, 1) ** 2).mean((-1, -2))
     torch.testing.assert_close(loss, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_scalar_preconditioning_is_edm_s(data, windows):
+    """Untrained, x / (1 + sigma^2); weight (1 + sigma^2) / sigma^2 (Karras et al. 2022, table 1, sigma_data = 1)."""
+    denoiser = trainer(data, network=replace(TINY, preconditioning="edm")).average
+    x, context, sigma, _ = (torch.stack(a) for a in zip(*(windows[i] for i in range(4)), strict=True))
+    level = sigma.view(-1, 1, 1, 1)
+    torch.testing.assert_close(denoiser(x, sigma, context), x / (1 + level**2))
+    torch.testing.assert_close(denoiser.loss_weight(sigma), (1 + level**2) / level**2)
+
+
+def test_named_configurations():
+    """`lite` fits on a laptop and into a repository; `full` is as large as GenDA's."""
+    for name, low, high, size in (("lite", 0.5e6, 1.5e6, 64), ("full", 9e6, 11e6, 128)):
+        network, config = CONFIGURATIONS[name]
+        from genda_lite.prior.unet import UNet
+
+        kwargs = {k: v for k, v in network.as_dict().items() if k != "preconditioning"}
+        with torch.device("meta"):
+            assert low < sum(p.numel() for p in UNet(12, 7, **kwargs).parameters()) < high
+        assert config.size == size
+
+
+def test_parts_of_a_batch_add_up(data):
+    """A batch in four parts moves the weights as the whole one does."""
+    whole, parts = trainer(data), trainer(data, accumulate=4)
+    for _ in range(5):
+        assert parts.train_step() == pytest.approx(whole.train_step(), rel=1e-5)
+    for a, b in zip(whole.denoiser.parameters(), parts.denoiser.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+
+def test_worker_processes_change_nothing(data):
+    alone, helped = trainer(data), trainer(data, workers=2)
+    assert [alone.train_step() for _ in range(3)] == [helped.train_step() for _ in range(3)]
+
+
+# --- Going on --------------------------------------------------------------------------------------------------------
 
 
 def test_interrupted_training_goes_on_exactly(data, tmp_path):
@@ -116,9 +223,8 @@ def test_interrupted_training_goes_on_exactly(data, tmp_path):
     once = trainer(data)
     train(once, whole, report_every=10, progress=False)
 
-    first = trainer(data)
-    interrupted_after(first, 25)  # five steps after its last report are lost and done again
-    with pytest.raises(KeyboardInterrupt):
+    first = at_step(trainer(data), 25, fail)  # five steps after its last report are lost and done again
+    with pytest.raises(RuntimeError):
         train(first, broken, report_every=10, progress=False)
     assert [row["step"] for row in rows(broken)] == ["10", "20"]
     second = trainer(data)
@@ -132,6 +238,23 @@ def test_interrupted_training_goes_on_exactly(data, tmp_path):
     a, b = load_prior(whole), load_prior(broken)
     assert all(torch.equal(v, b.denoiser.network.state_dict()[k]) for k, v in a.denoiser.network.state_dict().items())
     assert b.training["images_seen"] == 240 and b.training["seed"] == SHORT.seed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_in_good_order(data, tmp_path, number):
+    """The step under way is finished, all is written, and what follows is as if nothing had been."""
+    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    usual = signal.getsignal(number)
+    assert train(trainer(data), whole, report_every=10, progress=False)
+    first = at_step(trainer(data), 13, lambda: os.kill(os.getpid(), number))
+    assert not train(first, stopped, report_every=10, progress=False)
+    assert first.step == 14 and load_prior(stopped).training["images_seen"] == 112
+    assert signal.getsignal(number) is usual
+    second = trainer(data)
+    assert train(second, stopped, report_every=10, progress=False)
+    assert rows(stopped) == rows(whole)  # the losses of a row are averaged over the stop
+    a, b = (load_prior(path).denoiser.network.state_dict() for path in (whole, stopped))
+    assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_finished_training_is_left_alone(data, tmp_path):
@@ -152,21 +275,27 @@ def test_other_settings_do_not_resume(data, tmp_path, refuses):
     out = tmp_path / "prior.safetensors"
     train(trainer(data), out, report_every=30, progress=False)
     for change in ({"learning_rate": 1e-3}, {"seed": 1}, {"images": 480}):
-        with refuses("prior.state.safetensors", "other settings"):
+        with refuses("prior.state.safetensors", "other settings", next(iter(change))):
             train(trainer(data, replace(SHORT, **change)), out, progress=False)
+    with refuses("other settings", "checksum"):
+        train(trainer(data._replace(frames=1.1 * data.frames)), out, progress=False)
+    damaged = bytearray(out.with_suffix(".state.safetensors").read_bytes())
+    damaged[-5] ^= 1
+    out.with_suffix(".state.safetensors").write_bytes(damaged)
+    with refuses("prior.state.safetensors", "checksum"):
+        train(trainer(data), out, progress=False)
 
 
 def test_lost_numbers_stop_and_leave_the_last_checkpoint(data, tmp_path):
     out = tmp_path / "prior.safetensors"
-
-    def spoil(trainer):
-        with torch.no_grad():
-            trainer.denoiser.network.first.weight.fill_(math.nan)
-
     run = trainer(data)
-    interrupted_after(run, 25, spoil)
+
+    def spoil() -> None:
+        with torch.no_grad():
+            run.denoiser.network.first.weight.fill_(math.nan)
+
     with pytest.raises(FloatingPointError, match="step 26") as caught:
-        train(run, out, report_every=10, progress=False)
+        train(at_step(run, 25, spoil), out, report_every=10, progress=False)
     assert str(out) in str(caught.value)
     left = load_prior(out)
     assert left.training["images_seen"] == 160
@@ -179,6 +308,41 @@ def test_lost_numbers_stop_and_leave_the_last_checkpoint(data, tmp_path):
     assert again.step == 30
 
 
-def test_fields_smaller_than_a_window(data, refuses):
-    with refuses("20 x 24", "at least 32"):
-        trainer(data, replace(SHORT, size=32))
+def test_log_for_tensorboard(data, tmp_path):
+    pytest.importorskip("tensorboard")
+    train(trainer(data), tmp_path / "p.safetensors", 10, progress=False, tensorboard=tmp_path / "log")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    values = [(e.step, round(e.value, 4)) for e in log.Scalars("validation")]
+    assert values == [(int(r["step"]), round(float(r["validation"]), 4)) for r in rows(tmp_path / "p.safetensors")]
+
+
+# --- Several processes -----------------------------------------------------------------------------------------------
+
+
+def test_two_processes_train_as_one(data, standardizer, tmp_path):
+    """Each with half of the batch: the same first 20 losses, the same weights, one checkpoint."""
+    losses = distributed(tmp_path, 2)
+    alone = trainer(data)
+    assert losses == pytest.approx([alone.train_step() for _ in range(20)], rel=1e-4)
+
+
+def test_processes_must_be_as_many_as_asked(data, refuses, tmp_path):
+    with refuses("1 process", "expected 2", "torchrun"):
+        trainer(data, processes=2)
+    with refuses("8 windows", "3 part"):
+        trainer(data, accumulate=3)
+
+
+def distributed(folder: Path, processes: int) -> list[float]:
+    """Losses of the first 20 steps of a training shared between processes."""
+    program = Path(__file__).with_name("distributed_training.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [*command, str(program), str(folder)], capture_output=True, text=True, timeout=180, env=environment
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    with (folder / "losses.csv").open() as file:
+        return [float(row[0]) for row in csv.reader(file)]

@@ -13,10 +13,10 @@ from ..errors import InputError
 from ..observe import Likelihood, Observations
 from ..prepare import total_current
 from ..prior.base import Prior, grid_context
+from ..prior.samplers import MemberNoise, noise_levels, sde_2m
 from ..state import CHANNELS, VARIABLES, Grid
 from ..version import __version__
 from .guidance import METHODS, interpolated_draws
-from .samplers import noise_levels, sde_2m
 
 STEPS = 24
 
@@ -122,18 +122,6 @@ def pose(prior: Prior, observations: Observations, region=None, grid=None, date=
     device = prior.spectrum.variance.device
     likelihood = Likelihood(observations, grid, prior.standardizer, date).to(device)
     return Problem(grid, date, known, likelihood, grid_context(prior.domain, grid, date, known).to(device))
-
-
-class MemberNoise:
-    """White noise for a batch of members, each from its own seed: the draws do not depend on the batch."""
-
-    def __init__(self, seed: int, members: range, shape: tuple[int, ...], device):
-        self.generators = [torch.Generator().manual_seed(seed * 1_000_003 + m) for m in members]
-        self.shape, self.device = shape, device
-
-    def __call__(self, *shape: int) -> Tensor:
-        """A draw for each member, like the state or of another shape."""
-        return torch.stack([torch.randn(shape or self.shape, generator=g) for g in self.generators]).to(self.device)
 
 
 def sample_posterior(

@@ -1,5 +1,6 @@
 """Priors on disk: one safetensors file with weights, covariance and climatology; no pickle is ever read."""
 
+import hashlib
 import json
 import os
 import textwrap
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ..errors import InputError, atomic_path
 from ..sources.samples import sample_path
@@ -24,21 +26,38 @@ SHIPPED = "prior_lite.safetensors"  # in data_samples/
 
 def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
     """Write a prior; the file appears whole or not at all."""
-    tensors = {f"network.{k}": v.detach().cpu().contiguous() for k, v in prior.denoiser.network.state_dict().items()}
+    tensors = {f"network.{k}": v for k, v in prior.denoiser.network.state_dict().items()}
     s = prior.standardizer
-    tensors["covariance"] = prior.cross_covariance.float().cpu().contiguous()
-    tensors["climatology.latitude"] = torch.from_numpy(s.latitude.copy())
-    tensors["climatology.harmonics"] = torch.from_numpy(s.harmonics.copy())
-    tensors["climatology.scale"] = torch.from_numpy(s.scale.copy())
+    tensors["covariance"] = prior.cross_covariance.float()
+    tensors["climatology.latitude"] = torch.tensor(s.latitude)
+    tensors["climatology.harmonics"] = torch.tensor(s.harmonics)
+    tensors["climatology.scale"] = torch.tensor(s.scale)
     tensors["climatology.ekman"] = torch.from_numpy(np.stack([s.ekman.real, s.ekman.imag]))
     metadata = {
-        "format": FORMAT,
-        "genda_lite": __version__,
         "channels": json.dumps(CHANNELS),
         "config": json.dumps(prior.config.as_dict()),
         "domain": json.dumps([prior.domain.latitude, prior.domain.longitude]),
         "training": json.dumps(prior.training),
     }
+    write_safetensors(path, FORMAT, tensors, metadata)
+
+
+def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 of all that a file says, whatever the order."""
+    total = hashlib.sha256(json.dumps({k: v for k, v in sorted(metadata.items()) if k != "sha256"}).encode())
+    for name, value in sorted(tensors.items()):
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        total.update(value.contiguous().flatten().view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def write_safetensors(
+    path: str | os.PathLike, file_format: str, tensors: dict[str, Tensor], metadata: dict[str, str]
+) -> None:
+    """Write tensors and metadata with their format, version and checksum; the file appears whole or not at all."""
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    metadata = {"format": file_format, "genda_lite": __version__, **metadata}
+    metadata["sha256"] = digest(tensors, metadata)
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata)
 
@@ -47,7 +66,7 @@ def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dic
     """Tensors and metadata of a file of a given format.
 
     Raises:
-        InputError: the file is missing, is not safetensors, is cut short, or holds something else.
+        InputError: the file is missing, is not safetensors, is cut short, was changed, or holds something else.
     """
     path = Path(path)
     if not path.is_file():
@@ -58,11 +77,14 @@ def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dic
             if metadata.get("format") != expected_format:
                 found = metadata.get("format", "another program's file")
                 raise InputError(f"{path}: holds {found!r}, expected a checkpoint of format {expected_format!r}")
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not a readable safetensors file ({error}), expected {expected_format!r}") from None
+    if metadata.get("sha256", "") != digest(tensors, metadata) and "sha256" in metadata:
+        raise InputError(f"{path}: was changed or damaged (its checksum is wrong), expected it as it was written")
+    return tensors, metadata
 
 
 def load_prior(

@@ -6,7 +6,8 @@ the training spectrum S ("Wiener preconditioning"):
 
     c_skip = S / (S + sigma^2),  c_in = (S + sigma^2)^-1/2,  c_out = (S sigma^2 / (S + sigma^2))^1/2
 
-With F = 0 the denoiser is the univariate Wiener filter; the network learns the rest, at unit scale everywhere.
+With F = 0 the denoiser is the univariate Wiener filter; the network learns the rest, at unit scale everywhere. EDM's
+own coefficients are those of S = 1, and can be had for comparison.
 """
 
 from collections.abc import Callable
@@ -15,20 +16,34 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..state import Standardizer
 from .base import CONTEXT_CHANNELS, Domain
-from .spectral import ALL, Spectrum
+from .spectral import ALL, Spectrum, White
 from .unet import UNet
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Size of the network, see `UNet`; `lite` is the default."""
+    """The network (see `UNet` for its size) and what it is asked for.
+
+    Args:
+        preconditioning: "wiener", by the training spectrum, or "edm", by scalars.
+
+    Raises:
+        InputError: another preconditioning.
+    """
 
     width: int = 24
     multipliers: tuple[int, ...] = (1, 2, 3)
     blocks: int = 1
     patch: int = 2
+    dropout: float = 0.0
+    preconditioning: str = "wiener"
+
+    def __post_init__(self):
+        if self.preconditioning not in ("wiener", "edm"):
+            raise InputError(f"preconditioning is {self.preconditioning!r}, expected 'wiener' or 'edm'")
 
     def as_dict(self) -> dict:
         """Plain values, to record in a checkpoint."""
@@ -48,12 +63,14 @@ class Denoiser(nn.Module):
         super().__init__()
         channels = spectrum.shape[0]
         self.spectrum, self.mixed = spectrum, mixed
-        self.network = UNet(channels + CONTEXT_CHANNELS, channels, **config.as_dict())
+        self.scaling = spectrum if config.preconditioning == "wiener" else White()
+        size = {name: value for name, value in config.as_dict().items() if name != "preconditioning"}
+        self.network = UNet(channels + CONTEXT_CHANNELS, channels, **size)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5, ny, nx)."""
-        s = self.spectrum
+        s = self.scaling
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
         scaled = s.from_modes(modes / (variance + noise).sqrt())
@@ -66,7 +83,11 @@ class Denoiser(nn.Module):
         return s.from_modes(skip + gain * s.to_modes(correction.float()))
 
     def loss_weight(self, sigma: Tensor) -> Tensor:
-        """One over the Wiener filter's mean squared error, (B, C, 1, 1): a loss of 1 is the Gaussian prior's."""
+        """EDM's 1 / c_out^2 for fields, which asks the network for errors of unit size, (B, C or 1, 1, 1)."""
+        return 1 / self.scaling.posterior_variance(sigma).mean((-1, -2), keepdim=True)
+
+    def wiener_weight(self, sigma: Tensor) -> Tensor:
+        """One over the Wiener filter's mean squared error, (B, C, 1, 1): a loss of 1 is that of a Gaussian prior."""
         return 1 / self.spectrum.posterior_variance(sigma).mean((-1, -2), keepdim=True)
 
 

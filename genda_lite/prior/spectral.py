@@ -5,7 +5,7 @@ channels with each other is kept wavenumber by wavenumber.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -100,40 +100,36 @@ class Spectrum(nn.Module):
         white = torch.randn((count, *self.shape), generator=generator).to(self.variance)
         return self.from_modes((self.variance + sigma**2).sqrt() * white)
 
-    @classmethod
-    def estimate(cls, frames: Tensor, shape: tuple[int, int], crops: int = 6000, seed: int = 0) -> Tensor:
-        """Covariance (ny, nx, C, C) of random crops of frames (n, C, NY, NX) at each cosine wavenumber."""
-        ny, nx = shape
-        transform = CosineTransform(ny, nx)
-        generator = torch.Generator().manual_seed(seed)
-        total, batch = 0.0, 200
-        for _ in range(crops // batch):
-            c = transform(random_crops(frames, shape, batch, generator)[0])
-            total = total + torch.einsum("bcyx,bdyx->yxcd", c, c)
-        return total / (crops // batch * batch)
+    @staticmethod
+    def estimate(fields: Iterable[Tensor]) -> Tensor:
+        """Covariance (ny, nx, C, C) at each cosine wavenumber of fields given in batches (B, C, ny, nx)."""
+        total, count, transform = 0.0, 0, None
+        for batch in fields:
+            transform = transform or CosineTransform(*batch.shape[-2:])
+            c = transform(batch)
+            total, count = total + torch.einsum("bcyx,bdyx->yxcd", c, c), count + len(c)
+        return total / count
+
+
+class White(nn.Module):
+    """Independent values of unit variance: what EDM takes standardized data for. The transform is the identity."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("variance", torch.ones(1, 1, 1), persistent=False)
+
+    def to_modes(self, x: Tensor) -> Tensor:
+        """Fields are their own modes."""
+        return x
+
+    from_modes = to_modes
+
+    def posterior_variance(self, sigma: Tensor) -> Tensor:
+        """The variance once x = x0 + sigma n is known, 1 / (1 + 1 / sigma^2)."""
+        return self.variance / (1 + self.variance / _per_sample(sigma) ** 2)
 
 
 def _per_sample(sigma: Tensor | float) -> Tensor:
     """A scalar or (B,) as something that multiplies (B, C, ny, nx)."""
     sigma = torch.as_tensor(sigma)
     return sigma.view(-1, 1, 1, 1) if sigma.ndim else sigma
-
-
-def random_crops(
-    frames: Tensor, shape: tuple[int, int], count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Cut `count` windows of a shape out of frames (n, C, NY, NX).
-
-    Returns:
-        the windows (count, C, ny, nx), and for each the frame and the south-west corner it came from, (count,) each.
-    """
-    (ny, nx), (n, _, height, width) = shape, frames.shape
-
-    def draw(high):
-        return torch.randint(high, (count,), generator=generator)
-
-    t, j, i = draw(n), draw(height - ny + 1), draw(width - nx + 1)
-    windows = torch.stack(
-        [frames[a, :, b : b + ny, c : c + nx] for a, b, c in zip(t.tolist(), j.tolist(), i.tolist(), strict=True)]
-    )
-    return windows, t, j, i

@@ -1,36 +1,42 @@
-"""Training the diffusion prior: denoise random windows of simulated oceans at random noise levels."""
+"""Training the diffusion prior: denoise random windows of many oceans at random noise levels."""
 
 import copy
 import csv
+import hashlib
 import json
+import os
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from ..errors import InputError, atomic_path
-from ..prepare import TrainingSet
-from .base import Domain, make_context
-from .checkpoint import read_safetensors, save_prior
+from ..errors import InputError
+from ..frames import TrainingSet
+from .base import Domain
+from .checkpoint import read_safetensors, save_prior, write_safetensors
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
-from .spectral import Spectrum, random_crops
+from .signals import stop_on_signals
+from .spectral import Spectrum
+from .windows import Noise, Windows
 
-STATE_FORMAT = "genda_lite training state 1"
+STATE_FORMAT = "genda_lite training state 2"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train.
+    """How to train; the same settings and data give the same prior.
 
     Args:
-        images: windows to train on, in all. batch: windows a step.
+        images: windows to train on, in all. batch: windows a step, all processes together.
         learning_rate: held for the first half, then lowered linearly to a fiftieth; 100 steps of warm-up.
-        noise_mean, noise_std: of ln sigma. The ocean's spectrum is red: larger noise than for photographs.
-        hide_position, hide_season: how often the network must do without them, so that it can be used elsewhere.
+        noise_mean, noise_std: of ln sigma, see `Noise`.
+        hide_position, hide_season: see `Windows`.
         ema_images: memory of the averaged weights, in images.
         size: side of the windows (cells).
     """
@@ -51,68 +57,65 @@ class TrainingConfig:
         return self.images // self.batch
 
 
-class Windows:
-    """Random windows of a training set with their context and noise levels."""
-
-    def __init__(self, data: TrainingSet, domain: Domain, config: TrainingConfig):
-        self.data, self.domain, self.config = data, domain, config
-        self.latitude = torch.from_numpy(data.latitude.astype("f4"))
-        self.longitude = torch.from_numpy(data.longitude.astype("f4"))
-
-    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows (count, C, n, n), contexts (count, 5, n, n) and noise levels (count,)."""
-        c, n = self.config, self.config.size
-        x, frame, south, west = random_crops(self.data.frames, (n, n), count, generator)
-        index = torch.arange(n)
-        uniform = torch.rand(2, count, generator=generator)
-        season = self.data.harmonics[frame, 1:] * (uniform[1, :, None] >= c.hide_season)
-        context = make_context(
-            self.domain,
-            self.latitude[south[:, None] + index],
-            self.longitude[west[:, None] + index],
-            season,
-            (uniform[0] >= c.hide_position).float(),
-        )
-        sigma = torch.exp(c.noise_mean + c.noise_std * torch.randn(count, generator=generator))
-        return x, context, sigma
+# `lite` trains on a laptop; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
+CONFIGURATIONS = {
+    "lite": (NetworkConfig(), TrainingConfig()),
+    "full": (
+        NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, dropout=0.13),
+        TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
+    ),
+}
 
 
-def denoising_loss(denoiser: Denoiser, x: Tensor, context: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-    """Squared error of each window and channel in units of the Wiener filter's expected one, (B, C)."""
+def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tensor, sigma: Tensor, noise: Tensor):
+    """Weighted squared error of each window and channel, (B, C).
+
+    Args:
+        denoiser: (x, sigma, context) -> E[x0 | x]. weight: (B, C or 1, 1, 1), see `Denoiser.wiener_weight`.
+        x, noise: (B, C, n, n). context: (B, 5, n, n). sigma: (B,).
+    """
     error = denoiser(x + sigma.view(-1, 1, 1, 1) * noise, sigma, context) - x
-    return (denoiser.loss_weight(sigma) * error**2).mean((-1, -2))
+    return (weight * error**2).mean((-1, -2))
 
 
 class Validation:
-    """The loss on fixed windows with fixed noise, from an ocean not trained on."""
+    """The loss on fixed windows with fixed noise, in units of the Wiener filter's, from an ocean not trained on."""
 
     BANDS = ((0.0, 0.6), (0.6, 6.0), (6.0, float("inf")))
 
-    def __init__(self, windows: Windows, count: int = 256, batch: int = 64):
-        generator = torch.Generator().manual_seed(5)
-        self.x, self.context, self.sigma = windows.draw(count, generator)
-        self.noise = torch.randn(self.x.shape, generator=generator)
-        self.batch = batch
+    def __init__(self, windows: Windows, count: int = 512, batch: int = 64):
+        self.batches = list(DataLoader(windows, batch, sampler=range(count)))
 
     @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> dict[str, float]:
         """Mean loss, and by band of noise."""
         device = next(denoiser.parameters()).device
-        parts = [
-            denoising_loss(denoiser, *(a.to(device) for a in batch)).mean(1).cpu()
-            for batch in zip(
-                *(a.split(self.batch) for a in (self.x, self.context, self.sigma, self.noise)), strict=True
-            )
-        ]
-        loss = torch.cat(parts)
+        parts = []
+        for batch in self.batches:
+            x, context, sigma, noise = (a.to(device) for a in batch)
+            parts.append(denoising_loss(denoiser, denoiser.wiener_weight(sigma), x, context, sigma, noise).mean(1))
+        loss, sigma = torch.cat(parts).cpu(), torch.cat([batch[2] for batch in self.batches])
         row = {"validation": loss.mean().item()}
         for low, high in self.BANDS:
-            row[f"sigma {low:g}-{high:g}"] = loss[(self.sigma >= low) & (self.sigma < high)].mean().item()
+            row[f"sigma {low:g}-{high:g}"] = loss[(sigma >= low) & (sigma < high)].mean().item()
         return row
 
 
 class Trainer:
-    """Weights, their average, optimizer and random state; everything needed to go on exactly where it stopped."""
+    """Weights, their average and the optimizer; everything needed to go on exactly where it stopped.
+
+    Args:
+        data, validation: oceans to train on, and others to measure the loss on.
+        config, network: see `CONFIGURATIONS`.
+        device: "cpu", or "cuda" for the graphics card of each process.
+        mixed: run the network in bfloat16.
+        accumulate: parts that the share of a batch is cut into, where it does not fit into memory at once.
+        workers: processes that cut windows ahead of time; none: the training does it itself.
+        processes: how many there must be, started by `torchrun`.
+
+    Raises:
+        InputError: other than the processes asked for, a batch that they cannot share evenly, or see `Windows`.
+    """
 
     def __init__(
         self,
@@ -122,53 +125,112 @@ class Trainer:
         network: NetworkConfig,
         device: str = "cpu",
         mixed: bool = True,
+        accumulate: int = 1,
+        workers: int = 0,
+        processes: int | None = None,
     ):
-        self.config, self.device = config, device
-        height, width = data.frames.shape[-2:]
-        if min(height, width) < config.size:
-            raise InputError(f"training fields are {height} x {width}, expected at least {config.size} a side")
+        self.config, self.accumulate, self.workers = config, accumulate, workers
+        self.accelerator = Accelerator(
+            cpu=device == "cpu", kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)]
+        )
+        self._check_processes(processes or int(os.environ.get("WORLD_SIZE", 1)))
         torch.manual_seed(config.seed)
         domain = Domain(
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
-        covariance = Spectrum.estimate(data.frames, (config.size, config.size), seed=config.seed)
+        self.windows = self._windows(data, domain, config.seed)
+        covariance = Spectrum.estimate(self.windows.fields(6000))
         self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed)
-        self.prior.training = {**asdict(config), "frames": len(data.frames)}
-        self.prior.to(device)
+        self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
+        self.prior.to(self.accelerator.device)
         self.average = self.prior.denoiser
         self.denoiser = copy.deepcopy(self.average)
-        self.average.requires_grad_(False)
+        self.average.eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.denoiser.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
-        self.generator = torch.Generator().manual_seed(config.seed + 1)
-        self.windows = Windows(data, domain, config)
-        self.validate = Validation(Windows(validation, domain, config)) if validation is not None else None
-        self.checksum = round(float(data.frames[:: max(1, len(data.frames) // 16)].double().std()), 6)
+        self.model = self.accelerator.prepare_model(self.denoiser)
+        self.validate = Validation(self._windows(validation, domain, 5)) if validation is not None else None
+        self.checksum = hashlib.sha256(covariance.numpy().round(3).tobytes()).hexdigest()[:16]
         self.step = 0
+        self.batches = None
+        self.running = [0.0, 0]  # sum and count of the losses since the last report
+
+    @property
+    def processes(self) -> int:
+        return self.accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.accelerator.is_main_process
+
+    def _check_processes(self, asked: int) -> None:
+        if self.processes != asked:
+            raise InputError(
+                f"{self.processes} process(es) take part in the training, expected {asked}; "
+                f"start them with `torchrun --nproc-per-node {asked} -m genda_lite train ...`"
+            )
+        share = self.processes * self.accumulate
+        if self.config.batch % share:
+            raise InputError(
+                f"a batch of {self.config.batch} windows cannot be shared evenly by {self.processes} process(es) in "
+                f"{self.accumulate} part(s), expected a multiple of {share}"
+            )
+
+    def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
+        c = self.config
+        return Windows(data, domain, c.size, Noise(c.noise_mean, c.noise_std), c.hide_position, c.hide_season, seed)
+
+    def _batches(self):
+        """This process's share of each batch from the present step on, in `accumulate` parts."""
+        batch, share = self.config.batch, self.config.batch // self.processes
+        first = self.accelerator.process_index * share
+        numbers = (step * batch + first + i for step in range(self.step, self.config.steps) for i in range(share))
+        return iter(
+            DataLoader(
+                self.windows,
+                share // self.accumulate,
+                sampler=numbers,
+                num_workers=self.workers,
+                pin_memory=self.accelerator.device.type == "cuda",
+                multiprocessing_context="spawn" if self.workers else None,  # open files do not survive a fork
+            )
+        )
 
     def learning_rate(self) -> float:
+        """At the present step: a short rise, a plateau for half of the training, a linear fall."""
         done = self.step / self.config.steps
         return self.config.learning_rate * min(1.0, (self.step + 1) / 100) * max(0.02, min(1.0, 2 - 2 * done))
 
     def train_step(self) -> float:
-        """One step of the optimizer; returns the loss."""
-        c = self.config
-        x, context, sigma = self.windows.draw(c.batch, self.generator)
-        noise = torch.randn(x.shape, generator=self.generator)
+        """One step of the optimizer; returns the loss of the whole batch."""
+        if self.batches is None:
+            self.batches = self._batches()
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        loss = denoising_loss(self.denoiser, *(a.to(self.device) for a in (x, context, sigma, noise))).mean()
         self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
+        total = torch.zeros((), device=self.accelerator.device)
+        for part in range(self.accumulate):
+            x, context, sigma, noise = (a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches))
+            complete = part == self.accumulate - 1  # gradients are exchanged once a step
+            with nullcontext() if complete else self.accelerator.no_sync(self.model):
+                weight = self.denoiser.loss_weight(sigma)
+                loss = denoising_loss(self.model, weight, x, context, sigma, noise).mean() / self.accumulate
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        memory = min(1 - c.batch / c.ema_images, self.step / (self.step + 9))  # short at first, to forget the start
-        with torch.no_grad():
-            for mean, new in zip(self.average.parameters(), self.denoiser.parameters(), strict=True):
-                mean.lerp_(new, 1 - memory)
-        return loss.item()
+        self._update_average()
+        return self.accelerator.reduce(total, "mean").item()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        memory = 1 - self.config.batch / self.config.ema_images
+        memory = min(memory, self.step / (self.step + 9))  # short at first, to forget the start
+        new = list(self.denoiser.parameters())
+        torch._foreach_lerp_(list(self.average.parameters()), new, 1 - memory)
 
     def settings(self) -> dict:
         """What a resumed training must have in common with the one it continues."""
@@ -178,29 +240,31 @@ class Trainer:
     def save_state(self, path: Path) -> None:
         """Write everything `resume` needs."""
         tensors = {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
-        tensors |= {f"average.{k}": v.clone() for k, v in self.average.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
         for i, p in enumerate(self.denoiser.parameters()):
-            for name, value in self.optimizer.state[p].items():
-                tensors[f"optimizer.{i}.{name}"] = value
-        tensors["generator"] = self.generator.get_state()
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in self.optimizer.state[p].items()}
         metadata = {
-            "format": STATE_FORMAT,
             "step": str(self.step),
             "settings": json.dumps(self.settings()),
             "record": json.dumps(self.prior.training),
+            "running": json.dumps(self.running),
         }
-        with atomic_path(path) as temporary:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
+        write_safetensors(path, STATE_FORMAT, tensors, metadata)
 
     def resume(self, path: Path) -> None:
         """Go on from a saved state.
 
         Raises:
-            InputError: not a training state, or one of another configuration.
+            InputError: not a training state, or one of another configuration or other data.
         """
         tensors, metadata = read_safetensors(path, STATE_FORMAT)
-        if json.loads(metadata.get("settings", "null")) != self.settings():
-            raise InputError(f"{path}: is of a training with other settings; choose another --out or delete it")
+        before, now = json.loads(metadata["settings"]), self.settings()
+        for name in now:
+            if before.get(name) != now[name]:
+                raise InputError(
+                    f"{path}: is of a training with other settings ({name} = {before.get(name)}, not {now[name]}); "
+                    "choose another --out or delete it"
+                )
 
         def part(prefix):
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -210,44 +274,115 @@ class Trainer:
         for i, p in enumerate(self.denoiser.parameters()):
             state = part(f"optimizer.{i}.")
             self.optimizer.state[p] = {k: v if k == "step" else v.to(p) for k, v in state.items()}
-        self.generator.set_state(tensors["generator"])
         self.prior.training = json.loads(metadata["record"])
-        self.step = int(metadata["step"])
+        self.running = json.loads(metadata["running"])
+        self.step, self.batches = int(metadata["step"]), None
 
 
-def train(trainer: Trainer, out: Path, report_every: int = 250, progress: bool = True) -> None:
-    """Train to the end, writing the prior to `out` with its state and log beside it every `report_every` steps.
+def train(
+    trainer: Trainer,
+    out: Path,
+    report_every: int = 250,
+    progress: bool = True,
+    tensorboard: str | os.PathLike | None = None,
+) -> bool:
+    """Train, writing the prior to `out` with its state and log beside it every `report_every` steps.
 
-    Started again with the same settings, it resumes from the state.
+    Started again with the same settings, it resumes from the state. On SIGINT (Ctrl-C) or SIGTERM the step under way is
+    finished and everything is written.
+
+    Args:
+        tensorboard: folder to log to, besides the table (.csv).
+
+    Returns:
+        whether it came to its end; False if it was asked to stop.
 
     Raises:
         FloatingPointError: the loss is no longer a number; the last checkpoint stays.
     """
     out = Path(out)
-    state, log = out.with_suffix(".state.safetensors"), out.with_suffix(".csv")
+    state = out.with_suffix(".state.safetensors")
     if state.exists():
         trainer.resume(state)
-    seconds, total, count = time.process_time(), 0.0, 0
-    bar = tqdm(total=trainer.config.steps, initial=trainer.step, unit="step", disable=not progress, desc="training")
-    while trainer.step < trainer.config.steps:
-        loss = trainer.train_step()
-        if not loss < float("inf"):
-            raise FloatingPointError(f"the loss is {loss} at step {trainer.step}; the last good checkpoint is {out}")
-        total, count = total + loss, count + 1
-        bar.update()
-        if trainer.step % report_every == 0 or trainer.step == trainer.config.steps:
-            row = {"step": trainer.step, "images": trainer.step * trainer.config.batch, "loss": total / count}
-            row |= trainer.validate(trainer.average) if trainer.validate else {}
-            spent = trainer.prior.training.get("cpu_seconds", 0.0) + time.process_time() - seconds
-            row["cpu_seconds"] = trainer.prior.training["cpu_seconds"] = round(spent, 1)
-            seconds, total, count = time.process_time(), 0.0, 0
-            trainer.prior.training["images_seen"] = row["images"]
-            trainer.prior.training["validation_loss"] = row.get("validation")
-            bar.set_postfix(loss=f"{row['loss']:.3f}", validation=f"{row.get('validation', float('nan')):.3f}")
-            save_prior(trainer.prior, out)
-            trainer.save_state(state)
-            _append(log, row)
-    bar.close()
+    record = Record(trainer, out, tensorboard)
+    config = trainer.config
+    bar = tqdm(
+        total=config.images,
+        initial=trainer.step * config.batch,
+        unit="image",
+        unit_scale=True,
+        disable=not progress or not trainer.is_main,
+        desc="training",
+    )
+    with bar, stop_on_signals() as stop:
+        while trainer.step < config.steps:
+            loss = trainer.train_step()
+            if not loss < float("inf"):
+                raise FloatingPointError(
+                    f"the loss is {loss} at step {trainer.step}; the last good checkpoint is {out}"
+                    if out.exists()
+                    else f"the loss is {loss} at step {trainer.step}, before the first checkpoint"
+                )
+            trainer.running = [trainer.running[0] + loss, trainer.running[1] + 1]
+            bar.update(config.batch)
+            asked = agreed(trainer.accelerator, stop.is_set())
+            if trainer.step % report_every == 0 or trainer.step == config.steps:
+                bar.set_postfix(record.report())
+            if asked:
+                record.save()
+                return trainer.step == config.steps
+    return True
+
+
+def agreed(accelerator: Accelerator, stop: bool) -> bool:
+    """Whether any process was asked to stop: all stop at the same step."""
+    if accelerator.num_processes == 1:
+        return stop
+    return bool(accelerator.reduce(torch.tensor(float(stop), device=accelerator.device), "sum").item())
+
+
+class Record:
+    """What a training leaves on disk: the prior, the state to resume from, the log."""
+
+    def __init__(self, trainer: Trainer, out: Path, tensorboard: str | os.PathLike | None):
+        self.trainer, self.out = trainer, out
+        self.clocks = time.process_time(), time.perf_counter()
+        self.writer = None
+        if tensorboard is not None and trainer.is_main:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(tensorboard), purge_step=trainer.step)
+
+    def report(self) -> dict[str, str]:
+        """Validate, save and add a row to the log; returns what a progress bar shows."""
+        t = self.trainer
+        (total, count), t.running = t.running, [0.0, 0]
+        if not t.is_main:
+            return {}
+        row = {"step": t.step, "images": t.step * t.config.batch, "loss": total / count}
+        row |= t.validate(t.average) if t.validate else {}
+        t.prior.training["validation_loss"] = row.get("validation")
+        self.save()
+        row |= {name: t.prior.training[name] for name in ("cpu_seconds", "seconds")}
+        _append(self.out.with_suffix(".csv"), row)
+        if self.writer:
+            for name in row.keys() - {"step"}:
+                self.writer.add_scalar(name, row[name], t.step)
+            self.writer.flush()
+        return {name: f"{row[name]:.3f}" for name in ("loss", "validation") if name in row}
+
+    def save(self) -> None:
+        """Write the prior and the state, each whole or not at all."""
+        t = self.trainer
+        if not t.is_main:
+            return
+        now = time.process_time(), time.perf_counter()
+        for name, before, after in zip(("cpu_seconds", "seconds"), self.clocks, now, strict=True):
+            t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
+        self.clocks = now
+        t.prior.training["images_seen"] = t.step * t.config.batch
+        save_prior(t.prior, self.out)
+        t.save_state(self.out.with_suffix(".state.safetensors"))
 
 
 def _append(path: Path, row: dict) -> None:

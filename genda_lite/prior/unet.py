@@ -30,12 +30,13 @@ class NoiseEmbedding(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with the noise level scaling and shifting in between; starts as the identity."""
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int = 8):
+    def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float = 0.0, groups: int = 8):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * outputs)
         self.norm2 = nn.GroupNorm(groups, outputs)
+        self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
@@ -45,7 +46,7 @@ class ResidualBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, 1)
         h = self.norm2(h) * (1 + scale) + shift
-        return self.skip(x) + self.conv2(F.silu(h))
+        return self.skip(x) + self.conv2(self.dropout(F.silu(h)))
 
 
 class UNet(nn.Module):
@@ -55,6 +56,7 @@ class UNet(nn.Module):
         inputs, outputs: channels in and out. width: channels of the first level.
         multipliers: channels of each level, in widths; each level halves the resolution.
         blocks: residual blocks a level. patch: side of the squares that pixel-unshuffle folds into channels.
+        dropout: share of features left out while training.
     """
 
     def __init__(
@@ -65,9 +67,14 @@ class UNet(nn.Module):
         multipliers: tuple[int, ...] = (1, 2, 3),
         blocks: int = 1,
         patch: int = 2,
+        dropout: float = 0.0,
     ):
         super().__init__()
         embedding = 4 * width
+
+        def block(channels: int, w: int) -> ResidualBlock:
+            return ResidualBlock(channels, w, embedding, dropout)
+
         widths = [width * m for m in multipliers]
         self.patch = patch
         self.embedding = NoiseEmbedding(embedding)
@@ -75,18 +82,14 @@ class UNet(nn.Module):
         self.down, self.downsample = nn.ModuleList(), nn.ModuleList()
         channels = widths[0]
         for level, w in enumerate(widths):
-            self.down.append(
-                nn.ModuleList([ResidualBlock(channels if b == 0 else w, w, embedding) for b in range(blocks)])
-            )
+            self.down.append(nn.ModuleList([block(channels if b == 0 else w, w) for b in range(blocks)]))
             last = level == len(widths) - 1
             self.downsample.append(nn.Identity() if last else nn.Conv2d(w, w, 3, stride=2, padding=1))
             channels = w
-        self.middle = nn.ModuleList([ResidualBlock(channels, channels, embedding) for _ in range(2)])
+        self.middle = nn.ModuleList([block(channels, channels) for _ in range(2)])
         self.up = nn.ModuleList()
         for w in reversed(widths):
-            self.up.append(
-                nn.ModuleList([ResidualBlock(channels + w if b == 0 else w, w, embedding) for b in range(blocks)])
-            )
+            self.up.append(nn.ModuleList([block(channels + w if b == 0 else w, w) for b in range(blocks)]))
             channels = w
         self.last = nn.Sequential(
             nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, outputs * patch**2, 3, padding=1)

@@ -1,0 +1,120 @@
+"""What a prior is trained on, image by image: windows of frames, where and when they lie, and the noise on them.
+
+Image number i is the same in any batch, process and worker: its random numbers come from the seed and i alone. So a
+training that is cut short, or shared between processes, sees what an uninterrupted one on a single machine would.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..errors import InputError
+from ..frames import TrainingSet
+from .base import Domain, make_context
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Distribution of noise levels, ln sigma ~ N(mean, std^2).
+
+    The ocean's spectrum is red: to hide its large scales takes more noise than photographs need, for which Karras et
+    al. (2022) take a mean of -1.2 and a standard deviation of 1.2.
+    """
+
+    mean: float = 0.7
+    std: float = 1.7
+
+
+class Windows(Dataset):
+    """Random windows with their context and noise, numbered from zero without end.
+
+    Args:
+        data: frames to cut from. domain: its range of positions.
+        size: side of a window (cells).
+        noise: distribution of its level.
+        hide_position, hide_season: how often the network must do without them, so that it can be used elsewhere.
+        pool, reuse: where there are more than `pool` frames they are gone through in random order, `pool` at a time,
+            and each gives about `reuse` windows before another takes its place: few frames are in memory, and few reads
+            are needed.
+
+    Raises:
+        InputError: the frames are smaller than a window, or none of their windows is free of land.
+    """
+
+    def __init__(
+        self,
+        data: TrainingSet,
+        domain: Domain,
+        size: int,
+        noise: Noise = Noise(),
+        hide_position: float = 0.5,
+        hide_season: float = 0.1,
+        seed: int = 0,
+        pool: int = 2048,
+        reuse: int = 8,
+    ):
+        self.data, self.domain, self.size, self.noise = data, domain, size, noise
+        self.hide_position, self.hide_season = hide_position, hide_season
+        self.seed, self.pool, self.reuse = seed, pool, reuse
+        self.latitude = torch.from_numpy(data.latitude.astype("f4"))
+        self.longitude = torch.from_numpy(data.longitude.astype("f4"))
+        self.corners = sea_corners(torch.isfinite(data.frames[0]).all(0).numpy(), size)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A window (C, n, n), its context (5, n, n), noise level () and white noise (C, n, n)."""
+        rng = np.random.default_rng([self.seed, i])
+        frame, south, west = self.place(i, rng)
+        hidden = rng.random(2) < (self.hide_position, self.hide_season)
+        n = self.size
+        x = self.data.frames[frame][:, south : south + n, west : west + n]
+        context = make_context(
+            self.domain,
+            self.latitude[None, south : south + n],
+            self.longitude[None, west : west + n],
+            self.data.harmonics[None, frame, 1:] * (not hidden[1]),
+            torch.tensor([float(not hidden[0])]),
+        )[0]
+        sigma = torch.tensor(np.exp(self.noise.mean + self.noise.std * rng.standard_normal()), dtype=torch.float32)
+        return x, context, sigma, torch.from_numpy(rng.standard_normal(x.shape, np.float32))
+
+    def place(self, i: int, rng: np.random.Generator) -> tuple[int, int, int]:
+        """Frame and south-western corner of image i."""
+        count = len(self.data.frames)
+        if count <= self.pool:
+            frame = rng.integers(count)
+        else:
+            turn, which = divmod(i // self.reuse + rng.integers(self.pool), count)
+            frame = self.order(int(turn))[which]
+        south, west = self.corners[rng.integers(len(self.corners))]
+        return int(frame), int(south), int(west)
+
+    def order(self, turn: int) -> np.ndarray:
+        """The order in which the frames are gone through for the `turn`-th time."""
+        return np.random.default_rng([self.seed, turn, 1]).permutation(len(self.data.frames))
+
+    def fields(self, count: int, batch: int = 100):
+        """The first windows in batches (batch, C, n, n), without their noise."""
+        for first in range(0, count, batch):
+            yield torch.stack([self[i][0] for i in range(first, min(first + batch, count))])
+
+    def __len__(self) -> int:
+        return 2**40
+
+
+def sea_corners(sea: np.ndarray, size: int) -> np.ndarray:
+    """South-western corners (k, 2) of the windows of a size that lie in the sea (ny, nx) entirely.
+
+    Raises:
+        InputError: there is none.
+    """
+    if min(sea.shape) < size:
+        raise InputError(f"training fields are {sea.shape[0]} x {sea.shape[1]}, expected at least {size} a side")
+    total = np.pad(np.cumsum(np.cumsum(~sea, 0), 1), ((1, 0), (1, 0)))  # land south and west of each corner
+    land = total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
+    corners = np.argwhere(land == 0)
+    if not len(corners):
+        raise InputError(f"every window of {size} x {size} points holds land, expected some in the open sea")
+    return corners
