@@ -48,8 +48,8 @@ def main() -> None:
     dates = np.linspace(0, heldout.sizes["time"] - 1, 4).astype(int)
     year = [(str(heldout["time"].values[i])[:10], heldout.isel(member=0, time=i)) for i in dates]
     oceans = [(f"ocean {m}", training.isel(member=m, time=1)) for m in range(0, training.sizes["member"], 2)]
-    panels(year).savefig(FOLDER / "heldout_year.png", dpi=70)
-    panels(oceans[:4]).savefig(FOLDER / "training_oceans.png", dpi=70)
+    panels(year).savefig(FOLDER / "heldout_year.png", dpi=70, bbox_inches="tight")
+    panels(oceans[:4]).savefig(FOLDER / "training_oceans.png", dpi=70, bbox_inches="tight")
 
 
 if __name__ == "__main__":

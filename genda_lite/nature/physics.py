@@ -22,34 +22,34 @@ class Parameter(NamedTuple):
 
 
 # The middle is a plausible Gulf Stream east of 72 W: a sea-level step near 1 m across the front, a jet of 1.6 m/s, a
-# mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The twin lies outside most ranges,
+# mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The twin lies outside every range,
 # inside what real seas do.
 PARAMETERS: dict[str, Parameter] = {
     # the inflowing jet, see dynamics.JetProfile
     "depth_step": Parameter(455.0, 545.0, 440.0, "m", "drop of the interface across the inflowing front"),
     "jet_width": Parameter(22e3, 30e3, 32e3, "m", "half-width of that front"),
-    "jet_centre": Parameter(-90e3, 90e3, 30e3, "m", "its mean distance north of mid-channel"),
+    "jet_centre": Parameter(-90e3, 90e3, 110e3, "m", "its mean distance north of mid-channel"),
     "mean_depth": Parameter(390.0, 450.0, 465.0, "m", "depth of the interface at the front"),
     "deep_fraction": Parameter(-0.03, 0.08, 0.10, "1", "flow of the lower layer over the shear"),
     "recirculation": Parameter(0.55, 0.85, 0.50, "1", "part of the front's step that the flanks take back"),
     "inflow_wander": Parameter(15e3, 35e3, 40e3, "m", "standard deviation of the inflow's latitude"),
-    "inflow_pulse": Parameter(0.02, 0.06, 0.04, "1", "standard deviation of its relative strength"),
+    "inflow_pulse": Parameter(0.02, 0.06, 0.08, "1", "standard deviation of its relative strength"),
     # the water
     "reduced_gravity": Parameter(0.0170, 0.0200, 0.0210, "m s-2", "reduced gravity between the layers"),
     "bottom_drag": Parameter(0.2e-7, 0.9e-7, 1.1e-7, "s-1", "drag rate of the lower layer"),
     # the air
-    "wind_mean": Parameter(3.0, 6.0, 4.5, "m s-1", "mean westerly wind"),
+    "wind_mean": Parameter(3.0, 6.0, 6.5, "m s-1", "mean westerly wind"),
     "wind_std": Parameter(7.1, 8.7, 9.0, "m s-1", "standard deviation of each wind component"),
-    "wind_sst_coupling": Parameter(0.035, 0.060, 0.048, "degC-1", "relative change of wind with mesoscale SST"),
+    "wind_sst_coupling": Parameter(0.035, 0.060, 0.066, "degC-1", "relative change of wind with mesoscale SST"),
     # temperature and salinity on both sides of the inflowing front
     "sst_north": Parameter(10.5, 13.5, 13.8, "degC", "annual-mean SST north of the front"),
     "sst_south": Parameter(22.0, 24.5, 24.8, "degC", "annual-mean SST south of it"),
-    "sst_range_north": Parameter(3.6, 5.2, 4.5, "degC", "amplitude of the annual cycle in the north"),
-    "sst_range_south": Parameter(2.2, 3.2, 2.8, "degC", "amplitude of the annual cycle in the south"),
+    "sst_range_north": Parameter(3.6, 5.2, 5.5, "degC", "amplitude of the annual cycle in the north"),
+    "sst_range_south": Parameter(2.2, 3.2, 3.5, "degC", "amplitude of the annual cycle in the south"),
     "salinity_north": Parameter(33.5, 34.6, 34.8, "1e-3", "salinity north of the front"),
     "salinity_south": Parameter(36.3, 36.7, 36.75, "1e-3", "salinity south of it"),
     "heat_time": Parameter(30.0, 60.0, 65.0, "d", "restoring time of temperature"),
-    "salt_time": Parameter(100.0, 200.0, 150.0, "d", "restoring time of salinity"),
+    "salt_time": Parameter(100.0, 200.0, 220.0, "d", "restoring time of salinity"),
 }
 
 
