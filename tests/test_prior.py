@@ -204,7 +204,7 @@ def test_loss_of_the_wiener_filter_is_one(covariance, sigma, standardizer, domai
     x = denoiser.spectrum.sample(200, generator=seeded(7))
     level = torch.full((200,), sigma)
     error = denoiser(x + sigma * draw(*x.shape, seed=8), level, torch.zeros(1, CONTEXT_CHANNELS, 16, 16)) - x
-    loss = (denoiser.loss_weight(level) * error**2).mean((0, -2, -1))
+    loss = (denoiser.spectrum.loss_weight(level) * error**2).mean((0, -2, -1))
     np.testing.assert_allclose(loss, 1, atol=0.1)
 
 

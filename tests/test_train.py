@@ -15,6 +15,7 @@ import torch
 
 from genda_lite.frames import TrainingSet
 from genda_lite.prior import Domain, NetworkConfig, load_prior
+from genda_lite.prior.muon import Muon, orthogonalized
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, train
 from genda_lite.prior.windows import Noise, Windows, sea_corners
 from genda_lite.state import CHANNELS, Standardizer, harmonics
@@ -173,7 +174,7 @@ def test_loss_weighs_windows_and_channels_alike(data, windows):
     """The loss of a network that returns zero is the field's power over the Wiener filter's error, by hand."""
     denoiser = trainer(data).average
     x, context, sigma, _ = (torch.stack(a) for a in zip(*(windows[i] for i in range(4)), strict=True))
-    loss = denoising_loss(denoiser, denoiser.wiener_weight(sigma), x, context, sigma, torch.zeros_like(x))
+    loss = denoising_loss(denoiser, denoiser.spectrum.loss_weight(sigma), x, context, sigma, torch.zeros_like(x))
     gain = denoiser.spectrum.variance / (denoiser.spectrum.variance + sigma.view(-1, 1, 1, 1) ** 2)
     bias = denoiser.spectrum.from_modes((gain - 1) * denoiser.spectrum.to_modes(x))
     expected = (bias**2).mean((-1, -2)) / (gain * sigma.view(-1, 1, 1, 1) ** 2).mean((-1, -2))
@@ -186,7 +187,41 @@ def test_scalar_preconditioning_is_edm_s(data, windows):
     x, context, sigma, _ = (torch.stack(a) for a in zip(*(windows[i] for i in range(4)), strict=True))
     level = sigma.view(-1, 1, 1, 1)
     torch.testing.assert_close(denoiser(x, sigma, context), x / (1 + level**2))
-    torch.testing.assert_close(denoiser.loss_weight(sigma), (1 + level**2) / level**2)
+    torch.testing.assert_close(denoiser.scaling.loss_weight(sigma), (1 + level**2) / level**2)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
+def test_muon_steps_have_singular_values_near_one(shape):
+    """The same singular vectors; where a singular value was not tiny, it is one within the coefficients' accuracy."""
+    matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u, before, v = torch.linalg.svd(matrix, full_matrices=False)
+    found = orthogonalized(matrix)
+    singular = torch.diagonal(u.T @ found @ v.T)
+    torch.testing.assert_close(u @ torch.diag(singular) @ v, found)
+    assert ((singular > 0.6) & (singular < 1.3))[before > 0.1 * before[0]].all()
+
+
+def test_muon_takes_momentum_and_decays():
+    """Two steps by hand, where the orthogonal matrix nearest to the gradient is its sign."""
+    kernel = torch.nn.Parameter(torch.full((1, 1, 1, 1), 2.0))
+    muon, expected, mean = Muon([kernel], lr=0.1, momentum=0.9, weight_decay=0.5), 2.0, 0.0
+    for gradient in (3.0, -1.0):
+        kernel.grad = torch.full_like(kernel, gradient)
+        mean = 0.9 * mean + 0.1 * gradient
+        step = orthogonalized(torch.tensor([[0.1 * gradient + 0.9 * mean]])).item()
+        expected = expected * (1 - 0.05) - 0.1 * step
+        muon.step()
+        assert kernel.item() == pytest.approx(expected, rel=1e-5) and 0.6 < abs(step) < 1.3
+
+
+def test_without_muon_all_is_adam_s(data):
+    config = replace(SHORT, kernel_rate=0.0)
+    (adam,) = trainer(data, config).optimizers
+    assert isinstance(adam, torch.optim.AdamW) and len(adam.param_groups[0]["params"]) > 20
+    muon, rest = trainer(data).optimizers
+    assert {p.ndim for p in muon.param_groups[0]["params"]} == {4}
+    both = len(muon.param_groups[0]["params"]) + len(rest.param_groups[0]["params"])
+    assert both == len(adam.param_groups[0]["params"])
 
 
 def test_named_configurations():
@@ -314,8 +349,9 @@ def test_log_for_tensorboard(data, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     log = EventAccumulator(str(tmp_path / "log")).Reload()
-    values = [(e.step, round(e.value, 4)) for e in log.Scalars("validation")]
-    assert values == [(int(r["step"]), round(float(r["validation"]), 4)) for r in rows(tmp_path / "p.safetensors")]
+    logged, table = log.Scalars("validation"), rows(tmp_path / "p.safetensors")
+    assert [event.step for event in logged] == [int(row["step"]) for row in table] == [10, 20, 30]
+    assert [event.value for event in logged] == pytest.approx([float(row["validation"]) for row in table], abs=1e-4)
 
 
 # --- Several processes -----------------------------------------------------------------------------------------------

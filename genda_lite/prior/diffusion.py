@@ -63,7 +63,7 @@ class Denoiser(nn.Module):
         super().__init__()
         channels = spectrum.shape[0]
         self.spectrum, self.mixed = spectrum, mixed
-        self.scaling = spectrum if config.preconditioning == "wiener" else White()
+        self.scaling = spectrum if config.preconditioning == "wiener" else White(spectrum.shape)
         size = {name: value for name, value in config.as_dict().items() if name != "preconditioning"}
         self.network = UNet(channels + CONTEXT_CHANNELS, channels, **size)
         self.to(memory_format=torch.channels_last)
@@ -81,14 +81,6 @@ class Denoiser(nn.Module):
         gain = (variance * noise / (variance + noise)).sqrt()
         skip = modes * (variance / (variance + noise))
         return s.from_modes(skip + gain * s.to_modes(correction.float()))
-
-    def loss_weight(self, sigma: Tensor) -> Tensor:
-        """EDM's 1 / c_out^2 for fields, which asks the network for errors of unit size, (B, C or 1, 1, 1)."""
-        return 1 / self.scaling.posterior_variance(sigma).mean((-1, -2), keepdim=True)
-
-    def wiener_weight(self, sigma: Tensor) -> Tensor:
-        """One over the Wiener filter's mean squared error, (B, C, 1, 1): a loss of 1 is that of a Gaussian prior."""
-        return 1 / self.spectrum.posterior_variance(sigma).mean((-1, -2), keepdim=True)
 
 
 class DiffusionPrior:

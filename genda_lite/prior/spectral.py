@@ -95,6 +95,10 @@ class Spectrum(nn.Module):
         """The modes' variance once x = x0 + sigma n is known, S / (1 + S / sigma^2)."""
         return self.variance / (1 + self.variance / _per_sample(sigma) ** 2)
 
+    def loss_weight(self, sigma: Tensor) -> Tensor:
+        """One over the filter's mean squared error at noise sigma (B,), (B, C or 1, 1, 1)."""
+        return 1 / self.posterior_variance(sigma).mean((-1, -2), keepdim=True)
+
     def sample(self, count: int, sigma: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """Draws of x0 + sigma n, (count, C, ny, nx)."""
         white = torch.randn((count, *self.shape), generator=generator).to(self.variance)
@@ -111,22 +115,19 @@ class Spectrum(nn.Module):
         return total / count
 
 
-class White(nn.Module):
-    """Independent values of unit variance: what EDM takes standardized data for. The transform is the identity."""
+class White(Spectrum):
+    """Independent values of unit variance: what EDM takes standardized data for. Fields are their own modes."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, shape: tuple[int, int, int]):
+        nn.Module.__init__(self)
+        self.shape, self.univariate = shape, True
         self.register_buffer("variance", torch.ones(1, 1, 1), persistent=False)
 
     def to_modes(self, x: Tensor) -> Tensor:
-        """Fields are their own modes."""
+        """The field itself."""
         return x
 
     from_modes = to_modes
-
-    def posterior_variance(self, sigma: Tensor) -> Tensor:
-        """The variance once x = x0 + sigma n is known, 1 / (1 + 1 / sigma^2)."""
-        return self.variance / (1 + self.variance / _per_sample(sigma) ** 2)
 
 
 def _per_sample(sigma: Tensor | float) -> Tensor:

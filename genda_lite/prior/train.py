@@ -21,6 +21,7 @@ from ..frames import TrainingSet
 from .base import Domain
 from .checkpoint import read_safetensors, save_prior, write_safetensors
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
+from .muon import Muon
 from .signals import stop_on_signals
 from .spectral import Spectrum
 from .windows import Noise, Windows
@@ -34,7 +35,9 @@ class TrainingConfig:
 
     Args:
         images: windows to train on, in all. batch: windows a step, all processes together.
-        learning_rate: held for the first half, then lowered linearly to a fiftieth; 100 steps of warm-up.
+        kernel_rate: learning rate of the convolutions' kernels, by Muon; 0: by AdamW like the rest.
+        learning_rate: of all else, by AdamW. Both are held for the first half, after 100 steps of warm-up, then lowered
+            linearly to a fiftieth.
         noise_mean, noise_std: of ln sigma, see `Noise`.
         hide_position, hide_season: see `Windows`.
         ema_images: memory of the averaged weights, in images.
@@ -43,6 +46,7 @@ class TrainingConfig:
 
     images: int = 500_000
     batch: int = 16
+    kernel_rate: float = 0.02
     learning_rate: float = 2e-3
     noise_mean: float = 0.7
     noise_std: float = 1.7
@@ -71,7 +75,7 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     """Weighted squared error of each window and channel, (B, C).
 
     Args:
-        denoiser: (x, sigma, context) -> E[x0 | x]. weight: (B, C or 1, 1, 1), see `Denoiser.wiener_weight`.
+        denoiser: (x, sigma, context) -> E[x0 | x]. weight: (B, C or 1, 1, 1), see `Spectrum.loss_weight`.
         x, noise: (B, C, n, n). context: (B, 5, n, n). sigma: (B,).
     """
     error = denoiser(x + sigma.view(-1, 1, 1, 1) * noise, sigma, context) - x
@@ -79,11 +83,16 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
 
 
 class Validation:
-    """The loss on fixed windows with fixed noise, in units of the Wiener filter's, from an ocean not trained on."""
+    """The loss on fixed windows with fixed noise, from an ocean not trained on.
+
+    Args:
+        spectrum: the univariate one whose Wiener filter has a loss of one.
+    """
 
     BANDS = ((0.0, 0.6), (0.6, 6.0), (6.0, float("inf")))
 
-    def __init__(self, windows: Windows, count: int = 512, batch: int = 64):
+    def __init__(self, windows: Windows, spectrum: Spectrum, count: int = 512, batch: int = 64):
+        self.spectrum = spectrum
         self.batches = list(DataLoader(windows, batch, sampler=range(count)))
 
     @torch.no_grad()
@@ -93,12 +102,21 @@ class Validation:
         parts = []
         for batch in self.batches:
             x, context, sigma, noise = (a.to(device) for a in batch)
-            parts.append(denoising_loss(denoiser, denoiser.wiener_weight(sigma), x, context, sigma, noise).mean(1))
+            parts.append(denoising_loss(denoiser, self.spectrum.loss_weight(sigma), x, context, sigma, noise).mean(1))
         loss, sigma = torch.cat(parts).cpu(), torch.cat([batch[2] for batch in self.batches])
         row = {"validation": loss.mean().item()}
         for low, high in self.BANDS:
             row[f"sigma {low:g}-{high:g}"] = loss[(sigma >= low) & (sigma < high)].mean().item()
         return row
+
+
+def optimizers(denoiser: Denoiser, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels of 3 x 3 convolutions, AdamW for all else."""
+    kernels = [p for p in denoiser.parameters() if p.ndim == 4 and p.shape[-1] > 1 and config.kernel_rate]
+    chosen = {id(p) for p in kernels}
+    rest = [p for p in denoiser.parameters() if id(p) not in chosen]
+    adam = torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    return [Muon(kernels, lr=config.kernel_rate), adam] if kernels else [adam]
 
 
 class Trainer:
@@ -146,11 +164,11 @@ class Trainer:
         self.average = self.prior.denoiser
         self.denoiser = copy.deepcopy(self.average)
         self.average.eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.denoiser.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimizers = optimizers(self.denoiser, config)
         self.model = self.accelerator.prepare_model(self.denoiser)
-        self.validate = Validation(self._windows(validation, domain, 5)) if validation is not None else None
+        self.validate = None
+        if validation is not None:
+            self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum)
         self.checksum = hashlib.sha256(covariance.numpy().round(3).tobytes()).hexdigest()[:16]
         self.step = 0
         self.batches = None
@@ -198,29 +216,31 @@ class Trainer:
             )
         )
 
-    def learning_rate(self) -> float:
-        """At the present step: a short rise, a plateau for half of the training, a linear fall."""
+    def pace(self) -> float:
+        """What learning rates are multiplied by: a short rise, a plateau for half of the training, a linear fall."""
         done = self.step / self.config.steps
-        return self.config.learning_rate * min(1.0, (self.step + 1) / 100) * max(0.02, min(1.0, 2 - 2 * done))
+        return min(1.0, (self.step + 1) / 100) * max(0.02, min(1.0, 2 - 2 * done))
 
     def train_step(self) -> float:
         """One step of the optimizer; returns the loss of the whole batch."""
         if self.batches is None:
             self.batches = self._batches()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = self.pace() * optimizer.defaults["lr"]
         total = torch.zeros((), device=self.accelerator.device)
         for part in range(self.accumulate):
             x, context, sigma, noise = (a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches))
             complete = part == self.accumulate - 1  # gradients are exchanged once a step
             with nullcontext() if complete else self.accelerator.no_sync(self.model):
-                weight = self.denoiser.loss_weight(sigma)
+                weight = self.denoiser.scaling.loss_weight(sigma)
                 loss = denoising_loss(self.model, weight, x, context, sigma, noise).mean() / self.accumulate
                 self.accelerator.backward(loss)
             total += loss.detach()
         nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self._update_average()
         return self.accelerator.reduce(total, "mean").item()
@@ -232,6 +252,9 @@ class Trainer:
         new = list(self.denoiser.parameters())
         torch._foreach_lerp_(list(self.average.parameters()), new, 1 - memory)
 
+    def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        return next(o for o in self.optimizers if any(parameter is p for p in o.param_groups[0]["params"]))
+
     def settings(self) -> dict:
         """What a resumed training must have in common with the one it continues."""
         data = {"frames": self.prior.training["frames"], "checksum": self.checksum}
@@ -242,7 +265,7 @@ class Trainer:
         tensors = {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
         for i, p in enumerate(self.denoiser.parameters()):
-            tensors |= {f"optimizer.{i}.{name}": value for name, value in self.optimizer.state[p].items()}
+            tensors |= {f"optimizer.{i}.{name}": value for name, value in self._optimizer_of(p).state[p].items()}
         metadata = {
             "step": str(self.step),
             "settings": json.dumps(self.settings()),
@@ -273,7 +296,7 @@ class Trainer:
         self.average.network.load_state_dict(part("average."))
         for i, p in enumerate(self.denoiser.parameters()):
             state = part(f"optimizer.{i}.")
-            self.optimizer.state[p] = {k: v if k == "step" else v.to(p) for k, v in state.items()}
+            self._optimizer_of(p).state[p] = {k: v if k == "step" else v.to(p) for k, v in state.items()}
         self.prior.training = json.loads(metadata["record"])
         self.running = json.loads(metadata["running"])
         self.step, self.batches = int(metadata["step"]), None
