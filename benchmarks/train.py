@@ -1,0 +1,145 @@
+"""How fast a prior trains, and how far it comes in a given time, beside public networks of the same size.
+
+    python benchmarks/train.py runs                       # images/s and memory of a step
+    python benchmarks/train.py runs --minutes 15          # and the validation loss after so much computing
+
+`runs` holds train0.nc, train1.nc and validation.nc, see `make data`. The peers (see `train_peer`) are left out where
+they are not installed. All have as many parameters as `lite`, the same batches, and the same optimizer of AdamW with a
+learning rate chosen among three for each by a run of a tenth of the time; `lite` has its own settings. On a CPU time is
+that of one core, on a GPU it is elapsed time. Each row runs in a process of its own, so that its memory can be told.
+"""
+
+import argparse
+import copy
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from genda_lite.frames import training_set
+from genda_lite.prior.base import CONTEXT_CHANNELS
+from genda_lite.prior.spectral import White
+from genda_lite.prior.train import CONFIGURATIONS, Trainer
+from genda_lite.sources import open_product
+
+OURS = ("genda_lite", "genda_lite, scalar EDM")
+PEERS = ("PhysicsNeMo SongUNet", "PhysicsNeMo SongUNet, Wiener loss", "PhysicsNeMo DiT", "PhysicsNeMo DiT, Wiener loss")
+RATES = 5e-4, 1e-3, 2e-3  # learning rates that a peer is tuned over
+
+
+def trainer(
+    name: str, folder: Path, mixed: bool, device: str, images: int = 10**6, rate: float = 1e-3, dates: int | None = None
+) -> Trainer:
+    """A training of ours, or one whose network is a peer; on all dates, or the first few."""
+    network, config = CONFIGURATIONS["lite"]
+    if name.endswith("scalar EDM"):
+        network = replace(network, preconditioning="edm")
+    data = training_set([open_product(folder / f"train{i}.nc").isel(time=slice(dates)) for i in (0, 1)])
+    validation = training_set(open_product(folder / "validation.nc"), data.standardizer)
+    one = Trainer(data, validation, replace(config, images=images), network, device, mixed)
+    if name in PEERS:
+        from train_peer import peer
+
+        parameters = sum(p.numel() for p in one.denoiser.parameters())
+        shape = one.denoiser.spectrum.shape
+        net = peer(parameters, shape[0], CONTEXT_CHANNELS, config.size, mixed, transformer="DiT" in name).to(device)
+        net.scaling = one.denoiser.spectrum if name.endswith("Wiener loss") else White(shape).to(device)
+        one.denoiser = one.model = net
+        one.average = copy.deepcopy(net).eval().requires_grad_(False)
+        one.optimizers = [torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)]
+    return one
+
+
+def clock(device: str) -> float:
+    """CPU seconds of this process, or elapsed seconds once the GPU has done its work."""
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak_memory(device: str) -> float:
+    """MiB."""
+    if device == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return torch.cuda.max_memory_allocated() / 2**20
+
+
+def speed(one: Trainer, device: str, steps: int = 20) -> float:
+    """Images per second, once warm."""
+    for _ in range(5):
+        one.train_step()
+    start = clock(device)
+    for _ in range(steps):
+        one.train_step()
+    return steps * one.config.batch / (clock(device) - start)
+
+
+def loss_after(name: str, folder: Path, mixed: bool, device: str, seconds: float, speed: float, rate: float) -> float:
+    """Validation loss of a training of so many seconds, in units of the Wiener filter's."""
+    one = trainer(name, folder, mixed, device, max(int(speed * seconds), 200), rate)
+    while one.step < one.config.steps:
+        one.train_step()
+    return one.validate(one.average)["validation"]
+
+
+def measure(name: str, folder: Path, mixed: bool, device: str, minutes: float) -> dict:
+    """One row of the table."""
+    before = peak_memory(device)
+    speed(trainer(name, folder, mixed, device, dates=3), device, steps=2)  # few data, so that they do not count
+    memory = peak_memory(device) - before
+    one = trainer(name, folder, mixed, device)
+    rate = speed(one, device)
+    row = {
+        "name": name,
+        "precision": "bf16" if mixed else "fp32",
+        "parameters": sum(p.numel() for p in one.denoiser.parameters()),
+        "images/s": rate,
+        "MiB": memory,
+    }
+    if minutes:
+        chosen = RATES[1]
+        if name in PEERS:
+            trials = {r: loss_after(name, folder, mixed, device, 6 * minutes, rate, r) for r in RATES}
+            chosen = row["learning rate"] = min(trials, key=trials.get)
+        row["validation loss"] = loss_after(name, folder, mixed, device, 60 * minutes, rate, chosen)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory of the training, beside peers.")
+    parser.add_argument("folder", type=Path, help="with train0.nc, train1.nc and validation.nc")
+    parser.add_argument("--minutes", type=float, default=0.0, help="computing time of each training; 0: only the speed")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], help="fp32, bf16")
+    parser.add_argument("--json", type=Path, help="write the rows to this file, too")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        torch.set_num_threads(1)
+        mixed = arguments.precision == ["bf16"]
+        row = measure(arguments.one, arguments.folder, mixed, arguments.device, arguments.minutes)
+        print(json.dumps(row))
+        return
+    rows = []
+    for name in OURS + PEERS:
+        for precision in arguments.precision:
+            command = [sys.executable, __file__, str(arguments.folder), "--one", name, "--precision", precision]
+            command += ["--minutes", str(arguments.minutes), "--device", arguments.device]
+            ended = subprocess.run(command, capture_output=True, text=True)
+            if ended.returncode:
+                print(f"{name}, {precision}: left out ({ended.stderr.strip().splitlines()[-1]})")
+                continue
+            rows.append(json.loads(ended.stdout.splitlines()[-1]))
+            print(json.dumps(rows[-1]), flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
