@@ -28,11 +28,11 @@ class CosineTransform(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Fields -> coefficients."""
-        return self.rows @ x @ self.columns.T
+        return self.rows @ x @ self.columns.mT
 
     def inverse(self, c: Tensor) -> Tensor:
         """Coefficients -> fields."""
-        return self.rows.T @ c @ self.columns
+        return self.rows.mT @ c @ self.columns
 
 
 ALL = slice(None)
