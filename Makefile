@@ -54,7 +54,7 @@ test: lint book  ## style, the book, then every test that takes seconds
 test-slow: $(VENV)/.installed  ## the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
 
-data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data from them (about 90 minutes)
+data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data from them (about three hours)
 	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
 
 clean:  ## remove the built book and the caches; the environment stays

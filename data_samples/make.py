@@ -2,7 +2,7 @@
 
     python data_samples/make.py --compile
 
-The oceans are simulated to `runs/` (about 90 minutes of one core and 1 GB), which training reads, and cut to small
+The oceans are simulated to `runs/` (about three hours of one core and 1.5 GB), which training reads, and cut to small
 files here. Interrupted, it goes on where it stopped; an ocean that is complete is not simulated again.
 """
 
@@ -25,6 +25,8 @@ RUNS = FOLDER.parent / "runs"
 SIMULATIONS = {
     "train0": Simulation(days=730, seed=0, members=5, every=3),
     "train1": Simulation(days=730, seed=1, members=5, every=3),
+    "train2": Simulation(days=730, seed=5, members=5, every=3),
+    "train3": Simulation(days=730, seed=6, members=5, every=3),
     "validation": Simulation(days=365, seed=2, members=2, every=5),
     "heldout": Simulation(days=365, seed=3, members=3, every=5),
     "twin": Simulation(days=75, seed=4, twin=True),

@@ -42,12 +42,12 @@ def gaussian_posterior(spectrum: Spectrum, likelihood: Likelihood, batch: int = 
 
 
 def prior_variance(spectrum: Spectrum) -> Tensor:
-    """Variance of N(0, S) at every point, (C, ny, nx): its cosines squared, weighted by the spectrum."""
-    rows, columns = spectrum.transform.rows.double() ** 2, spectrum.transform.columns.double() ** 2
+    """Variance of N(0, S) at every point, (C, ny, nx): the basis squared, weighted by the spectrum."""
+    rows, columns = spectrum.basis.rows.double() ** 2, spectrum.basis.columns.double() ** 2
     variance = spectrum.variance.double()
     if not spectrum.univariate:  # from the modes' variance to the channels'
         variance = torch.einsum("yxce,eyx->cyx", spectrum.vectors.double() ** 2, variance)
-    return rows.T @ variance @ columns
+    return rows.mT @ variance @ columns
 
 
 def optimal_interpolation(prior, observations: Observations, region=None, grid=None, date=None) -> Interpolation:

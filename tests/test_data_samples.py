@@ -82,7 +82,7 @@ def test_data_are_made_again_alike(small_sea, tmp_path):
     spec = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert set(make.SIMULATIONS) == {"train0", "train1", "validation", "heldout", "twin"}
+    assert set(make.SIMULATIONS) == {"train0", "train1", "train2", "train3", "validation", "heldout", "twin"}
     seeds = [simulation.seed for simulation in make.SIMULATIONS.values()]
     assert len(set(seeds)) == len(seeds)
     short = {

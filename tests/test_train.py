@@ -312,7 +312,7 @@ def test_other_settings_do_not_resume(data, tmp_path, refuses):
     for change in ({"learning_rate": 1e-3}, {"seed": 1}, {"images": 480}):
         with refuses("prior.state.safetensors", "other settings", next(iter(change))):
             train(trainer(data, replace(SHORT, **change)), out, progress=False)
-    with refuses("other settings", "checksum"):
+    with refuses("prior.state.safetensors", "other data"):
         train(trainer(data._replace(frames=1.1 * data.frames)), out, progress=False)
     damaged = bytearray(out.with_suffix(".state.safetensors").read_bytes())
     damaged[-5] ^= 1

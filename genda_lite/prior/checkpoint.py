@@ -19,16 +19,18 @@ from ..version import __version__
 from .base import Domain
 from .diffusion import DiffusionPrior, NetworkConfig
 from .gaussian import GaussianPrior
+from .spectral import Basis
 
 FORMAT = "genda_lite prior 1"
 SHIPPED = "prior_lite.safetensors"  # in data_samples/
 
 
 def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
-    """Write a prior; the file appears whole or not at all."""
-    tensors = {f"network.{k}": v for k, v in prior.denoiser.network.state_dict().items()}
+    """Write a prior, its weights in half precision; the file appears whole or not at all."""
+    tensors = {f"network.{k}": v.half() for k, v in prior.denoiser.network.state_dict().items()}
     s = prior.standardizer
     tensors["covariance"] = prior.cross_covariance.float()
+    tensors["basis.rows"], tensors["basis.columns"] = prior.spectrum.basis.rows, prior.spectrum.basis.columns
     tensors["climatology.latitude"] = torch.tensor(s.latitude)
     tensors["climatology.harmonics"] = torch.tensor(s.harmonics)
     tensors["climatology.scale"] = torch.tensor(s.scale)
@@ -122,11 +124,15 @@ def load_prior(
             ekman[0] + 1j * ekman[1],
         )
         domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
+        covariance, basis = tensors["covariance"], None
+        if "basis.rows" in tensors:
+            basis = Basis(tensors["basis.rows"], tensors["basis.columns"])
+            basis(torch.zeros(len(CHANNELS), *covariance.shape[:2]))  # fits, or raises
         if gaussian:
-            return GaussianPrior(tensors["covariance"], standardizer, domain, univariate).to(device)
+            return GaussianPrior(covariance, standardizer, domain, univariate, basis).to(device)
         config = json.loads(metadata["config"])
         config["multipliers"] = tuple(config["multipliers"])
-        prior = DiffusionPrior(tensors["covariance"], standardizer, domain, NetworkConfig(**config), mixed)
+        prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis)
         prior.training = json.loads(metadata["training"])
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         prior.denoiser.network.load_state_dict(weights)

@@ -1,8 +1,8 @@
 """The diffusion prior: a network that knows what a Gaussian cannot.
 
 EDM (Karras et al. 2022) writes the denoiser as c_skip x + c_out F(c_in x, sigma) with scalar coefficients, right for
-white data of unit variance. The ocean's spectrum is red, so we take one coefficient per wavenumber and channel, from
-the training spectrum S ("Wiener preconditioning"):
+white data of unit variance. The ocean's spectrum is red, so we take one coefficient per mode and channel, from the
+variances S of the training data's modes ("Wiener preconditioning"):
 
     c_skip = S / (S + sigma^2),  c_in = (S + sigma^2)^-1/2,  c_out = (S sigma^2 / (S + sigma^2))^1/2
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..state import Standardizer
 from .base import CONTEXT_CHANNELS, Domain
-from .spectral import ALL, Spectrum, White
+from .spectral import ALL, Basis, Spectrum, White
 from .unet import UNet
 
 
@@ -34,10 +34,10 @@ class NetworkConfig:
         InputError: another preconditioning.
     """
 
-    width: int = 24
-    multipliers: tuple[int, ...] = (1, 2, 3)
+    width: int = 64
+    multipliers: tuple[int, ...] = (1, 1, 1)
     blocks: int = 1
-    patch: int = 2
+    patch: int = 4
     dropout: float = 0.0
     preconditioning: str = "wiener"
 
@@ -87,7 +87,7 @@ class DiffusionPrior:
     """A trained denoiser as a prior (see `Prior` for the attributes).
 
     Args:
-        covariance: (ny, nx, C, C) of the training data, at each wavenumber.
+        covariance, basis: of the training data, see `Spectrum`.
     """
 
     name = "diffusion"
@@ -99,13 +99,14 @@ class DiffusionPrior:
         domain: Domain,
         config: NetworkConfig | None = None,
         mixed: bool = False,
+        basis: Basis | None = None,
     ):
         self.config = config or NetworkConfig()
         self.cross_covariance = covariance
-        self.denoiser = Denoiser(Spectrum(covariance, univariate=True), self.config, mixed)
+        self.denoiser = Denoiser(Spectrum(covariance, univariate=True, basis=basis), self.config, mixed)
         # The network is preconditioned channel by channel; guidance takes all covariances, so that an innovation in
         # one channel reaches the others in the same step.
-        self.spectrum = Spectrum(covariance)
+        self.spectrum = Spectrum(covariance, basis=basis)
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}

@@ -10,21 +10,27 @@ from torch import Tensor
 
 from ..state import Standardizer
 from .base import Domain
-from .spectral import ALL, Spectrum
+from .spectral import ALL, Basis, Spectrum
 
 
 class GaussianPrior:
-    """x0 ~ N(0, S), S diagonal in cosine wavenumber (see `Prior` for the attributes).
+    """x0 ~ N(0, S), S diagonal in a basis (see `Prior` for the attributes).
 
     Args:
-        covariance: (ny, nx, C, C) at each wavenumber, standardized units.
-        univariate: drop the covariances between channels.
+        covariance, univariate, basis: see `Spectrum`.
     """
 
     name = "gaussian"
 
-    def __init__(self, covariance: Tensor, standardizer: Standardizer, domain: Domain, univariate: bool = False):
-        self.spectrum = Spectrum(covariance, univariate)
+    def __init__(
+        self,
+        covariance: Tensor,
+        standardizer: Standardizer,
+        domain: Domain,
+        univariate: bool = False,
+        basis: Basis | None = None,
+    ):
+        self.spectrum = Spectrum(covariance, univariate, basis)
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
 

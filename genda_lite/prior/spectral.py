@@ -1,11 +1,12 @@
-"""Fields in cosine space: the transform, and covariances that are diagonal in wavenumber.
+"""Fields as modes: an orthonormal basis, and covariances that are diagonal in it.
 
-The discrete cosine transform is orthonormal and needs no periodicity; the covariance of a field with itself and of the
-channels with each other is kept wavenumber by wavenumber.
+A stationary field without edges has sines and cosines for its modes. A window of the ocean is neither: its empirical
+orthogonal functions (EOFs) look like cosines, but fit its edges and its trend from south to north, where a cosine would
+leak large scales into small ones. The covariance of the channels with themselves and each other is kept mode by mode.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,42 +19,77 @@ def cosine_matrix(n: int) -> Tensor:
     return (rows / rows.norm(dim=1, keepdim=True)).float()
 
 
-class CosineTransform(nn.Module):
-    """Orthonormal two-dimensional DCT of the last two dimensions, as two matrix products (fast at these sizes)."""
+ALL = slice(None)
 
-    def __init__(self, ny: int, nx: int):
+
+class Basis(nn.Module):
+    """Orthonormal functions of y times orthonormal functions of x, for each channel or the same for all.
+
+    Args:
+        rows: (C or 1, ny, ny), a function of y in each row. columns: (C or 1, nx, nx), functions of x.
+    """
+
+    def __init__(self, rows: Tensor, columns: Tensor):
         super().__init__()
-        self.register_buffer("rows", cosine_matrix(ny), persistent=False)
-        self.register_buffer("columns", cosine_matrix(nx), persistent=False)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Fields -> coefficients."""
+        """Fields (B, C, ny, nx) -> coefficients."""
         return self.rows @ x @ self.columns.mT
 
     def inverse(self, c: Tensor) -> Tensor:
         """Coefficients -> fields."""
         return self.rows.mT @ c @ self.columns
 
+    def of(self, channels: slice | Sequence[int]) -> "Basis":
+        """The basis of some channels."""
+        return self if len(self.rows) == 1 else Basis(self.rows[channels], self.columns[channels])
 
-ALL = slice(None)
+    @classmethod
+    def cosines(cls, ny: int, nx: int) -> "Basis":
+        """The two-dimensional discrete cosine transform."""
+        return cls(cosine_matrix(ny)[None], cosine_matrix(nx)[None])
+
+    @classmethod
+    def eofs(cls, fields: Iterable[Tensor], shared: Sequence[Sequence[int]] = ()) -> "Basis":
+        """Separable empirical orthogonal functions of fields given in batches (B, C, ny, nx), most variance first: the
+        eigenvectors of each channel's mean covariance within columns, and within rows.
+
+        Args:
+            shared: groups of channels that are to share theirs, so that covariances between them are kept whole.
+        """
+        along_y, along_x = 0.0, 0.0
+        for x in fields:
+            along_y = along_y + torch.einsum("bcyx,bczx->cyz", x, x)
+            along_x = along_x + torch.einsum("bcyx,bcyz->cxz", x, x)
+        functions = []
+        for covariance in (along_y.double(), along_x.double()):
+            covariance = covariance / torch.diagonal(covariance, dim1=1, dim2=2).mean(1)[:, None, None]
+            for group in map(list, shared):
+                covariance[group] = covariance[group].mean(0)
+            vectors = torch.linalg.eigh(covariance).eigenvectors.flip(-1).mT
+            functions.append((vectors * vectors[..., :1].sign()).float().contiguous())
+        return cls(*functions)
 
 
 class Spectrum(nn.Module):
-    """A zero-mean Gaussian with covariance S, diagonal in cosine wavenumber: a C x C matrix at each.
+    """A zero-mean Gaussian with covariance S, diagonal in a basis: a C x C matrix for each of its functions.
 
     Args:
-        covariance: (ny, nx, C, C), symmetric and positive at each wavenumber, in standardized units.
+        covariance: (ny, nx, C, C), symmetric and positive for each function, in standardized units.
         univariate: keep each channel's variance only and drop what ties the channels together.
+        basis: cosines where not given.
     """
 
-    FLOOR = 1e-6  # of the variance at a wavenumber, in standardized units
+    FLOOR = 1e-6  # of the variance of a mode, in standardized units
 
-    def __init__(self, covariance: Tensor, univariate: bool = False):
+    def __init__(self, covariance: Tensor, univariate: bool = False, basis: Basis | None = None):
         super().__init__()
         ny, nx, channels, _ = covariance.shape
         self.shape = (channels, ny, nx)
         self.univariate = univariate
-        self.transform = CosineTransform(ny, nx)
+        self.basis = basis or Basis.cosines(ny, nx)
         if univariate:
             variance = torch.diagonal(covariance, dim1=-2, dim2=-1)
         else:
@@ -64,12 +100,12 @@ class Spectrum(nn.Module):
 
     def to_modes(self, x: Tensor) -> Tensor:
         """Fields (B, C, ny, nx) -> uncorrelated modes."""
-        c = self.transform(x)
+        c = self.basis(x)
         return c if self.univariate else torch.einsum("yxce,bcyx->beyx", self.vectors, c)
 
     def from_modes(self, z: Tensor) -> Tensor:
         """Modes -> fields."""
-        return self.transform.inverse(z if self.univariate else torch.einsum("yxce,beyx->bcyx", self.vectors, z))
+        return self.basis.inverse(z if self.univariate else torch.einsum("yxce,beyx->bcyx", self.vectors, z))
 
     def wiener_filter(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x0 | x] = S (S + sigma^2)^-1 x, for x = x0 + sigma n; sigma is a scalar or (B,)."""
@@ -83,13 +119,13 @@ class Spectrum(nn.Module):
             sigma: scalar.
             channels: among these only: v is (B, len(channels), ny, nx), the other channels being zero.
         """
-        variance = self.posterior_variance(sigma)
+        variance, basis = self.posterior_variance(sigma), self.basis.of(channels)
         if self.univariate:
             variance = variance[channels]
-            return lambda v: self.transform.inverse(variance * self.transform(v))
+            return lambda v: basis.inverse(variance * basis(v))
         vectors = self.vectors[:, :, channels]
         matrix = torch.einsum("yxce,eyx,yxde->cdyx", vectors, variance, vectors)
-        return lambda v: self.transform.inverse((matrix * self.transform(v)[:, None]).sum(2))
+        return lambda v: basis.inverse((matrix * basis(v)[:, None]).sum(2))
 
     def posterior_variance(self, sigma: Tensor) -> Tensor:
         """The modes' variance once x = x0 + sigma n is known, S / (1 + S / sigma^2)."""
@@ -105,12 +141,12 @@ class Spectrum(nn.Module):
         return self.from_modes((self.variance + sigma**2).sqrt() * white)
 
     @staticmethod
-    def estimate(fields: Iterable[Tensor]) -> Tensor:
-        """Covariance (ny, nx, C, C) at each cosine wavenumber of fields given in batches (B, C, ny, nx)."""
-        total, count, transform = 0.0, 0, None
+    def estimate(fields: Iterable[Tensor], basis: Basis | None = None) -> Tensor:
+        """Covariance (ny, nx, C, C) of each function's coefficients, of fields given in batches (B, C, ny, nx)."""
+        total, count = 0.0, 0
         for batch in fields:
-            transform = transform or CosineTransform(*batch.shape[-2:])
-            c = transform(batch)
+            basis = basis or Basis.cosines(*batch.shape[-2:])
+            c = basis(batch)
             total, count = total + torch.einsum("bcyx,bdyx->yxcd", c, c), count + len(c)
         return total / count
 

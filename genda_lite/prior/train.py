@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import hashlib
 import json
 import os
 import time
@@ -18,15 +17,17 @@ from tqdm.auto import tqdm
 
 from ..errors import InputError
 from ..frames import TrainingSet
+from ..state import CHANNELS
 from .base import Domain
 from .checkpoint import read_safetensors, save_prior, write_safetensors
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
-from .spectral import Spectrum
+from .spectral import Basis, Spectrum
 from .windows import Noise, Windows
 
-STATE_FORMAT = "genda_lite training state 2"
+STATE_FORMAT = "genda_lite training state 3"
+SHARED = [[CHANNELS.index("thetao"), CHANNELS.index("so")]]  # water masses tie these two together at all scales
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,15 @@ class TrainingConfig:
         size: side of the windows (cells).
     """
 
-    images: int = 500_000
-    batch: int = 16
-    kernel_rate: float = 0.02
+    images: int = 2_400_000
+    batch: int = 32
+    kernel_rate: float = 0.03
     learning_rate: float = 2e-3
     noise_mean: float = 0.7
     noise_std: float = 1.7
     hide_position: float = 0.5
     hide_season: float = 0.1
-    ema_images: int = 16_000
+    ema_images: int = 50_000
     size: int = 64
     seed: int = 0
 
@@ -65,7 +66,7 @@ class TrainingConfig:
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
     "full": (
-        NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, dropout=0.13),
+        NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, patch=2, dropout=0.13),
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
     ),
 }
@@ -157,8 +158,9 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        covariance = Spectrum.estimate(self.windows.fields(6000))
-        self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed)
+        basis = Basis.eofs(self.windows.fields(6000), SHARED)
+        covariance = Spectrum.estimate(self.windows.fields(6000), basis)
+        self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
         self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self.prior.denoiser
@@ -169,7 +171,6 @@ class Trainer:
         self.validate = None
         if validation is not None:
             self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum)
-        self.checksum = hashlib.sha256(covariance.numpy().round(3).tobytes()).hexdigest()[:16]
         self.step = 0
         self.batches = None
         self.running = [0.0, 0]  # sum and count of the losses since the last report
@@ -257,12 +258,13 @@ class Trainer:
 
     def settings(self) -> dict:
         """What a resumed training must have in common with the one it continues."""
-        data = {"frames": self.prior.training["frames"], "checksum": self.checksum}
-        return json.loads(json.dumps({**asdict(self.config), **self.prior.config.as_dict(), **data}))
+        frames = self.prior.training["frames"]
+        return json.loads(json.dumps({**asdict(self.config), **self.prior.config.as_dict(), "frames": frames}))
 
     def save_state(self, path: Path) -> None:
         """Write everything `resume` needs."""
-        tensors = {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
+        tensors = {"variance": self.average.spectrum.variance}
+        tensors |= {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
         for i, p in enumerate(self.denoiser.parameters()):
             tensors |= {f"optimizer.{i}.{name}": value for name, value in self._optimizer_of(p).state[p].items()}
@@ -288,6 +290,9 @@ class Trainer:
                     f"{path}: is of a training with other settings ({name} = {before.get(name)}, not {now[name]}); "
                     "choose another --out or delete it"
                 )
+
+        if not torch.allclose(tensors["variance"], self.average.spectrum.variance.cpu(), rtol=0.01):
+            raise InputError(f"{path}: is of a training on other data; choose another --out or delete it")
 
         def part(prefix):
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
