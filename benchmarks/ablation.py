@@ -1,7 +1,8 @@
 """What the default prior owes to each of its choices: trainings of equal compute, compared on unseen oceans.
 
-    python benchmarks/ablation.py runs --minutes 15               # every variant, then the table
-    python benchmarks/ablation.py runs --minutes 15 --only edm    # one of them; the table of those that are there
+    genda simulate --seed 8 --members 3 --days 730 --every 9 --alike --out runs/alike.nc
+    python benchmarks/ablation.py runs --minutes 8                 # every variant, then the table
+    python benchmarks/ablation.py runs --minutes 8 --only default  # one of them; the table of those that are there
 
 Each variant trains for the same CPU time on one thread, its schedule as long as it can be in that time. Reported are
 the denoising loss (in units of the default's Wiener filter) on the validation oceans and on the fraternal twin, and the
@@ -11,9 +12,12 @@ loss.
 
 import argparse
 import json
+import math
 import time
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -23,6 +27,7 @@ from genda_lite.errors import atomic_path
 from genda_lite.frames import TrainingSet, training_set
 from genda_lite.posterior import assimilate
 from genda_lite.prepare import to_state, total_current
+from genda_lite.prior.spectral import Basis
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, Validation
 from genda_lite.prior.windows import Noise, Windows
 from genda_lite.sources import open_product
@@ -30,39 +35,52 @@ from genda_lite.state import Grid
 from genda_lite.verify.osse import ObservingSystem, combine, score_table
 
 NETWORK, CONFIG = CONFIGURATIONS["lite"]
-EDM = replace(NETWORK, preconditioning="edm")
 EDM_NOISE = {"noise_mean": -1.2, "noise_std": 1.2}
+TRAINING = ("train0", "train1", "train2", "train3")
 
-# name: network, changes of the training, oceans (None: all), every so many frames of each, physics
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from the default: the network, the training, the oceans (None: all), every so many of their frames,
+    the files they are in, the modes."""
+
+    network: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
+    oceans: int | None = None
+    every: int = 1
+    files: tuple[str, ...] = TRAINING
+    cosines: bool = False
+
+
 VARIANTS = {
-    "default": (NETWORK, {}, None, 1),
-    "edm": (EDM, {}, None, 1),
-    "edm, its own noise": (EDM, EDM_NOISE, None, 1),
-    "noise of EDM": (NETWORK, EDM_NOISE, None, 1),
-    "noise 0.0, 1.7": (NETWORK, {"noise_mean": 0.0}, None, 1),
-    "noise 0.7, 1.2": (NETWORK, {"noise_std": 1.2}, None, 1),
-    "0.4 M parameters": (replace(NETWORK, width=16), {}, None, 1),
-    "0.7 M parameters": (replace(NETWORK, width=24), {}, None, 1),
-    "1.2 M parameters": (replace(NETWORK, width=32), {}, None, 1),
-    "10 oceans, 240 frames": (NETWORK, {}, None, 10),
-    "10 oceans, 800 frames": (NETWORK, {}, None, 3),
-    "1 ocean, 240 frames": (NETWORK, {}, 1, 1),
-    "3 oceans, 240 frames": (NETWORK, {}, 3, 3),
+    "default": Variant(),
+    "EDM's scalars": Variant({"preconditioning": "edm"}),
+    "EDM's scalars and noise": Variant({"preconditioning": "edm"}, EDM_NOISE),
+    "EDM's noise": Variant(config=EDM_NOISE),
+    "noise 0.0, 1.7": Variant(config={"noise_mean": 0.0}),
+    "noise 0.7, 1.2": Variant(config={"noise_std": 1.2}),
+    "cosines for EOFs": Variant(cosines=True),
+    "AdamW for all": Variant(config={"kernel_rate": 0.0}),
+    "0.4 M parameters": Variant({"width": 32}),
+    "0.8 M parameters": Variant({"width": 48}),
+    "1.2 M parameters, patches of 2": Variant({"width": 32, "multipliers": (1, 2, 3), "patch": 2}),
+    "20 oceans, 240 frames": Variant(every=20),
+    "20 oceans, 980 frames": Variant(every=5),
+    "1 ocean, 240 frames": Variant(oceans=1),
+    "3 oceans alike, 240 frames": Variant(files=("alike",)),
+    "3 oceans, 240 frames": Variant(oceans=3, every=3),
 }
 
 
 def chosen(sets: list[xr.Dataset], oceans: int | None, every: int) -> list[xr.Dataset]:
     """The first oceans of the data sets, and every so many of their frames."""
-    taken = []
+    taken, left = [], math.inf if oceans is None else oceans
     for one in sets:
-        left = one.sizes["member"] if oceans is None else min(one.sizes["member"], oceans - sum(map(_members, taken)))
-        if left:
-            taken.append(one.isel(member=slice(left), time=slice(None, None, every)))
+        members = int(min(one.sizes["member"], left))
+        if members:
+            taken.append(one.isel(member=slice(members), time=slice(None, None, every)))
+        left -= members
     return taken
-
-
-def _members(ds: xr.Dataset) -> int:
-    return ds.sizes["member"]
 
 
 def images_per_second(trainer: Trainer, steps: int = 30) -> float:
@@ -105,11 +123,14 @@ def twin_errors(prior, truth: xr.Dataset, cases: int = 8, members: int = 8) -> d
 
 def run(name: str, folder: Path, seconds: float) -> dict:
     """Train and measure one variant."""
-    network, changes, oceans, every = VARIANTS[name]
-    sets = [open_product(folder / file) for file in ("train0.nc", "train1.nc")]
-    everything = training_set(sets)  # all variants are measured in the units of all the data
-    data = training_set(chosen(sets, oceans, every), everything.standardizer)
-    trainer = trained(data, network, replace(CONFIG, **changes), seconds)
+    variant = VARIANTS[name]
+    everything = training_set([open_product(folder / f"{file}.nc") for file in TRAINING])
+    sets = [open_product(folder / f"{file}.nc") for file in variant.files]
+    # All variants are measured in the units of all the data.
+    data = training_set(chosen(sets, variant.oceans, variant.every), everything.standardizer)
+    modes = Basis.cosines(CONFIG.size, CONFIG.size)
+    with patch.object(Basis, "eofs", lambda *_: modes) if variant.cosines else nullcontext():
+        trainer = trained(data, replace(NETWORK, **variant.network), replace(CONFIG, **variant.config), seconds)
     row = {
         "name": name,
         "parameters": sum(p.numel() for p in trainer.denoiser.parameters()),
@@ -126,8 +147,8 @@ def run(name: str, folder: Path, seconds: float) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ablation of the default prior, at equal compute.")
-    parser.add_argument("folder", type=Path, help="with train0.nc, train1.nc, validation.nc and twin.nc")
-    parser.add_argument("--minutes", type=float, default=15.0, help="CPU time of each training")
+    parser.add_argument("folder", type=Path, help="with the oceans of `make data` and alike.nc")
+    parser.add_argument("--minutes", type=float, default=8.0, help="CPU time of each training")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="variants to train")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -24,6 +24,7 @@ def simulate(
     every: Annotated[int, typer.Option(help="Keep every so many daily means.")] = 1,
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
     twin: Annotated[bool, typer.Option(help="The fraternal twin: an ocean unlike any member.")] = False,
+    alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def simulate(
     """
     from .nature import Simulation, simulate_to_file
 
-    simulation = Simulation(days, seed, members, every, spin_up, twin)
+    simulation = Simulation(days, seed, members, every, spin_up, twin, alike)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")

@@ -513,6 +513,13 @@ def test_refuses_what_would_spoil_a_file(small_sea, tmp_path, monkeypatch, refus
     assert out.read_bytes() == b"precious"
 
 
+def test_oceans_alike_differ_by_their_weather_only(small_sea):
+    run = Simulation(days=1, members=2, alike=True).run()
+    for name, (low, high, *_) in PARAMETERS.items():
+        assert run.physics.as_dict()[name] == pytest.approx([(low + high) / 2] * 2)
+    assert not torch.equal(*run.advance_day())
+
+
 def test_twin_is_another_ocean(refuses):
     """The twin's physics lie outside what any member can draw, its channel is finer, and it is one ocean."""
     twin = Physics.twin().as_dict()

@@ -39,6 +39,7 @@ class Simulation:
         every: keep every so many daily means.
         spin_up: days to discard first.
         twin: simulate the fraternal twin instead: one ocean, finer, with physics outside those ranges.
+        alike: give every member the same physics, the middle of those ranges, to see what their variety is worth.
 
     Raises:
         InputError: a length, count or interval below one, a negative spin-up, or several members of the twin.
@@ -50,6 +51,7 @@ class Simulation:
     every: int = 1
     spin_up: int = SPIN_UP_DAYS
     twin: bool = False
+    alike: bool = False
 
     def __post_init__(self):
         for name in ("days", "members", "every"):
@@ -68,7 +70,8 @@ class Simulation:
         """The oceans on day zero."""
         if self.twin:
             return NatureRun(Physics.twin(), self.seed + 1, Channel.twin(), device, compile=compile)
-        return NatureRun(Physics.draw(self.members, self.seed), self.seed + 1, device=device, compile=compile)
+        physics = Physics.middle(self.members) if self.alike else Physics.draw(self.members, self.seed)
+        return NatureRun(physics, self.seed + 1, device=device, compile=compile)
 
 
 def advance(run: NatureRun, simulation: Simulation, days: int, bar: tqdm) -> xr.Dataset:
@@ -112,6 +115,7 @@ def simulate(
     every: int = 1,
     spin_up: int = SPIN_UP_DAYS,
     twin: bool = False,
+    alike: bool = False,
     device: str = "cpu",
     compile: bool = False,
     progress: bool = True,
@@ -123,7 +127,7 @@ def simulate(
         `uo`, `vo` (total current of the upper layer and the Ekman layer, m s-1), `uas`, `vas` (m s-1), float32; and
         the physics of each member, `physics_...` (member).
     """
-    simulation = Simulation(days, seed, members, every, spin_up, twin)
+    simulation = Simulation(days, seed, members, every, spin_up, twin, alike)
     total = spin_up + days
     with tqdm(total=total, unit="day", disable=not progress, desc="simulated ocean") as bar:
         return advance(simulation.run(device, compile), simulation, total, bar)

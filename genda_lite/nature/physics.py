@@ -89,6 +89,12 @@ class Physics:
         return cls(**values)
 
     @classmethod
+    def middle(cls, members: int) -> Self:
+        """The same for each member: the middle of every range."""
+        both = ((p.low + p.high) / 2 for p in PARAMETERS.values())
+        return cls(*(torch.full((members,), value, dtype=torch.float64) for value in both))
+
+    @classmethod
     def twin(cls) -> Self:
         """The fraternal twin, one ocean."""
         return cls(**{name: torch.tensor([p.twin], dtype=torch.float64) for name, p in PARAMETERS.items()})
