@@ -127,7 +127,7 @@ class Trainer:
         data, validation: oceans to train on, and others to measure the loss on.
         config, network: see `CONFIGURATIONS`.
         device: "cpu", or "cuda" for the graphics card of each process.
-        mixed: run the network in bfloat16.
+        mixed: run the network in bfloat16, where the device can.
         accumulate: parts that the share of a batch is cut into, where it does not fit into memory at once.
         workers: processes that cut windows ahead of time; none: the training does it itself.
         processes: how many there must be, started by `torchrun`.
@@ -160,6 +160,8 @@ class Trainer:
         self.windows = self._windows(data, domain, config.seed)
         basis = Basis.eofs(self.windows.fields(6000), SHARED)
         covariance = Spectrum.estimate(self.windows.fields(6000), basis)
+        if self.accelerator.device.type == "cuda":  # older cards emulate bfloat16, slower than float32
+            mixed = mixed and torch.cuda.is_bf16_supported(including_emulation=False)
         self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
         self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
@@ -310,7 +312,7 @@ class Trainer:
 def train(
     trainer: Trainer,
     out: Path,
-    report_every: int = 250,
+    report_every: int = 500,
     progress: bool = True,
     tensorboard: str | os.PathLike | None = None,
 ) -> bool:

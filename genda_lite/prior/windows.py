@@ -54,7 +54,7 @@ class Windows(Dataset):
         hide_season: float = 0.1,
         seed: int = 0,
         pool: int = 2048,
-        reuse: int = 8,
+        reuse: int = 32,
     ):
         self.data, self.domain, self.size, self.noise = data, domain, size, noise
         self.hide_position, self.hide_season = hide_position, hide_season
