@@ -12,7 +12,6 @@ loss.
 
 import argparse
 import json
-import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -42,13 +41,13 @@ TRAINING = ("train0", "train1", "train2", "train3")
 @dataclass(frozen=True)
 class Variant:
     """What differs from the default: the network, the training, the oceans (None: all), every so many of their frames,
-    the files they are in, the modes."""
+    whether they are oceans of the same physics, the modes."""
 
     network: dict = field(default_factory=dict)
     config: dict = field(default_factory=dict)
     oceans: int | None = None
     every: int = 1
-    files: tuple[str, ...] = TRAINING
+    alike: bool = False
     cosines: bool = False
 
 
@@ -67,20 +66,16 @@ VARIANTS = {
     "20 oceans, 240 frames": Variant(every=20),
     "20 oceans, 980 frames": Variant(every=5),
     "1 ocean, 240 frames": Variant(oceans=1),
-    "3 oceans alike, 240 frames": Variant(files=("alike",)),
+    "3 oceans alike, 240 frames": Variant(alike=True),
     "3 oceans, 240 frames": Variant(oceans=3, every=3),
 }
 
 
-def chosen(sets: list[xr.Dataset], oceans: int | None, every: int) -> list[xr.Dataset]:
-    """The first oceans of the data sets, and every so many of their frames."""
-    taken, left = [], math.inf if oceans is None else oceans
-    for one in sets:
-        members = int(min(one.sizes["member"], left))
-        if members:
-            taken.append(one.isel(member=slice(members), time=slice(None, None, every)))
-        left -= members
-    return taken
+def part(data: TrainingSet, length: int, oceans: int | None, every: int) -> TrainingSet:
+    """The first oceans of a training set, of `length` frames each, and every so many of their frames; in memory."""
+    ends = len(data.frames) if oceans is None else oceans * length
+    chosen = [i for i in range(ends) if i % length % every == 0]
+    return data._replace(frames=[data.frames[i] for i in chosen], harmonics=data.harmonics[chosen])
 
 
 def images_per_second(trainer: Trainer, steps: int = 30) -> float:
@@ -121,13 +116,13 @@ def twin_errors(prior, truth: xr.Dataset, cases: int = 8, members: int = 8) -> d
     }
 
 
-def run(name: str, folder: Path, seconds: float) -> dict:
+def run(name: str, folder: Path, everything: TrainingSet, length: int, seconds: float) -> dict:
     """Train and measure one variant."""
-    variant = VARIANTS[name]
-    everything = training_set([open_product(folder / f"{file}.nc") for file in TRAINING])
-    sets = [open_product(folder / f"{file}.nc") for file in variant.files]
-    # All variants are measured in the units of all the data.
-    data = training_set(chosen(sets, variant.oceans, variant.every), everything.standardizer)
+    variant, standardizer = VARIANTS[name], everything.standardizer
+    if variant.alike:
+        data = training_set(open_product(folder / "alike.nc"), standardizer)
+    else:
+        data = part(everything, length, variant.oceans, variant.every)
     modes = Basis.cosines(CONFIG.size, CONFIG.size)
     with patch.object(Basis, "eofs", lambda *_: modes) if variant.cosines else nullcontext():
         trainer = trained(data, replace(NETWORK, **variant.network), replace(CONFIG, **variant.config), seconds)
@@ -137,9 +132,9 @@ def run(name: str, folder: Path, seconds: float) -> dict:
         "frames": len(data.frames),
         "images": trainer.step * trainer.config.batch,
     }
-    unit = Trainer(everything, None, CONFIG, NETWORK).denoiser.spectrum
+    unit = Trainer(everything, None, CONFIG, NETWORK).denoiser.spectrum  # of the default, for all variants
     for label in ("validation", "twin"):
-        unseen = training_set(open_product(folder / f"{label}.nc"), everything.standardizer)
+        unseen = training_set(open_product(folder / f"{label}.nc"), standardizer)
         windows = Windows(unseen, trainer.prior.domain, CONFIG.size, Noise(CONFIG.noise_mean, CONFIG.noise_std), seed=5)
         row[f"{label} loss"] = Validation(windows, unit, count=1024)(trainer.average)["validation"]
     return row | twin_errors(trainer.prior, open_product(folder / "twin.nc").isel(member=0).load())
@@ -154,10 +149,12 @@ def main() -> None:
     torch.set_num_threads(1)
     results = arguments.folder / "ablation"
     results.mkdir(exist_ok=True)
+    oceans = [open_product(arguments.folder / f"{file}.nc") for file in TRAINING]
+    everything = training_set(oceans)
     for name in arguments.only:
         path = results / f"{name}.json"
         if not path.exists():
-            row = run(name, arguments.folder, 60 * arguments.minutes)
+            row = run(name, arguments.folder, everything, oceans[0].sizes["time"], 60 * arguments.minutes)
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(row))
     rows = [json.loads(path.read_text()) for name in VARIANTS if (path := results / f"{name}.json").exists()]
