@@ -19,9 +19,9 @@ def prior():
 
 @pytest.fixture(scope="module")
 def truth(prior) -> xr.Dataset:
-    ocean = load_sample().isel(time=0)
+    ocean = load_sample("nature_heldout").isel(member=0, time=12)
     state = prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude))
-    return state.isel(latitude=slice(30, 94), longitude=slice(60, 124))
+    return state.isel(latitude=slice(30, 94), longitude=slice(30, 94))
 
 
 def pairs(observations: gl.Observations) -> set:

@@ -9,8 +9,18 @@ import scipy.fft
 import torch
 from safetensors.torch import load_file, save_file
 
-from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig, checkpoint, load_prior, save_prior
+from genda_lite.prior import (
+    DiffusionPrior,
+    Domain,
+    GaussianPrior,
+    NetworkConfig,
+    checkpoint,
+    load_prior,
+    sample_prior,
+    save_prior,
+)
 from genda_lite.prior.base import CONTEXT_CHANNELS, grid_context, make_context
+from genda_lite.prior.samplers import SIGMA_MIN
 from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix
 from genda_lite.prior.unet import UNet
 from genda_lite.state import CHANNELS, Grid
@@ -258,6 +268,25 @@ def test_network_of_any_size():
     for patch, blocks, multipliers in ((1, 1, (1,)), (2, 2, (1, 2)), (2, 1, (1, 2, 3))):
         network = UNet(12, 7, width=8, multipliers=multipliers, blocks=blocks, patch=patch)
         assert network(draw(2, 12, 16, 24), torch.zeros(2)).shape == (2, 7, 16, 24)
+
+
+# --- Draws -----------------------------------------------------------------------------------------------------------
+
+
+def test_draws_have_the_priors_variance_at_all_scales(covariance, standardizer, domain):
+    """Above the sampler's lowest noise, where it follows the denoiser, and below, where the Gaussian rest is drawn."""
+    wavenumber = np.hypot(np.arange(16)[:, None], np.arange(16))
+    steep = covariance * torch.from_numpy(10 ** (-wavenumber / 2.5)).float()[..., None, None]
+    prior = GaussianPrior(steep, standardizer, domain)
+    context = torch.zeros(1, CONTEXT_CHANNELS, 16, 16)
+    x = sample_prior(prior, context, 400, seed=3, batch=100)
+    ratio = (prior.spectrum.to_modes(x) ** 2).mean(0) / prior.spectrum.variance
+    weak = prior.spectrum.variance < SIGMA_MIN**2
+    assert 0.1 < weak.float().mean() < 0.9
+    assert ratio[weak].mean() == pytest.approx(1, abs=0.03)
+    assert ratio[~weak].mean() == pytest.approx(1, abs=0.03)
+    few = sample_prior(prior, context, 3, seed=3)
+    torch.testing.assert_close(few, x[:3], atol=1e-4, rtol=1e-4)  # a draw does not depend on how many there are
 
 
 # --- On disk ---------------------------------------------------------------------------------------------------------

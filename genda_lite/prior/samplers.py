@@ -82,20 +82,24 @@ def sample_prior(
     """Unconditional draws from a prior, standardized units (count, C, ny, nx).
 
     They start from N(0, S + sigma^2) at the highest noise level, with the prior's Gaussian approximation S: a red
-    spectrum is not drowned by any noise that a network was trained on.
+    spectrum is not drowned by any noise that a network was trained on. At the lowest level the sampler returns a mean,
+    and what is still unknown is drawn from N(0, S sigma^2 / (S + sigma^2)): else waves weaker than that noise would be
+    missing.
 
     Args:
         context: where and when, (1, 5, ny, nx) for all draws or (count, 5, ny, nx), see `grid_context`.
         seed: draw i does not depend on how many there are.
         steps: network evaluations a draw. batch: draws at a time, which bounds the memory.
     """
-    sigmas, draws = noise_levels(steps), []
+    sigmas, draws, spectrum = noise_levels(steps), [], prior.spectrum
+    unknown = spectrum.posterior_variance(sigmas[-2]).sqrt()
     with tqdm(total=count, unit="draw", disable=not progress, desc="sampling") as bar:
         for first in range(0, count, batch):
             some = range(first, min(first + batch, count))
-            noise = MemberNoise(seed, some, prior.shape, prior.spectrum.variance.device)
+            noise = MemberNoise(seed, some, prior.shape, spectrum.variance.device)
             here = context if len(context) == 1 else context[first : some.stop]
-            start = prior.spectrum.from_modes(prior.spectrum.variance.sqrt() * noise()) + sigmas[0] * noise()
-            draws.append(sde_2m(lambda x, sigma, c=here: prior.denoise(x, sigma, c), start, sigmas, noise))
+            start = spectrum.from_modes(spectrum.variance.sqrt() * noise()) + sigmas[0] * noise()
+            mean = sde_2m(lambda x, sigma, c=here: prior.denoise(x, sigma, c), start, sigmas, noise)
+            draws.append(mean + spectrum.from_modes(unknown * noise()))
             bar.update(len(some))
     return torch.cat(draws)

@@ -82,7 +82,7 @@ class Spectrum(nn.Module):
         basis: cosines where not given.
     """
 
-    FLOOR = 1e-6  # of the variance of a mode, in standardized units
+    FLOOR = 1e-8  # of the variance of a mode, in standardized units
 
     def __init__(self, covariance: Tensor, univariate: bool = False, basis: Basis | None = None):
         super().__init__()
