@@ -156,3 +156,10 @@ def test_coordinates_that_differ_by_rounding_are_the_same_grid():
     assert float(rmse(field, field.assign_coords(latitude=latitude + 1e-12))) == 0
     with pytest.raises(InputError):
         rmse(field, field.assign_coords(latitude=latitude + 1e-3))
+
+
+@pytest.mark.parametrize("score", [rmse, crps, spread_skill_ratio])
+def test_a_truth_may_know_which_ocean_it_is(score):
+    ensemble, truth = draw(8, 20)
+    ensemble = ensemble.assign_coords(member=range(8))
+    assert float(score(ensemble, truth.assign_coords(member=3))) == float(score(ensemble, truth))

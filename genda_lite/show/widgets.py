@@ -24,7 +24,8 @@ class OsseExplorer(ipywidgets.VBox):
     """
 
     def __init__(self, prior: Prior, truth: xr.Dataset, members: int = 8, seed: int = 0, **options):
-        self.prior, self.truth, self.members, self.seed, self.options = prior, truth, members, seed, options
+        self.prior, self.members, self.seed, self.options = prior, members, seed, options
+        self.truth = truth.drop_vars("member", errors="ignore")  # which of several oceans it is; ensembles have members
         wide = {"style": {"description_width": "8em"}, "continuous_update": False}
         self.tracks = ipywidgets.IntSlider(3, 1, 10, description="Altimeter tracks", **wide)
         self.cloud = ipywidgets.IntSlider(70, 0, 100, 10, description="Cloud cover (%)", **wide)

@@ -143,7 +143,7 @@ def sweep(
         maps `truth`, `observations` (NaN where not observed), `mean`, `member_1`, `member_2`, `spread` and scores
         `rmse`, `mean_spread`, `spread_skill`, dims (tracks, cloud, channel[, latitude, longitude]); cloud in percent.
     """
-    truth = truth[[c for c in truth.data_vars if c in (*CHANNELS, "uo", "vo")]]
+    truth = truth[[c for c in truth.data_vars if c in (*CHANNELS, "uo", "vo")]].drop_vars("member", errors="ignore")
     grid = Grid(truth["latitude"].values, truth["longitude"].values)
     settings = [(n, c) for n in tracks for c in clouds]
     frames = []

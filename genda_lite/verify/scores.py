@@ -217,7 +217,9 @@ def _on_one_grid(fields: Fields, truth: Fields | None, where: xr.DataArray | Non
 
 
 def _same_labels(item: Fields, reference: Fields) -> Fields:
-    """`item` with the reference's coordinates where they are equal up to rounding."""
+    """`item` with the reference's coordinates where they are equal up to rounding, and without labels of its own for
+    the reference's dimensions: a truth picked from several oceans remembers as `member` which of them it was."""
+    item = item.drop_vars([name for name in item.coords if name in reference.dims and name not in item.dims])
     labels = {}
     for dim in GRID:
         if dim in item.indexes and dim in reference.indexes and item.sizes[dim] == reference.sizes[dim]:
