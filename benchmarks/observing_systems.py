@@ -60,7 +60,8 @@ def picture(truth, path: str) -> None:
     error = swath_errors(cells, Errors(), 2.0)
     shown = {"correlated error (cm)": error["roll"] + error["timing"], "whole error (cm)": sum(error.values())}
     for axis, (title, values) in zip(axes[5:7], shown.items(), strict=True):
-        dots = axis.scatter(cells["longitude"], cells["latitude"], 0.3, 100 * values, cmap="RdBu_r", vmin=-4, vmax=4, lw=0)
+        where = cells["longitude"], cells["latitude"]
+        dots = axis.scatter(*where, 0.3, 100 * values, cmap="RdBu_r", vmin=-4, vmax=4, lw=0)
         axis.plot(nadir["longitude"], nadir["latitude"], "k.", ms=0.3)
         axis.set_title(f"SWOT, 10 days: {title}")
         figure.colorbar(dots, ax=axis, shrink=0.8)
@@ -80,7 +81,8 @@ def picture(truth, path: str) -> None:
     axes[10].scatter(seen.longitude, seen.latitude, 190, seen.value, marker="s", lw=0, **limits)
     axes[10].set_title(f"L4: blurred by {MAPS['zos'].width:.0f} km, its points")
     for name in NADIR:
-        dots = axes[11].scatter(parts[name].longitude, parts[name].latitude, 2, parts[name].error, vmin=0, vmax=0.2, lw=0)
+        seen = parts[name]
+        dots = axes[11].scatter(seen.longitude, seen.latitude, 2, seen.error, vmin=0, vmax=0.25, lw=0)
     axes[11].set_title("stated error of altimetry (m)")
     figure.colorbar(dots, ax=axes[11], shrink=0.8)
     for axis in axes:

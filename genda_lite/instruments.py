@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import ObservationOperator, Observations, clear_sky
+from .observe import ObservationOperator, Observations
 from .orbits import SWATH
 from .state import EARTH_RADIUS, Grid
 
@@ -138,12 +138,30 @@ def radiometer(thetao: xr.DataArray, cloud: float, errors: Errors, seed: int = 0
     """Infrared temperature of a true field (dims latitude, longitude) under clouds; None if they hide it all."""
     thetao = thetao.transpose("latitude", "longitude")
     noise, clouds = (_generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))
-    sky = clear_sky(Grid(thetao["latitude"].values, thetao["longitude"].values), cloud, int(clouds.integers(2**31)))
+    sky = broken_clouds(Grid(thetao["latitude"].values, thetao["longitude"].values), cloud, clouds)
     seen = thetao.copy(data=thetao.values + errors.temperature * noise.standard_normal(thetao.shape))
-    if not (np.isfinite(seen.values) & sky.values).any():
+    if not (np.isfinite(seen.values) & sky).any():
         return None
     error = float(np.hypot(errors.temperature, errors.representativity_temperature))
-    return Observations.from_grid(seen, str(thetao.name), error, mask=sky.values)
+    return Observations.from_grid(seen, str(thetao.name), error, mask=sky)
+
+
+def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
+    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
+
+    Cloud is where a random field with the spectrum of cloud liquid water, k^-5/3 along any line (Cahalan & Snider 1989,
+    Marine stratocumulus structure, Remote Sensing of Environment 28), is thickest.
+    """
+    ny, nx = grid.shape
+    km = KM_PER_DEGREE * np.array([1.0, np.cos(np.radians(grid.latitude.mean()))])
+    steps = km * [grid.latitude[1] - grid.latitude[0], grid.longitude[1] - grid.longitude[0]]
+    # Twice as large as needed, for the transform is periodic and the sky is not.
+    wavenumber = np.hypot(np.fft.fftfreq(2 * ny, steps[0])[:, None], np.fft.rfftfreq(2 * nx, steps[1]))
+    amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
+    white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))
+    thickness = np.fft.irfft2(amplitude * white, s=(2 * ny, 2 * nx))[:ny, :nx]
+    rank = thickness.ravel().argsort().argsort().reshape(ny, nx)
+    return rank < round((1 - cloud) * rank.size)
 
 
 def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:

@@ -182,17 +182,18 @@ def swath(
     side = inner + cell * (np.arange(int((outer - inner) / cell + 1e-9)) + 0.5)
     across = np.concatenate([-side[::-1], side])
     sampling = cell * 1e3 / (2 * np.pi * EARTH_RADIUS / orbit.period)
+    (south, north), (west, east) = latitude, longitude
     reach = np.degrees(outer * 1e3 / EARTH_RADIUS)
-    reach_east = reach / max(np.cos(np.radians(max(abs(latitude[0]), abs(latitude[1])))), 0.02)
-    wider = (latitude[0] - reach, latitude[1] + reach), (longitude[0] - reach_east, longitude[1] + reach_east)
+    aside = reach / max(np.cos(np.radians(max(abs(south), abs(north)))), 0.02)
+    wider = (max(south - reach, -90), min(north + reach, 90)), (west - aside, min(east + aside, west - aside + 360))
     lines = ground_track(orbit, start, end, *wider, sampling)
 
     # Each cell lies `across` along the great circle that leaves nadir to the right of the flight.
     turned = (lines["track"].values - 0.5) / 2 + lines["sample"].values * sampling / orbit.period
     behind, ahead = (np.array(orbit.position(turned + step)) for step in (-1e-5, 1e-5))
-    north, east = np.diff([behind, ahead], axis=0)[0]
+    northward, eastward = np.diff([behind, ahead], axis=0)[0]
     lat, lon = (np.radians(lines[name].values)[:, None] for name in ("latitude", "longitude"))
-    bearing = np.arctan2(np.cos(lat) * ((east + 180) % 360 - 180)[:, None], north[:, None]) + np.pi / 2
+    bearing = np.arctan2(np.cos(lat) * ((eastward + 180) % 360 - 180)[:, None], northward[:, None]) + np.pi / 2
     angle = across * 1e3 / EARTH_RADIUS
     cell_lat = np.arcsin(np.sin(lat) * np.cos(angle) + np.cos(lat) * np.sin(angle) * np.cos(bearing))
     turn = np.arctan2(np.sin(bearing) * np.sin(angle) * np.cos(lat), np.cos(angle) - np.sin(lat) * np.sin(cell_lat))
@@ -200,8 +201,7 @@ def swath(
     values |= {name: lines[name].values[:, None] for name in ("time", "track", "sample")}
     values |= {"across": across, "column": np.arange(len(across))}
     values = {name: np.broadcast_to(v, (lines.sizes["point"], len(across))).ravel() for name, v in values.items()}
-    values["longitude"] = longitude[0] + (values["longitude"] - longitude[0]) % 360
-    keep = (values["latitude"] >= latitude[0]) & (values["latitude"] <= latitude[1])
-    keep &= values["longitude"] <= longitude[1]
+    values["longitude"] = west + (values["longitude"] - west) % 360
+    keep = (values["latitude"] >= south) & (values["latitude"] <= north) & (values["longitude"] <= east)
     attrs = lines.attrs | {"columns": len(across)}
     return xr.Dataset(coords={name: ("point", v[keep]) for name, v in values.items()}, attrs=attrs)
