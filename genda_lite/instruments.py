@@ -167,8 +167,9 @@ def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: flo
 def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     """The mapped product of a true field (dims latitude, longitude; its name a channel): blurred, with a smooth error.
 
-    Its points lie two widths of the blur apart, so that errors of neighbours are nearly independent, and count as point
-    values whose error includes what the blur has removed.
+    Its points lie two widths w of the blur apart and count as point values whose error includes what the blur removed.
+    The smooth error's correlation, exp(-d^2 / (4 w^2)), covers an area of 4 pi w^2 and thereby pi points: the variance
+    stated is pi times the true one, so that a mean over many points, as if independent, has the right error.
     """
     channel, field = str(field.name), field.transpose("latitude", "longitude")
     product = MAPS[channel]
@@ -182,7 +183,7 @@ def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     error = np.sqrt(4 * np.pi * cells[0] * cells[1]) * gaussian_filter(white, cells, mode="wrap")
     seen = field.copy(data=np.where(sea, blurred + product.error * error, np.nan))
     j, i = (max(1, round(2 * c)) for c in cells)
-    total = float(np.hypot(product.error, product.unresolved))
+    total = float(np.sqrt(np.pi * product.error**2 + product.unresolved**2))
     return Observations.from_grid(seen[j // 2 :: j, i // 2 :: i], channel, total, reference_error=0.0)
 
 

@@ -150,6 +150,13 @@ def test_points_do_not_depend_on_range_and_box(orbit):
     assert narrow["time"].min() >= START + days(7) and narrow["time"].max() < START + days(14)
 
 
+def test_adjoining_time_ranges_share_no_point_and_miss_none():
+    orbit, middle = MISSIONS["HY-2B"], START + days(0.123)
+    whole = ground_track(orbit, START, START + days(0.3), *GLOBE)
+    parts = [ground_track(orbit, *span, *GLOBE) for span in ((START, middle), (middle, START + days(0.3)))]
+    xr.testing.assert_identical(xr.concat(parts, "point"), whole)
+
+
 def test_longitudes_follow_the_box():
     a = ground_track(MISSIONS["SARAL"], START, START + days(10), *BOX)
     b = ground_track(MISSIONS["SARAL"], START, START + days(10), BOX[0], (295.0, 305.0))

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.instruments import MAPS, Errors, broken_clouds, sample, smooth_map, swath_errors
+from genda_lite.instruments import MAPS, Errors, broken_clouds, nadir_errors, sample, smooth_map, swath_errors
 from genda_lite.observe import Observations
 from genda_lite.orbits import MISSIONS, SWATH, ground_track, swath
 from genda_lite.state import CHANNELS, VARIABLES, Grid
@@ -86,12 +86,15 @@ def test_a_seed_gives_the_same_again_and_another_something_else(truth):
     assert len(both) < 0.75 * len(today) and (abs(today[both] - tomorrow[both]) > 1e-6).mean() > 0.99
 
 
-def test_pairs_of_missions_have_noise_of_their_own(truth):
-    parts = ObservingSystem(NADIR, cloud=1.0).parts(truth, DATE)
-    noise = {name: part.value - at(part) for name, part in parts.items()}
-    for a, b in pairwise(noise.values()):
-        n = min(len(a), len(b))
-        assert abs(np.corrcoef(a[:n], b[:n])[0, 1]) < 5 / np.sqrt(n)
+def test_noise_belongs_to_one_instrument_and_pass():
+    points = ground_track(MISSIONS["SARAL"], DATE, DATE + 10 * DAY, *BOX)
+    noise = [nadir_errors(points, Errors(), name) for name in ("SARAL", "HY-2B")]
+    track = points["track"].values
+    noise += [nadir_errors(points.assign_coords(track=("point", track + 2)), Errors(), "SARAL")]
+    for i, one in enumerate(noise):
+        assert one.std() == pytest.approx(Errors().nadir, rel=0.15)
+        for other in noise[:i]:
+            assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(len(one))
 
 
 # --- The truth of the right day, and the error that is stated --------------------------------------------------------
@@ -112,7 +115,8 @@ def test_altimetry_sees_the_ocean_of_its_own_day():
 
 def test_radiometer_and_maps_see_the_day_of_the_date():
     rising = ocean(10.0)
-    for date, level in ((DATE, 0.0), (DATE + 2 * DAY, 20.0), (DATE + np.timedelta64(31, "h"), 10.0)):
+    for hours, level in ((0, 0.0), (11, 0.0), (31, 10.0), (40, 20.0)):
+        date = DATE + np.timedelta64(hours, "h")
         for name, part in ObservingSystem((), cloud=0.5, l4=L4, wind=True).parts(rising, date).items():
             assert np.median(part.value - at(part)) == pytest.approx(level, abs=1.0), name
 
@@ -187,6 +191,7 @@ def test_swath_errors_have_their_shapes_and_sizes():
     np.testing.assert_allclose(roll.values / across, np.broadcast_to(roll.values[:, :1] / across[0], roll.shape))
     assert (roll.values[:, 0] / across[0] * SWATH[1]).std() == pytest.approx(errors.roll, rel=0.1)
     assert timing.values[:, 0].std() == pytest.approx(errors.timing, rel=0.15)
+    assert abs(np.corrcoef(roll.iloc[:, 0], timing.iloc[:, 0])[0, 1]) < 0.2
     tilt = roll.iloc[:, 0] / roll.iloc[:, 0].std()
     for kilometres in (100, 500, 1000):
         lag = round(kilometres / cell)
@@ -234,7 +239,12 @@ def test_a_map_is_blurred_and_its_stated_error_covers_what_it_lacks():
     calm = xr.zeros_like(field).assign_coords(time=DATE)
     values = np.concatenate([smooth_map(calm, seed).value for seed in range(20)])
     assert values.std() == pytest.approx(MAPS["zos"].error, rel=0.1)
-    assert seen.error[0] == pytest.approx(np.hypot(MAPS["zos"].error, MAPS["zos"].unresolved))
+
+    # Stated as independent, the errors of the points explain that of their mean.
+    stated = smooth_map(calm).error[0] ** 2 - MAPS["zos"].unresolved ** 2
+    means = [smooth_map(calm, seed).value.mean() for seed in range(200)]
+    count = len(smooth_map(calm))
+    assert np.std(means) == pytest.approx(np.sqrt(stated / count), rel=0.15)
 
 
 def test_land_is_not_observed(truth):
@@ -244,6 +254,9 @@ def test_land_is_not_observed(truth):
         assert len(part) and (part.longitude >= -60.0).all() and np.isfinite(part.value).all(), name
     with pytest.raises(InputError):
         system.observe(truth.where(truth["longitude"] > 0), DATE)
+    warm = (xr.ones_like(truth["thetao"]) * 20).where(~land).rename("thetao")
+    coast = smooth_map(warm.sel(time=DATE))  # land does not cool the sea beside it
+    assert abs(coast.value - 20).max() < 5 * MAPS["thetao"].error
 
 
 def test_the_truth_may_be_in_any_order_of_dimensions(truth):
