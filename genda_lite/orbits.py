@@ -72,12 +72,13 @@ class Orbit:
         return np.degrees(latitude), self.node_longitude + longitude - self.westward * revolution
 
 
-# Inclinations and cycles: aviso.altimetry.fr (Jason-3, SARAL/ENVISAT, SWOT science orbit: 292 revolutions, 20.86455 d),
-# sentinels.copernicus.eu (Sentinel-3: 385 revolutions in 27 d, 3B 140 degrees from 3A), openadb.dgfi.tum.de (CryoSat-2:
-# 92.03 degrees, 5344 revolutions in 369 turns, which last 368.24 d), ilrs.gsfc.nasa.gov (HY-2B: 99.35 degrees, 971 km,
-# 14 d). Sentinel-6 lies on the real reference track (pass 1 at 99.92 E), Jason-3 half-way between its tracks as since
-# April 2022, SARAL on ENVISAT's track (node at 320.613 E), all sun-synchronous ones at their local time; of the others,
-# and of the calendar of all of them, only the pattern is real: they fly in every year.
+# Inclinations and cycles: aviso.altimetry.fr (Jason-3, SARAL/ENVISAT, SWOT science orbit), sentinels.copernicus.eu
+# (Sentinel-3, 3B 140 degrees from 3A), openadb.dgfi.tum.de (CryoSat-2: 5344 revolutions in 369 turns of the Earth, by
+# the precession of its plane 368.24 days), ilrs.gsfc.nasa.gov (HY-2B: inclination, 14 days; 193 revolutions follow from
+# its altitude of 971 km). Sentinel-6 flies on the reference track (pass 1 at 99.92 E, Jason-3 Products Handbook),
+# Jason-3 half-way between its tracks as since April 2022, SARAL on ENVISAT's track (a node at 320.613 E, SCIAMACHY's
+# geolocation files), the sun-synchronous ones at their local times. Otherwise the place in the cycle on a given date is
+# ours: the pattern is real, the calendar is not, and all fly in every year.
 _SENTINEL_6 = Orbit(66.04, 127, 10, 9.9156, 99.924, "2020-12-01T00:00")
 _SENTINEL_3A = Orbit(98.65, 385, 27, 27.0, 0.0, "2016-03-01T22:00")  # 22:00 local time northward
 MISSIONS: dict[str, Orbit] = {

@@ -1,5 +1,8 @@
 """Observing systems: from one altimeter to seven, with SWOT or without, under clouds, with smooth maps and winds.
 
+    system = ObservingSystem(constellation(3), swot=True, cloud=0.8, l4=("zos",), wind=True)
+    observations = system.observe(truth_series, date)
+
 More missions or less cloud only add observations; those that two systems share have the same values.
 """
 
