@@ -1,0 +1,211 @@
+"""How satellites measure a true ocean, and err: points along tracks, KaRIn's swath, radiometers under clouds, L4 maps.
+
+Every random number belongs to a measurement (seed, instrument, pass and place in it, or day and channel), not to the
+order in which things are drawn: two observing systems that share a measurement share its value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import torch
+import xarray as xr
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+from .observe import ObservationOperator, Observations
+from .orbits import SWATH
+from .state import EARTH_RADIUS, Grid
+
+KM_PER_DEGREE = np.pi * EARTH_RADIUS / 180e3
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Standard deviations of what comes between the true ocean and a measurement of it.
+
+    Args:
+        nadir: white noise of 1 Hz sea level, noise-filtered (m): 2-3 cm (Dufau et al. 2016, doi:10.1002/2015JC010904).
+        karin: white noise of SWOT in cells of 2 km (m), averaged in wider cells; half the 2.7 cm that the mission's
+            error budget grants a cell of 1 km (Esteban-Fernandez 2017, JPL D-79084).
+        roll: sea level at the swath's outer edge by a tilt of the interferometer (m), correlated over `roll_length` km
+            along the track. timing: a delay common to the swath (m), correlated over `timing_length` km. Sizes as they
+            remain after calibration, 1-2 cm together (Dibarboure et al. 2022, doi:10.3390/rs14236070); lengths and
+            Gaussian shape are simple choices of ours.
+        temperature: of infrared SST, white (degC).
+        representativity_sea_level, representativity_temperature: what an instrument sees and no grid of 1/12 degree
+            holds (m, degC). It enters the stated error only, for the simulated truth has no such scales.
+        variability, decorrelation: of sea level in time: standard deviation (m) and e-folding time (d), measured on the
+            simulated training oceans, where exp(-(dt/T)^2) fits the autocorrelation from 3 to 12 days to 0.03.
+    """
+
+    nadir: float = 0.025
+    karin: float = 0.014
+    roll: float = 0.015
+    roll_length: float = 500.0
+    timing: float = 0.01
+    timing_length: float = 2000.0
+    temperature: float = 0.4
+    representativity_sea_level: float = 0.01
+    representativity_temperature: float = 0.2
+    variability: float = 0.27
+    decorrelation: float = 10.0
+
+    def drift(self, days: np.ndarray) -> np.ndarray:
+        """Variance of sea level's change over a time lag, 2 s^2 (1 - exp(-(dt/T)^2)) (m2).
+
+        In an error it counts as white, which it is not: neighbouring points of a pass drift together.
+        """
+        return 2 * self.variability**2 * (1 - np.exp(-((days / self.decorrelation) ** 2)))
+
+    def nadir_variance(self, points: xr.Dataset, date: np.datetime64) -> np.ndarray:
+        """Stated error variance of nadir sea level for an analysis of a date, (m,), m2."""
+        return self.nadir**2 + self.representativity_sea_level**2 + self.drift((points["time"].values - date) / DAY)
+
+    def swath_variance(self, points: xr.Dataset, date: np.datetime64, cell: float) -> np.ndarray:
+        """The same of a swath in cells of `cell` km, without the timing error."""
+        small = (self.karin * 2 / cell) ** 2 + self.representativity_sea_level**2
+        tilt = (self.roll * points["across"].values / SWATH[1]) ** 2
+        return small + tilt + self.drift((points["time"].values - date) / DAY)
+
+
+@dataclass(frozen=True)
+class SmoothMap:
+    """How a mapped (L4) product differs from the truth.
+
+    Args:
+        width: standard deviation of its blur (km); waves of 5.3 widths lose half their amplitude.
+        error: standard deviation of a smooth error added to the blurred field (the channel's units).
+        unresolved: standard deviation of what the blur removes; measured on held-out simulated oceans.
+    """
+
+    width: float
+    error: float
+    unresolved: float
+
+
+# Half-amplitude wavelengths: 210 km in sea level (DUACS resolves about 200 km at mid-latitudes, Ballarotta et al. 2019,
+# doi:10.5194/os-15-1091-2019), 110 km in temperature, 270 km in salinity, 130 km in wind.
+MAPS = {
+    "zos": SmoothMap(40.0, 0.04, 0.05),
+    "thetao": SmoothMap(20.0, 0.3, 0.4),
+    "so": SmoothMap(50.0, 0.15, 0.16),
+    "uas": SmoothMap(25.0, 1.0, 0.22),
+    "vas": SmoothMap(25.0, 1.0, 0.22),
+}
+
+
+def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
+    """A field (dims time, latitude, longitude) at points, (m,): bilinear, on the nearest day."""
+    days = series["time"].values
+    used, day = np.unique(np.searchsorted(days[:-1] + np.diff(days) / 2, points["time"].values), return_inverse=True)
+    fields = series.isel(time=used).transpose("time", "latitude", "longitude").values.astype(float)
+    # The operator of the analysis, with days in the place of channels.
+    grid = Grid(series["latitude"].values, series["longitude"].values)
+    where = points["latitude"].values, points["longitude"].values
+    return ObservationOperator(grid, day, *where, channels=len(used))(torch.from_numpy(fields)[None])[0].numpy()
+
+
+def nadir_errors(points: xr.Dataset, errors: Errors, name: str, seed: int = 0) -> np.ndarray:
+    """Noise of a nadir altimeter at points of `orbits.ground_track`, (m,), m."""
+    return errors.nadir * _by_pass(points, lambda rng: rng.standard_normal(points.attrs["samples"]), name, seed)
+
+
+def swath_errors(points: xr.Dataset, errors: Errors, cell: float, seed: int = 0) -> xr.Dataset:
+    """Errors of a swath at cells of `orbits.swath` of width `cell` (km).
+
+    Returns:
+        dims (point,), m: `noise`, white; `roll`, proportional to the distance across the track; `timing`, the same
+        across the track.
+    """
+    lines, columns = points.attrs["samples"], points.attrs["columns"]
+
+    def along(length):
+        # Under a Gaussian of width s, white noise gets the correlation exp(-d^2 / (4 s^2)).
+        s = length / cell / np.sqrt(2)
+        scale = np.sqrt(2 * np.sqrt(np.pi) * s)
+        return lambda rng: scale * gaussian_filter1d(rng.standard_normal(lines), s, mode="wrap")
+
+    white = _by_pass(points, lambda rng: rng.standard_normal((lines, columns)), "SWOT noise", seed)
+    tilt = _by_pass(points, along(errors.roll_length), "SWOT roll", seed) * points["across"].values / SWATH[1]
+    delay = _by_pass(points, along(errors.timing_length), "SWOT timing", seed)
+    parts = {"noise": errors.karin * 2 / cell * white, "roll": errors.roll * tilt, "timing": errors.timing * delay}
+    return xr.Dataset({name: ("point", values, {"units": "m"}) for name, values in parts.items()}, points.coords)
+
+
+def radiometer(thetao: xr.DataArray, cloud: float, errors: Errors, seed: int = 0) -> Observations | None:
+    """Infrared temperature of a true field (dims latitude, longitude) under clouds; None if they hide it all."""
+    thetao = thetao.transpose("latitude", "longitude")
+    noise, clouds = (_generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))
+    sky = broken_clouds(Grid(thetao["latitude"].values, thetao["longitude"].values), cloud, clouds)
+    seen = thetao.copy(data=thetao.values + errors.temperature * noise.standard_normal(thetao.shape))
+    if not (np.isfinite(seen.values) & sky).any():
+        return None
+    error = float(np.hypot(errors.temperature, errors.representativity_temperature))
+    return Observations.from_grid(seen, str(thetao.name), error, mask=sky)
+
+
+def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
+    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
+
+    Cloud is where a random field with the spectrum of cloud liquid water, k^-5/3 along any line (Cahalan & Snider 1989,
+    Marine stratocumulus structure, Remote Sensing of Environment 28), is thickest.
+    """
+    ny, nx = grid.shape
+    km = KM_PER_DEGREE * np.array([1.0, np.cos(np.radians(grid.latitude.mean()))])
+    steps = km * [grid.latitude[1] - grid.latitude[0], grid.longitude[1] - grid.longitude[0]]
+    # Twice as large as needed, for the transform is periodic and the sky is not.
+    wavenumber = np.hypot(np.fft.fftfreq(2 * ny, steps[0])[:, None], np.fft.rfftfreq(2 * nx, steps[1]))
+    amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
+    white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))
+    thickness = np.fft.irfft2(amplitude * white, s=(2 * ny, 2 * nx))[:ny, :nx]
+    rank = thickness.ravel().argsort().argsort().reshape(ny, nx)
+    return rank < round((1 - cloud) * rank.size)
+
+
+def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
+    """The mapped product of a true field (dims latitude, longitude; its name a channel): blurred, with a smooth error.
+
+    Its points lie two widths w of the blur apart and count as point values whose error includes what the blur removed.
+    The smooth error's correlation, exp(-d^2 / (4 w^2)), covers an area of 4 pi w^2 and thereby pi points: the variance
+    stated is pi times the true one, so that a mean over many points, as if independent, has the right error.
+    """
+    channel, field = str(field.name), field.transpose("latitude", "longitude")
+    product = MAPS[channel]
+    latitude, longitude = (field[name].values for name in ("latitude", "longitude"))
+    rows, columns = latitude[1] - latitude[0], (longitude[1] - longitude[0]) * np.cos(np.radians(latitude.mean()))
+    cells = [product.width / (KM_PER_DEGREE * step) for step in (rows, columns)]
+    sea = np.isfinite(field.values)
+    weight = gaussian_filter(sea.astype(float), cells, mode="nearest")
+    blurred = gaussian_filter(np.where(sea, field.values, 0.0), cells, mode="nearest") / np.maximum(weight, 1e-9)
+    white = _generator(f"map of {channel}", _day(field), seed).standard_normal(field.shape)
+    error = np.sqrt(4 * np.pi * cells[0] * cells[1]) * gaussian_filter(white, cells, mode="wrap")
+    seen = field.copy(data=np.where(sea, blurred + product.error * error, np.nan))
+    j, i = (max(1, round(2 * c)) for c in cells)
+    total = float(np.sqrt(np.pi * product.error**2 + product.unresolved**2))
+    return Observations.from_grid(seen[j // 2 :: j, i // 2 :: i], channel, total, reference_error=0.0)
+
+
+def _generator(name: str, number: int, seed: int) -> np.random.Generator:
+    """The random numbers of one instrument on one pass, or day."""
+    return np.random.default_rng([seed, crc32(name.encode()), number % 2**32])
+
+
+def _by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.ndarray:
+    """Random numbers of points along tracks, (m,): each pass draws those of all its points, seen or not.
+
+    Args:
+        draw: from a generator to an array (samples,), or (samples, columns) in a swath.
+    """
+    track, sample = points["track"].values, points["sample"].values
+    values = np.empty(len(track))
+    for one in np.unique(track):
+        here = track == one
+        numbers = draw(_generator(name, int(one), seed))[sample[here]]
+        values[here] = numbers if numbers.ndim == 1 else numbers[np.arange(len(numbers)), points["column"].values[here]]
+    return values
+
+
+def _day(field: xr.DataArray) -> int:
+    return int(field["time"].values.astype("datetime64[D]").astype(int))

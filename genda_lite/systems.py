@@ -1,0 +1,180 @@
+"""Observing systems: from one altimeter to seven, with SWOT or without, under clouds, with smooth maps and winds.
+
+    system = ObservingSystem(constellation(3), swot=True, cloud=0.8, l4=("zos",), wind=True)
+    observations = system.observe(truth_series, date)
+
+More missions or less cloud only add observations; those that two systems share have the same values.
+"""
+
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+
+import numpy as np
+import xarray as xr
+from scipy.spatial import cKDTree
+
+from .errors import InputError
+from .instruments import DAY, Errors, nadir_errors, radiometer, sample, smooth_map, swath_errors
+from .observe import Observations
+from .orbits import MISSIONS, ground_track, swath
+from .state import EARTH_RADIUS, Grid
+
+NADIR = tuple(name for name in MISSIONS if name != "SWOT")
+L4 = ("zos", "thetao", "so")
+
+
+def constellation(number: int) -> tuple[str, ...]:
+    """The first `number` nadir altimeters, 0 to 7; each constellation contains the smaller ones.
+
+    Raises:
+        InputError: another number.
+    """
+    if not 0 <= number <= len(NADIR):
+        raise InputError(f"a constellation has 0 to {len(NADIR)} nadir altimeters, got {number}")
+    return NADIR[:number]
+
+
+@dataclass(frozen=True)
+class ObservingSystem:
+    """Which satellites fly, what they measure and how well.
+
+    Args:
+        missions: nadir altimeters, of `NADIR`. swot: SWOT, its nadir altimeter and its swath.
+        cloud: share of the sea hidden from the radiometer, 0..1; at 1 it sees nothing.
+        l4: channels seen as smooth maps, of `L4`. wind: smooth maps of both components of the wind.
+        window: days of altimetry before, and after, the date of the analysis.
+        swath_cell: width of the cells that SWOT's swath is averaged to (km).
+        errors: of the instruments. seed: of everything random.
+
+    Raises:
+        InputError: an unknown or repeated mission or map, a cloud share outside 0..1, a window that is not positive.
+    """
+
+    missions: tuple[str, ...] = NADIR[:3]
+    swot: bool = False
+    cloud: float = 0.7
+    l4: tuple[str, ...] = ()
+    wind: bool = False
+    window: float = 5.0
+    swath_cell: float = 8.0
+    errors: Errors = field(default_factory=Errors)
+    seed: int = 0
+
+    def __post_init__(self):
+        for what, names, known in (("missions", self.missions, NADIR), ("l4", self.l4, L4)):
+            if isinstance(names, str) or not set(names) <= set(known) or len(set(names)) < len(names):
+                raise InputError(f"{what} must be different names out of {', '.join(known)}, got {names!r}")
+        if not 0 <= self.cloud <= 1:
+            raise InputError(f"the cloud fraction must lie in 0..1, got {self.cloud}")
+        if not 0 < self.window < np.inf:
+            raise InputError(f"the window must be a positive number of days, got {self.window}")
+        if self.seed < 0:
+            raise InputError(f"the seed must not be negative, got {self.seed}")
+
+    def observe(self, truth: xr.Dataset, date: np.datetime64) -> Observations:
+        """All that the system sees of a true ocean: the sum of `parts`."""
+        return reduce(add, self.parts(truth, date).values())
+
+    def parts(self, truth: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
+        """What each instrument sees of a true ocean.
+
+        Altimetry is sampled from the true ocean of its own day, the rest from that of the date. Where the series has no
+        such day the nearest that it has is sampled; the stated error of altimetry is then too large, not too small.
+
+        Args:
+            truth: dims (time, latitude, longitude), the channels that are observed, in their units.
+            date: of the analysis (UTC), within a day of the series.
+
+        Returns:
+            observations by name: missions, "SWOT nadir", "SWOT swath", "radiometer", "l4 zos" and so on, "wind"; what
+            sees nothing is left out. All have the truth's reference of sea level, but for one unknown constant of each
+            pass of the swath, its timing error.
+
+        Raises:
+            InputError: a variable or dimension is missing, the date lies outside the series, nothing is seen at all.
+        """
+        flown = {name: MISSIONS[name] for name in self.missions}
+        if self.swot:
+            flown["SWOT nadir"] = MISSIONS["SWOT"]
+        maps = {f"l4 {name}": (name,) for name in self.l4} | ({"wind": ("uas", "vas")} if self.wind else {})
+        date = np.datetime64(date, "ns")
+        needed = {"zos"} if flown else set()
+        needed |= {"thetao"} if self.cloud < 1 else set()
+        _check(truth, sorted(needed.union(*maps.values())), date)
+
+        latitude, longitude = truth["latitude"].values, truth["longitude"].values
+        half = np.timedelta64(round(self.window * 86400), "s")
+        where = date - half, date + half, latitude[[0, -1]], longitude[[0, -1]]
+        parts = {}
+        for name, orbit in flown.items():
+            points = ground_track(orbit, *where)
+            value = sample(truth["zos"], points) + nadir_errors(points, self.errors, name, self.seed)
+            parts[name] = _sea_level(points, value, self.errors.nadir_variance(points, date))
+        if self.swot:
+            points = swath(MISSIONS["SWOT"], *where, self.swath_cell)
+            error = swath_errors(points, self.errors, self.swath_cell, self.seed)
+            value = sample(truth["zos"], points) + (error["noise"] + error["roll"] + error["timing"]).values
+            variance = self.errors.swath_variance(points, date, self.swath_cell)
+            # A pass is a source: within a box of ten degrees its timing error is nearly one constant.
+            passes = [points["track"].values == one for one in np.unique(points["track"])]
+            tables = [_sea_level(points.isel(point=p), value[p], variance[p], self.errors.timing) for p in passes]
+            tables = [table for table in tables if table]
+            parts["SWOT swath"] = reduce(add, tables) if tables else None
+        today = truth.sel(time=date, method="nearest")
+        if self.cloud < 1:
+            parts["radiometer"] = radiometer(today["thetao"], self.cloud, self.errors, self.seed)
+        for name, channels in maps.items():
+            parts[name] = reduce(add, (smooth_map(today[channel], self.seed) for channel in channels))
+        parts = {name: part for name, part in parts.items() if part is not None}
+        if not parts:
+            raise InputError(f"nothing is observed within {self.window:g} days of {date} by {self}")
+        return parts
+
+
+def density(observations: Observations, grid: Grid, distance: float = 25.0) -> dict[str, float]:
+    """How densely a grid is observed.
+
+    Returns:
+        `per_degree2`: observations per square degree; `near`: share of cells within `distance` km of one.
+    """
+    inside = observations.inside(grid)
+    if not len(inside):
+        return {"per_degree2": 0.0, "near": 0.0}
+    latitude, longitude = (a.ravel() for a in np.meshgrid(grid.latitude, grid.longitude, indexing="ij"))
+    nearest, _ = cKDTree(_cartesian(inside.latitude, inside.longitude)).query(_cartesian(latitude, longitude))
+    area = np.ptp(grid.latitude) * np.ptp(grid.longitude)
+    return {"per_degree2": float(len(inside) / area), "near": float((nearest <= distance).mean())}
+
+
+def _cartesian(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Places on the sphere, (m, 3), km."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return EARTH_RADIUS / 1e3 * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
+
+
+def _sea_level(
+    points: xr.Dataset, value: np.ndarray, variance: np.ndarray, reference_error: float = 0.0
+) -> Observations | None:
+    """Sea level at points; None where there are none, or only land."""
+    if not np.isfinite(value).any():
+        return None
+    table = points.assign(zos=("point", value, {"units": "m"}), error=("point", np.sqrt(variance)))
+    return Observations.from_points(table, "zos", "error", reference_error=reference_error)
+
+
+def _check(truth: xr.Dataset, needed: list[str], date: np.datetime64) -> None:
+    for name in needed:
+        if name not in truth:
+            raise InputError(f"the truth has no {name}, which is to be observed; it has {', '.join(truth.data_vars)}")
+        if set(truth[name].dims) != {"time", "latitude", "longitude"}:
+            raise InputError(
+                f"truth {name} has dims {truth[name].dims}, expected time, latitude and longitude "
+                f"(of one state: truth.expand_dims('time'))"
+            )
+    days = truth["time"].values
+    if (np.diff(days) <= np.timedelta64(0)).any():
+        raise InputError("the times of the truth do not ascend, expected a series in order")
+    if not days[0] - DAY <= date <= days[-1] + DAY:
+        first, last = (np.datetime_as_string(t, "D") for t in days[[0, -1]])
+        raise InputError(f"the date {date} lies outside the truth, expected one within a day of {first} to {last}")
