@@ -10,8 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from matplotlib.colors import Colormap
 from ..errors import InputError, atomic_path
 from ..state import VARIABLES
 from . import maps
+from .assets import script
 
 GRID = ("latitude", "longitude")
 LEVELS = 254  # steps of a quantised value: codes 1 to 255; code 0 is a missing value
@@ -86,12 +85,11 @@ class Explorer:
         # The script finds its element by the attribute, not by an id, so that several live on one page.
         data = json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         data = data.replace("<", r"\u003c")  # or a title with "</script>" in it would close the element
-        script = _source("explorer.js").replace("STYLE_SHEET", json.dumps(_source("explorer.css")))
         return (
             '<div data-genda-explorer="waiting" class="genda-explorer">'
             f'<script type="application/json">{data}</script>'
             "<noscript>This figure has sliders, which need JavaScript.</noscript></div>"
-            f"<script>{script}</script>"
+            f"<script>{script('explorer')}</script>"
         )
 
     def save(self, path: str | Path, title: str = "Explorer") -> None:
@@ -242,8 +240,3 @@ def _dial(values: xr.DataArray, words: str | Callable[[float], str], start: Mapp
 def _numbers(values: np.ndarray) -> list[float | None]:
     """Flat, four digits each; JSON has no NaN."""
     return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values.ravel()]
-
-
-@cache
-def _source(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
