@@ -78,6 +78,7 @@ def sample_prior(
     steps: int = 40,
     batch: int = 32,
     progress: bool = False,
+    eta: float = 0.0,
 ) -> Tensor:
     """Unconditional draws from a prior, standardized units (count, C, ny, nx).
 
@@ -90,6 +91,8 @@ def sample_prior(
         context: where and when, (1, 5, ny, nx) for all draws or (count, 5, ny, nx), see `grid_context`.
         seed: draw i does not depend on how many there are.
         steps: network evaluations a draw. batch: draws at a time, which bounds the memory.
+        eta: fresh noise of the sampler, see `sde_2m`. A network takes away a little more than that noise, time and
+            again, so that 1 makes the draws of the shipped prior smoother than 0: at 40-80 km by 0.03-0.09 decades.
     """
     sigmas, draws, spectrum = noise_levels(steps), [], prior.spectrum
     unknown = spectrum.posterior_variance(sigmas[-2]).sqrt()
@@ -99,7 +102,7 @@ def sample_prior(
             noise = MemberNoise(seed, some, prior.shape, spectrum.variance.device)
             here = context if len(context) == 1 else context[first : some.stop]
             start = spectrum.from_modes(spectrum.variance.sqrt() * noise()) + sigmas[0] * noise()
-            mean = sde_2m(lambda x, sigma, c=here: prior.denoise(x, sigma, c), start, sigmas, noise)
+            mean = sde_2m(lambda x, sigma, c=here: prior.denoise(x, sigma, c), start, sigmas, noise, eta)
             draws.append(mean + spectrum.from_modes(unknown * noise()))
             bar.update(len(some))
     return torch.cat(draws)
