@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from .base import Prior
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.02
+PRIOR_SIGMA_MIN = 0.005  # of unconditional draws, which no observation holds: what is drawn below it looks like grain
 
 
 def noise_levels(steps: int, high: float = SIGMA_MAX, low: float = SIGMA_MIN) -> Tensor:
@@ -94,7 +95,7 @@ def sample_prior(
         eta: fresh noise of the sampler, see `sde_2m`. A network takes away a little more than that noise, time and
             again, so that 1 makes the draws of the shipped prior smoother than 0: at 40-80 km by 0.03-0.09 decades.
     """
-    sigmas, draws, spectrum = noise_levels(steps), [], prior.spectrum
+    sigmas, draws, spectrum = noise_levels(steps, low=PRIOR_SIGMA_MIN), [], prior.spectrum
     unknown = spectrum.posterior_variance(sigmas[-2]).sqrt()
     with tqdm(total=count, unit="draw", disable=not progress, desc="sampling") as bar:
         for first in range(0, count, batch):
