@@ -67,11 +67,11 @@ VARIANTS = {
     "0.3 M parameters": Variant({"width": 16}),
     "0.8 M parameters": Variant({"width": 24}),
     "1.4 M parameters, patches of 4": Variant({"width": 64, "multipliers": (1, 1, 1), "patch": 4}),
-    "20 oceans, 240 frames": Variant(every=20),
+    "20 oceans, 260 frames": Variant(every=20),
     "20 oceans, 980 frames": Variant(every=5),
-    "1 ocean, 240 frames": Variant(oceans=1),
-    "3 oceans alike, 240 frames": Variant(alike=True),
-    "3 oceans, 240 frames": Variant(oceans=3, every=3),
+    "1 ocean, 244 frames": Variant(oceans=1),
+    "3 oceans alike, 246 frames": Variant(alike=True),
+    "3 oceans, 246 frames": Variant(oceans=3, every=3),
 }
 
 
