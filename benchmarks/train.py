@@ -19,6 +19,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from genda_lite.frames import training_set
@@ -34,11 +35,12 @@ DATES = 60  # of each series: 600 frames of ten oceans, more than minutes of tra
 
 
 def trainer(name: str, folder: Path, mixed: bool, device: str, dates: int) -> Trainer:
-    """A training of ours, or one whose network is a peer, on the first dates."""
+    """A training of ours, or one whose network is a peer, on dates spread over the series."""
     network, config = CONFIGURATIONS["lite"]
     if name.endswith("scalar EDM"):
         network = replace(network, preconditioning="edm")
-    data = training_set([open_product(folder / f"train{i}.nc").isel(time=slice(dates)) for i in (0, 1)])
+    oceans = [open_product(folder / f"train{i}.nc") for i in (0, 1)]
+    data = training_set([ds.isel(time=np.linspace(0, ds.sizes["time"] - 1, dates).astype(int)) for ds in oceans])
     validation = training_set(open_product(folder / "validation.nc"), data.standardizer)
     one = Trainer(data, validation, replace(config, images=10**6), network, device, mixed)
     if name in PEERS:
