@@ -333,7 +333,7 @@ def saved(trained, tmp_path):
 @pytest.mark.parametrize("keep", [0, 4, 500, -1])
 def test_truncated_file(saved, keep, refuses):
     saved.write_bytes(saved.read_bytes()[:keep])
-    with refuses(str(saved), "genda_lite prior 1"):
+    with refuses(str(saved), "genda_lite prior 2"):
         load_prior(saved)
 
 
@@ -341,7 +341,7 @@ def test_corrupt_file(saved, refuses):
     content = bytearray(saved.read_bytes())
     content[20:40] = os.urandom(20)
     saved.write_bytes(content)
-    with refuses(str(saved), "genda_lite prior 1"):
+    with refuses(str(saved), "genda_lite prior 2"):
         load_prior(saved)
 
 
@@ -360,7 +360,7 @@ def test_foreign_files(tmp_path, refuses):
     path = tmp_path / "other.safetensors"
     for metadata, word in ((None, "another program"), ({"format": "pt"}, "'pt'")):
         save_file({"weight": torch.zeros(3)}, path, metadata)
-        with refuses(str(path), word, "genda_lite prior 1"):
+        with refuses(str(path), word, "genda_lite prior 2"):
             load_prior(path)
     with refuses(str(tmp_path / "nowhere.safetensors"), "no such file"):
         load_prior(tmp_path / "nowhere.safetensors")

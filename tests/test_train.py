@@ -230,9 +230,10 @@ def test_named_configurations():
         network, config = CONFIGURATIONS[name]
         from genda_lite.prior.unet import UNet
 
-        kwargs = {k: v for k, v in network.as_dict().items() if k != "preconditioning"}
+        other = ("preconditioning", "linear_estimate")
+        kwargs = {k: v for k, v in network.as_dict().items() if k not in other}
         with torch.device("meta"):
-            assert low < sum(p.numel() for p in UNet(12, 7, **kwargs).parameters()) < high
+            assert low < sum(p.numel() for p in UNet(19, 7, **kwargs).parameters()) < high
         assert config.size == size
 
 

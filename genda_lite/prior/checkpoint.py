@@ -21,7 +21,7 @@ from .diffusion import DiffusionPrior, NetworkConfig
 from .gaussian import GaussianPrior
 from .spectral import Basis
 
-FORMAT = "genda_lite prior 1"
+FORMAT = "genda_lite prior 2"
 SHIPPED = "prior_lite.safetensors"  # in data_samples/
 
 
@@ -84,7 +84,7 @@ def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dic
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not a readable safetensors file ({error}), expected {expected_format!r}") from None
-    if metadata.get("sha256", "") != digest(tensors, metadata) and "sha256" in metadata:
+    if metadata.get("sha256") != digest(tensors, metadata):
         raise InputError(f"{path}: was changed or damaged (its checksum is wrong), expected it as it was written")
     return tensors, metadata
 
@@ -124,10 +124,8 @@ def load_prior(
             ekman[0] + 1j * ekman[1],
         )
         domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
-        covariance, basis = tensors["covariance"], None
-        if "basis.rows" in tensors:
-            basis = Basis(tensors["basis.rows"], tensors["basis.columns"])
-            basis(torch.zeros(len(CHANNELS), *covariance.shape[:2]))  # fits, or raises
+        covariance, basis = tensors["covariance"], Basis(tensors["basis.rows"], tensors["basis.columns"])
+        basis(torch.zeros(len(CHANNELS), *covariance.shape[:2]))  # fits, or raises
         if gaussian:
             return GaussianPrior(covariance, standardizer, domain, univariate, basis).to(device)
         config = json.loads(metadata["config"])

@@ -1,13 +1,17 @@
 """The diffusion prior: a network that knows what a Gaussian cannot.
 
 EDM (Karras et al. 2022) writes the denoiser as c_skip x + c_out F(c_in x, sigma) with scalar coefficients, right for
-white data of unit variance. The ocean's spectrum is red, so we take one coefficient per mode and channel, from the
-variances S of the training data's modes ("Wiener preconditioning"):
+white data of unit variance. The ocean's spectrum is red, so we take coefficients from the variances S of the training
+data's modes ("Wiener preconditioning"):
 
-    c_skip = S / (S + sigma^2),  c_in = (S + sigma^2)^-1/2,  c_out = (S sigma^2 / (S + sigma^2))^1/2
+    D(x, sigma) = c_skip x + c_out F(c_in x, c_skip x, sigma)
 
-With F = 0 the denoiser is the univariate Wiener filter; the network learns the rest, at unit scale everywhere. EDM's
-own coefficients are those of S = 1, and can be had for comparison.
+    c_skip = S / (S + sigma^2),  c_in = (S + sigma^2)^-1/2      for each mode and channel
+    c_out = (mean of S sigma^2 / (S + sigma^2))^1/2             for each channel: the rms of what the filter leaves
+
+With F = 0 the denoiser is the univariate Wiener filter; what the network has to learn has unit variance at any noise.
+It is shown the filter's estimate, too: in c_in x all modes have one variance, and the few that stand above the noise
+are lost among the many that do not. EDM's own coefficients are those of S = 1, and can be had for comparison.
 """
 
 from collections.abc import Callable
@@ -29,17 +33,19 @@ class NetworkConfig:
 
     Args:
         preconditioning: "wiener", by the training spectrum, or "edm", by scalars.
+        linear_estimate: show the network c_skip x beside c_in x.
 
     Raises:
         InputError: another preconditioning.
     """
 
-    width: int = 64
-    multipliers: tuple[int, ...] = (1, 1, 1)
+    width: int = 32
+    multipliers: tuple[int, ...] = (1, 2, 3, 2)
     blocks: int = 1
-    patch: int = 4
+    patch: int = 2
     dropout: float = 0.0
     preconditioning: str = "wiener"
+    linear_estimate: bool = True
 
     def __post_init__(self):
         if self.preconditioning not in ("wiener", "edm"):
@@ -63,9 +69,10 @@ class Denoiser(nn.Module):
         super().__init__()
         channels = spectrum.shape[0]
         self.spectrum, self.mixed = spectrum, mixed
-        self.scaling = spectrum if config.preconditioning == "wiener" else White(spectrum.shape)
-        size = {name: value for name, value in config.as_dict().items() if name != "preconditioning"}
-        self.network = UNet(channels + CONTEXT_CHANNELS, channels, **size)
+        size = config.as_dict()
+        self.scaling = spectrum if size.pop("preconditioning") == "wiener" else White(spectrum.shape)
+        self.linear_estimate = size.pop("linear_estimate")
+        self.network = UNet(channels * (1 + self.linear_estimate) + CONTEXT_CHANNELS, channels, **size)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
@@ -73,14 +80,16 @@ class Denoiser(nn.Module):
         s = self.scaling
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
-        scaled = s.from_modes(modes / (variance + noise).sqrt())
-        inputs = torch.cat([scaled, context.expand(len(x), -1, -1, -1)], 1)
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        linear = s.from_modes(modes * (variance / (variance + noise)))
+        shown = [s.from_modes(modes / (variance + noise).sqrt()), context.expand(len(x), -1, -1, -1)]
+        if self.linear_estimate:
+            deviation = (variance**2 / (variance + noise)).mean((-1, -2), keepdim=True).sqrt()
+            shown.append(linear / deviation)
+        inputs = torch.cat(shown, 1).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
             correction = self.network(inputs, sigma.log() / 4)
-        gain = (variance * noise / (variance + noise)).sqrt()
-        skip = modes * (variance / (variance + noise))
-        return s.from_modes(skip + gain * s.to_modes(correction.float()))
+        unknown = s.posterior_variance(sigma).mean((-1, -2), keepdim=True).sqrt()
+        return linear + unknown * correction.float()
 
 
 class DiffusionPrior:

@@ -63,10 +63,10 @@ class UNet(nn.Module):
         self,
         inputs: int,
         outputs: int,
-        width: int = 64,
-        multipliers: tuple[int, ...] = (1, 1, 1),
+        width: int = 32,
+        multipliers: tuple[int, ...] = (1, 2, 3, 2),
         blocks: int = 1,
-        patch: int = 4,
+        patch: int = 2,
         dropout: float = 0.0,
     ):
         super().__init__()

@@ -34,7 +34,7 @@ def sample_path(filename: str) -> Path:
     return path
 
 
-def load_sample(name: str = "nature_sample") -> xr.Dataset:
+def load_sample(name: str) -> xr.Dataset:
     """Load one of the embedded data sets of simulated oceans into memory, named and gridded like GLORYS12.
 
     Args:
