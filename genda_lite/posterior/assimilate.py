@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     steps: int
 
 
-DEFAULT = Settings("mmps-oi", "sde-2m", 40)
+DEFAULT = Settings("mmps-oi", "sde-2m", 80)
 FAST = Settings("oi", "sde-2m", 24)
 
 

@@ -174,8 +174,8 @@ def mmps(
     return denoise
 
 
-def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3) -> Denoise:
-    """`mmps`, preconditioned by optimal interpolation."""
+def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 1) -> Denoise:
+    """`mmps`, preconditioned by optimal interpolation: the default, in one iteration a step."""
     return mmps(prior, likelihood, context, iterations, by_oi=True)
 
 

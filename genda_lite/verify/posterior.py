@@ -13,8 +13,9 @@ which is least for an ensemble drawn from F itself, E|Y - Y'| / 2: the score `CR
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,12 @@ from torch import Tensor
 from ..baselines import Marginals, exact_posterior
 from ..observe import LinearGaussian, altimeter_tracks, clear_sky
 from ..operators import Blurred, Operator, Points, Stacked
-from ..posterior.assimilate import Settings, sample_posterior
+from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
+from ..posterior.guidance import mmps, sda
 from ..prior import GaussianPrior
 from ..prior.mixture import MixturePrior
 from ..state import CHANNELS, Grid
+from .prior import row
 
 N = 64  # points a side
 ERROR = 0.05  # of observations, in standard deviations of the state
@@ -136,8 +139,47 @@ CASES = {
         Case("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng)),
         Case("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng)),
         Case("Gaussian, smooth map", gaussian, smooth_map),
-        Case("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), truths=4),
+        Case("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), 2, 16),
     )
+}
+POINTS = [name for name in CASES if "%" in name]
+SWEEP = [
+    Case(f"{where}, error {error:g}", gaussian, operator, error, truths=2, members=8)
+    for where, operator in {
+        "1 %": lambda rng: at_random(0.01, rng),
+        "20 %": lambda rng: at_random(0.2, rng),
+        "60 %": lambda rng: at_random(0.6, rng),
+        "swath": lambda rng: swath(0.25, rng),
+    }.items()
+    for error in (0.005, 0.05, 1.0)
+]
+
+
+class Method(NamedTuple):
+    """What to compare: settings, and a variant of the guidance if it is not that of the settings."""
+
+    settings: Settings
+    guidance: Callable | None = None
+
+
+METHODS = {
+    "default": Method(DEFAULT),
+    "fast": Method(FAST),
+    "default, 2M without noise": Method(DEFAULT._replace(sampler="2m")),
+    "default, Heun": Method(DEFAULT._replace(sampler="heun", steps=40)),
+    "default, Heun with churn": Method(DEFAULT._replace(sampler="heun-churn", steps=40)),
+    "MMPS, 3 iterations": Method(Settings("mmps", "sde-2m", 40)),
+    "MMPS by OI, 3 iterations": Method(Settings("mmps-oi", "sde-2m", 40), partial(mmps, iterations=3, by_oi=True)),
+    "OI-Jacobian": Method(Settings("oi-jacobian", "sde-2m", 80)),
+    "GenDA, gamma 0.1": Method(Settings("sda", "vp", 256)),
+    "GenDA, gamma 0.01": Method(Settings("sda", "vp", 256), partial(sda, gamma=0.01)),
+    "GenDA, gamma 0.1, Langevin": Method(Settings("sda", "vp-langevin", 256)),
+    "DPS": Method(Settings("dps", "vp", 256)),
+}
+# Highest CRPS / exact for priors of each kind, lowest and highest ratio of variances.
+TARGETS = {
+    "default": {"units": 160, "Gaussian": 1.01, "mixture": 1.02, "variance": (0.95, 1.05)},
+    "fast": {"units": 24, "Gaussian": 1.015, "mixture": None, "variance": (0.93, 1.07)},
 }
 
 
@@ -265,3 +307,64 @@ def run_case(
     )
     seconds = time.perf_counter() - start
     return scores(draws, experiment) | {"forwards": prior.forwards, "VJPs": prior.products, "seconds": seconds}
+
+
+# --- The table -------------------------------------------------------------------------------------------------------
+
+
+def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
+    """Run every case with every method that is shown for it, and the sweep of errors and densities.
+
+    Args:
+        quick: the default and the fast method, few truths, and a corner of the sweep.
+
+    Yields:
+        lines with `case`, `method` and the scores, as they are done.
+    """
+    for case in CASES.values():
+        if quick:
+            case = replace(case, truths=1 if "7" in case.name else 4, members=8)
+        experiment, few = set_up(case, seed), None
+        for name, method in METHODS.items():
+            if name in TARGETS:
+                yield {"case": case.name, "method": name} | run_case(experiment, *method, seed)
+            elif not quick and case.name in POINTS:  # the others on four truths
+                few = few or set_up(replace(case, truths=4, members=16), seed)
+                yield {"case": case.name, "method": name} | run_case(few, *method, seed)
+    for case in SWEEP[:2] if quick else SWEEP:
+        experiment = set_up(case, seed)
+        for name in TARGETS:
+            yield {"case": f"sweep: {case.name}", "method": name} | run_case(experiment, *METHODS[name], seed)
+
+
+def rows_of(lines: list[dict]) -> list[dict]:
+    """Lines of `evaluate_posterior` as rows `name`, `value`, `target`, `met`, … (see `verify.prior.row`).
+
+    Targets are for the default and the fast method: of calls and products together, of the CRPS and the variances where
+    points are observed, and that nothing in the sweep diverges: no variance grows to twice the exact one.
+    """
+    rows = []
+    for name, target in TARGETS.items():
+        own = [line for line in lines if line["method"] == name]
+        rows.append(row(f"{name}: forwards + VJPs", own[0]["forwards"] + own[0]["VJPs"], highest=target["units"]))
+        rows.append(row(f"{name}: VJPs", own[0]["VJPs"], highest=0 if name == "fast" else None))
+        for line in own:
+            if line["case"] not in POINTS:
+                continue
+            label, kind = f"{name}, {line['case']}", line["case"].split(",")[0]
+            rows.append(row(f"{label}: CRPS / exact", line["CRPS / exact"], highest=target[kind]))
+            for score in ("variance, observed", "variance, unobserved"):
+                judged = target["variance"] if target[kind] else (None, None)
+                rows.append(row(f"{label}: {score}", line[score], *judged))
+        sweep = [line for line in own if line["case"].startswith("sweep")]
+        diverged = [line for line in sweep if not line["CRPS / exact"] < 2]
+        rows.append(row(f"{name}, sweep of {len(sweep)}: runs that diverged", len(diverged), highest=0))
+        worst = max(line["CRPS / exact"] for line in sweep)
+        rows.append(row(f"{name}, sweep of {len(sweep)}: worst CRPS / exact", worst))
+    for line in lines:
+        rows += [
+            row(f"{line['method']}, {line['case']}: {score}", value, detail=True)
+            for score, value in line.items()
+            if score not in ("case", "method")
+        ]
+    return rows
