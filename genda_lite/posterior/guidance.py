@@ -198,22 +198,21 @@ def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float 
     return denoise
 
 
-def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 1.0) -> Denoise:
+def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 20.0) -> Denoise:
     """Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): V = 0, and for 1 / R a step of given length,
 
-        E[x0 | x, y] ~ D + zeta (1 + sigma^2)^1/2 J' H' (y - H D) / |y - H D|
+        E[x0 | x, y] ~ D + zeta sigma J' H' (y - H D) / |y - H D|
 
     The paper moves the variance-preserving state x / (1 + sigma^2)^1/2 by a fixed multiple of the gradient of
-    |y - H D|, in each of a given number of steps; here the shift of x is told to the sampler as one of the estimate, so
-    that zeta depends less on the steps. The errors R do not enter: zeta stands for them.
+    |y - H D|, in each of a given number of steps. Told to a sampler as a shift of the estimate, it depends less on the
+    steps, and fades out below a noise of one. The errors R do not enter: zeta stands for them.
     """
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
         innovation = likelihood.value - likelihood.operator(estimate)
         length = innovation.norm(dim=-1, keepdim=True).clamp(min=1e-30)
-        gradient = covariance(likelihood.operator.adjoint(innovation / length)) / sigma**2
-        return estimate + zeta * (1 + sigma**2).sqrt() * gradient
+        return estimate + zeta / sigma * covariance(likelihood.operator.adjoint(innovation / length))
 
     return denoise
 

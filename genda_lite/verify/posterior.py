@@ -313,7 +313,8 @@ def run_case(
 
 
 def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
-    """Run every case with every method that is shown for it, and the sweep of errors and densities.
+    """Run every case and a sweep of errors and densities with the default and the fast method, and then the other
+    methods on fewer truths.
 
     Args:
         quick: the default and the fast method, few truths, and a corner of the sweep.
@@ -321,20 +322,16 @@ def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
     Yields:
         lines with `case`, `method` and the scores, as they are done.
     """
-    for case in CASES.values():
-        if quick:
-            case = replace(case, truths=1 if "7" in case.name else 4, members=8)
-        experiment, few = set_up(case, seed), None
-        for name, method in METHODS.items():
-            if name in TARGETS:
-                yield {"case": case.name, "method": name} | run_case(experiment, *method, seed)
-            elif not quick and case.name in POINTS:  # the others on four truths
-                few = few or set_up(replace(case, truths=4, members=16), seed)
-                yield {"case": case.name, "method": name} | run_case(few, *method, seed)
-    for case in SWEEP[:2] if quick else SWEEP:
-        experiment = set_up(case, seed)
-        for name in TARGETS:
-            yield {"case": f"sweep: {case.name}", "method": name} | run_case(experiment, *METHODS[name], seed)
+    cases = list(CASES.values())
+    if quick:
+        cases = [replace(case, truths=1 if "7" in case.name else 4, members=8) for case in cases]
+    sweep = [replace(case, name=f"sweep: {case.name}") for case in (SWEEP[:2] if quick else SWEEP)]
+    compared = [] if quick else [replace(case, truths=4, members=16) for case in cases if case.name in POINTS]
+    for some, methods in ((cases + sweep, TARGETS), (compared, [name for name in METHODS if name not in TARGETS])):
+        for case in some:
+            experiment = set_up(case, seed)
+            for name in methods:
+                yield {"case": case.name, "method": name} | run_case(experiment, *METHODS[name], seed)
 
 
 def rows_of(lines: list[dict]) -> list[dict]:
