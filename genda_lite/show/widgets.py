@@ -20,11 +20,12 @@ class OsseExplorer(ipywidgets.VBox):
         prior: from `load_prior`.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        options: passed to `assimilate`.
+        options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
     def __init__(self, prior: Prior, truth: xr.Dataset, members: int = 8, seed: int = 0, **options):
-        self.prior, self.truth, self.members, self.seed, self.options = prior, truth, members, seed, options
+        self.prior, self.truth, self.members, self.seed = prior, truth, members, seed
+        self.options = {"fast": True} | options
         wide = {"style": {"description_width": "8em"}, "continuous_update": False}
         self.tracks = ipywidgets.IntSlider(3, 1, 10, description="Altimeter tracks", **wide)
         self.cloud = ipywidgets.IntSlider(70, 0, 100, 10, description="Cloud cover (%)", **wide)
