@@ -7,7 +7,14 @@ import xarray as xr
 
 import genda_lite as gl
 from genda_lite.baselines import gaussian_posterior, optimal_interpolation, prior_variance
-from genda_lite.observe import Likelihood, LinearObservations, altimeter_tracks, clear_sky, sample_points
+from genda_lite.observe import (
+    Likelihood,
+    LinearGaussian,
+    LinearObservations,
+    altimeter_tracks,
+    clear_sky,
+    sample_points,
+)
 from genda_lite.posterior import guidance
 from genda_lite.posterior.assimilate import FAST, pose, sample_posterior
 from genda_lite.posterior.guidance import METHODS, conjugate_gradients, innovation_solver, interpolated, perturbations
@@ -481,3 +488,29 @@ def test_errors_may_differ_from_value_to_value(prior, grid, truth):
     assert 0.9 < (draws.var(0) / variance).mean() < 1.1
     squared_bias = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / 128
     assert squared_bias < 0.07**2 * variance.mean()
+
+
+@pytest.mark.parametrize("settings", [{}, FAST._asdict()], ids=["default", "fast"])
+def test_tiny_errors_on_a_smooth_sea(settings):
+    """Every cell observed to 1e-4 of a field so smooth that H P H' is singular but for rounding: nothing diverges."""
+    k = torch.arange(N, dtype=torch.float64)
+    power = (1 + (k[:, None] ** 2 + k**2) / 4) ** -6.0
+    covariance = (N * N * power / power.sum())[..., None, None].float()
+    prior, cells = GaussianPrior(covariance, None, None), torch.arange(N * N)
+    truth = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(0))
+
+    class Everywhere:
+        shape = (1, N, N)
+
+        def __call__(self, x):
+            return x.flatten(1)[:, cells]
+
+        def adjoint(self, y):
+            return y.view(-1, *self.shape)
+
+        def to(self, like):
+            return self
+
+    likelihood = LinearGaussian(Everywhere(), truth.flatten(1)[0], torch.full((N * N,), 1e-8))
+    draws = sample_posterior(prior, likelihood, None, 4, 0, **settings)
+    assert abs(draws - truth).max() < 0.01

@@ -67,9 +67,9 @@ def conjugate_gradients(
 def innovation_solver(prior: Prior, likelihood: LinearGaussian, sigma: Tensor) -> Callable[[Tensor], Tensor]:
     """The function d -> (H P H' + R)^-1 d, d (B, m): how much each observation still pulls at noise sigma.
 
-    Up to `DIRECT` observations by a Cholesky factor in double precision, beyond by conjugate gradients. Where errors
-    are small and observations dense these may end early; the finest differences between neighbouring observations then
-    wait for a later step, at less noise, where they converge.
+    Up to `DIRECT` observations by a Cholesky factor, beyond by conjugate gradients. Where errors are small and
+    observations dense these may end early; the finest differences between neighbouring observations then wait for a
+    later step, at less noise, where they converge.
     """
     observe = likelihood.observed_operator
     covariance = prior.covariance(sigma, likelihood.observed_channels)
@@ -81,8 +81,9 @@ def innovation_solver(prior: Prior, likelihood: LinearGaussian, sigma: Tensor) -
     if m <= DIRECT:
         identity = torch.eye(m, device=likelihood.value.device)
         dense = torch.cat([matrix(rows)[0] for rows in identity.split(256)]).double()
-        factor = torch.linalg.cholesky(0.5 * (dense + dense.mT))
-        return lambda d: torch.cholesky_solve(d.double().mT, factor).mT.to(d)
+        factor, failed = torch.linalg.cholesky_ex(0.5 * (dense + dense.mT))
+        if not failed:  # with tiny errors, rounding in P may leave the matrix short of positive
+            return lambda d: torch.cholesky_solve(d.double().mT, factor).mT.to(d)
 
     unknown = prior.spectrum.posterior_variance(sigma).mean()
     scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
