@@ -199,7 +199,7 @@ def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float 
     return denoise
 
 
-def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 20.0) -> Denoise:
+def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 40.0) -> Denoise:
     """Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): V = 0, and for 1 / R a step of given length,
 
         E[x0 | x, y] ~ D + zeta sigma J' H' (y - H D) / |y - H D|
