@@ -375,12 +375,16 @@ def figures(rows: list[dict]) -> list[dict]:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Rows with name, value, target, whether it is met, and any more, as JSON; what is not a number is null."""
+    """Rows with name, value, target, whether it is met, and any more, as JSON; what is no finite number is null."""
     import json
+    import math
 
     from .errors import atomic_path
 
-    plain = [{key: value if value == value else None for key, value in row.items()} for row in rows]
+    def plain_value(value):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    plain = [{key: plain_value(value) for key, value in row.items()} for row in rows]
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 

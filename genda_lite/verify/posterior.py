@@ -358,10 +358,9 @@ def rows_of(lines: list[dict]) -> list[dict]:
         rows.append(row(f"{name}, sweep of {len(sweep)}: runs that diverged", len(diverged), highest=0))
         worst = max(line["CRPS / exact"] for line in sweep)
         rows.append(row(f"{name}, sweep of {len(sweep)}: worst CRPS / exact", worst))
+    told = {made["name"] for made in rows}
     for line in lines:
-        rows += [
-            row(f"{line['method']}, {line['case']}: {score}", value, detail=True)
-            for score, value in line.items()
-            if score not in ("case", "method")
-        ]
-    return rows
+        figures = {f"{line['method']}, {line['case']}: {score}": value for score, value in line.items()}
+        rows += [row(name, v, detail=True) for name, v in figures.items() if name not in told and not isinstance(v, str)]
+    # What diverged has no finite score, and misses its target.
+    return [made | {"met": False} if made["target"] and made["value"] == math.inf else made for made in rows]
