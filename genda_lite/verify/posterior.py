@@ -361,6 +361,7 @@ def rows_of(lines: list[dict]) -> list[dict]:
     told = {made["name"] for made in rows}
     for line in lines:
         figures = {f"{line['method']}, {line['case']}: {score}": value for score, value in line.items()}
-        rows += [row(name, v, detail=True) for name, v in figures.items() if name not in told and not isinstance(v, str)]
+        kept = {name: value for name, value in figures.items() if name not in told and not isinstance(value, str)}
+        rows += [row(name, value, detail=True) for name, value in kept.items()]
     # What diverged has no finite score, and misses its target.
     return [made | {"met": False} if made["target"] and made["value"] == math.inf else made for made in rows]
