@@ -145,7 +145,8 @@ def assimilate(
     error: Annotated[float, typer.Option(help="Standard deviation of the observation error (m).")] = 0.03,
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
-    guidance: Annotated[str, typer.Option(help="oi or oi-jacobian.")] = "oi",
+    fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
+    guidance: Annotated[str | None, typer.Option(help="oi, oi-jacobian, mmps, mmps-oi, sda or dps.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .observe import Observations
@@ -165,7 +166,7 @@ def assimilate(
     observations = everywhere.inside(grid)
     if not len(observations):
         raise InputError(f"{tracks}: none of its {len(everywhere)} points lies in the box {grid}")
-    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, progress=True)
+    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, fast=fast, progress=True)
     analysis.attrs["observations_file"] = tracks.name
     write_dataset(analysis, out)
     typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
@@ -191,7 +192,7 @@ def real(
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
-    quick: Annotated[bool, typer.Option(help="Two boxes and eight members: a minute.")] = False,
+    quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
     from .prior import load_prior
@@ -200,10 +201,12 @@ def real(
     members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
     diffusion, gaussian = load_prior(prior), "Gaussian prior"
     experiments = {
-        "diffusion prior": (diffusion, "oi"),
-        "diffusion prior, Jacobian guidance": (diffusion, "oi-jacobian"),
-        gaussian: (load_prior(prior, gaussian=True), "oi"),
+        "diffusion prior": (diffusion, {}),
+        "diffusion prior, fast": (diffusion, {"fast": True}),
+        gaussian: (load_prior(prior, gaussian=True), {"fast": True}),
     }
+    if quick:
+        del experiments["diffusion prior"]
     table, boxes = evaluate_real(tracks, map, experiments, members, seed, corners, first_days)
     rows = summarize(table, members)
     seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
@@ -315,13 +318,49 @@ def prior(
         write_rows(json, rows)
 
 
-def print_table(rows: list[dict]) -> None:
+@evaluate.command()
+def posterior(
+    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
+) -> None:
+    """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
+    from .verify.posterior import evaluate_posterior, rows_of
+
+    if json is not None and not json.parent.is_dir():
+        raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
+    if quick:
+        typer.echo("quick: two methods, fewer truths and members; the last digit is chance")
+    lines = []
+    for line in evaluate_posterior(quick, seed):
+        print_table([line], header=not lines)
+        lines.append(line)
+    rows = rows_of(lines)
+    typer.echo("")
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "value": row["value"],
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+            }
+            for row in rows
+            if not row["detail"]
+        ]
+    )
+    if json is not None:
+        write_rows(json, rows)
+
+
+def print_table(rows: list[dict], header: bool = True) -> None:
     """Rows of figures as a Markdown table."""
     names = list(rows[0])
-    typer.echo("| " + " | ".join(names) + " |")
-    typer.echo("|" + "---|" * len(names))
+    if header:
+        typer.echo("| " + " | ".join(names) + " |")
+        typer.echo("|" + "---|" * len(names))
     for row in rows:
-        cells = [v if isinstance(v, str) else f"{v:.3f}" if v == v else "" for v in row.values()]
+        cells = [str(v) if isinstance(v, str | int) else f"{v:.3f}" if v == v else "" for v in row.values()]
         typer.echo("| " + " | ".join(cells) + " |")
 
 
@@ -336,12 +375,16 @@ def figures(rows: list[dict]) -> list[dict]:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Rows with name, value, target, whether it is met, and any more, as JSON; what is not a number is null."""
+    """Rows with name, value, target, whether it is met, and any more, as JSON; what is no finite number is null."""
     import json
+    import math
 
     from .errors import atomic_path
 
-    plain = [{key: value if value == value else None for key, value in row.items()} for row in rows]
+    def plain_value(value):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    plain = [{key: plain_value(value) for key, value in row.items()} for row in rows]
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 

@@ -13,7 +13,8 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import ObservationOperator, Observations
+from .observe import Observations
+from .operators import Points
 from .orbits import SWATH
 from .state import EARTH_RADIUS, Grid
 
@@ -104,7 +105,7 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
     # The operator of the analysis, with days in the place of channels.
     grid = Grid(series["latitude"].values, series["longitude"].values)
     where = points["latitude"].values, points["longitude"].values
-    return ObservationOperator(grid, day, *where, channels=len(used))(torch.from_numpy(fields)[None])[0].numpy()
+    return Points(grid, day, *where, channels=len(used))(torch.from_numpy(fields)[None])[0].numpy()
 
 
 def nadir_errors(points: xr.Dataset, errors: Errors, name: str, seed: int = 0) -> np.ndarray:

@@ -1,8 +1,16 @@
 """Guidance: from a prior and observations to a denoiser of the posterior.
 
-A diffusion model samples its prior by calling E[x0 | x] at falling noise. To sample the posterior, call an
-approximation of E[x0 | x, y] instead: a guided denoiser is a denoiser. Both methods here treat what is still unknown
-at noise sigma as Gaussian, x0 | x ~ N(D, P), and differ in how they carry the innovation back into the state.
+A diffusion model samples its prior by calling D = E[x0 | x] at falling noise. To sample the posterior, call an
+approximation of E[x0 | x, y] instead: a guided denoiser is a denoiser. By Bayes' rule and Tweedie's formula it is
+
+    E[x0 | x, y] = D + sigma^2 grad_x ln p(y | x)
+
+and with x0 | x ~ N(D, V) and y = H x0 + e, e ~ N(0, R), whose V hardly depends on x,
+
+    E[x0 | x, y] ~ D + sigma^2 J' H' (H V H' + R)^-1 (y - H D),    J = dD / dx
+
+The exact V is sigma^2 J'. The methods differ in the V they take, and in whether the innovation y - H D is carried back
+into the state by the network's Jacobian, one vector-Jacobian product (VJP), or by the covariance of the prior.
 """
 
 from collections.abc import Callable
@@ -10,61 +18,91 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..observe import Likelihood
+from ..observe import LinearGaussian
 from ..prior.base import Prior
+from ..prior.samplers import Denoise
 
-Denoiser = Callable[[Tensor, Tensor], Tensor]
+DIRECT = 1500  # observations
+MAX_ITERATIONS, TOLERANCE = 100, 1e-4  # beyond
 
 
 def conjugate_gradients(
-    matrix: Callable[[Tensor], Tensor], rhs: Tensor, scale: Tensor, tolerance: float, max_iterations: int
+    matrix: Callable[[Tensor], tuple[Tensor, Tensor]],
+    rhs: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    max_iterations: int,
+    tolerance: float = 0.0,
 ) -> Tensor:
-    """Solve A v = b for a symmetric positive A, each row of b (B, m) on its own (Hestenes & Stiefel 1952).
+    """Solve A v = b for a symmetric positive A, each row of b (B, m) on its own (Hestenes & Stiefel 1952), and return
+    L v for a linear L. A row also ends where A is not positive along its direction.
 
     Args:
-        scale: (m,) approximate diagonal of A, the preconditioner.
+        matrix: p -> (A p, L p); L p = p gives v itself, and what was computed on the way to A p costs nothing more.
+        precondition: r -> an approximation of A^-1 r, which may itself be iterative (Notay 2000).
         tolerance: a row is solved when its residual has fallen below this fraction of its start; it then stays as it
             is, so that the result does not depend on the rows beside it.
     """
-    v, residual = torch.zeros_like(rhs), rhs.clone()
-    z = residual / scale
+    residual, total = rhs, 0.0
+    z = precondition(residual)
     direction, power = z, (residual * z).sum(-1, keepdim=True)
     goal = tolerance**2 * power
-    for _ in range(max_iterations):
+    for iteration in range(max_iterations):
         unsolved = power > goal
-        if not unsolved.any():
+        if iteration and not unsolved.any():
             break
-        image = matrix(direction)
-        step = unsolved * power / (direction * image).sum(-1, keepdim=True).clamp(min=1e-30)
-        v = v + step * direction
-        residual = residual - step * image
-        z = residual / scale
+        image, companion = matrix(direction)
+        curvature = (direction * image).sum(-1, keepdim=True)
+        step = torch.where(unsolved & (curvature > 0), power / curvature, 0.0)
+        total = total + step.view(-1, *[1] * (companion.ndim - 1)) * companion
+        if iteration + 1 == max_iterations:
+            break
+        change = step * image
+        residual = residual - change
+        z = precondition(residual)
         previous, power = power, (residual * z).sum(-1, keepdim=True)
-        direction = z + power / previous.clamp(min=1e-30) * direction
-    return v
+        direction = z - (z * change).sum(-1, keepdim=True) / previous.clamp(min=1e-30) * direction
+    return total
 
 
-def innovation_weights(
-    prior: Prior,
-    likelihood: Likelihood,
-    innovation: Tensor,
-    sigma: Tensor,
-    tolerance: float = 1e-4,
-    max_iterations: int = 100,
-) -> Tensor:
-    """(H P H' + R)^-1 d for innovations d (B, m): how much each observation still pulls at noise sigma."""
+def innovation_solver(prior: Prior, likelihood: LinearGaussian, sigma: Tensor) -> Callable[[Tensor], Tensor]:
+    """The function d -> (H P H' + R)^-1 d, d (B, m): how much each observation still pulls at noise sigma.
+
+    Up to `DIRECT` observations by a Cholesky factor, beyond by conjugate gradients. Where errors are small and
+    observations dense these may end early; the finest differences between neighbouring observations then wait for a
+    later step, at less noise, where they converge.
+    """
     observe = likelihood.observed_operator
     covariance = prior.covariance(sigma, likelihood.observed_channels)
 
     def matrix(v):
-        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v)
+        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+
+    m = likelihood.value.shape[-1]
+    if m <= DIRECT:
+        identity = torch.eye(m, device=likelihood.value.device)
+        dense = torch.cat([matrix(rows)[0] for rows in identity.split(256)]).double()
+        factor, failed = torch.linalg.cholesky_ex(0.5 * (dense + dense.mT))
+        if not failed:  # with tiny errors, rounding in P may leave the matrix short of positive
+            return lambda d: torch.cholesky_solve(d.double().mT, factor).mT.to(d)
 
     unknown = prior.spectrum.posterior_variance(sigma).mean()
     scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-    return conjugate_gradients(matrix, innovation, scale, tolerance, max_iterations)
+    return lambda d: conjugate_gradients(matrix, d, lambda r: r / scale, MAX_ITERATIONS, TOLERANCE)
 
 
-def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+def linearized(prior: Prior, x: Tensor, sigma: Tensor, context: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """D(x) and the function v -> sigma^2 J' v, a VJP each."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        estimate = prior.denoise(x, sigma, context)
+
+    def covariance(v: Tensor) -> Tensor:
+        return sigma**2 * torch.autograd.grad(estimate, x, v, retain_graph=True)[0]
+
+    return estimate.detach(), covariance
+
+
+def oi_covariance(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> Denoise:
     """Optimal interpolation inside the denoiser:
 
         E[x0 | x, y] ~ D + P H' (H P H' + R)^-1 (y - H D),   P = S sigma^2 (S + sigma^2)^-1
@@ -78,14 +116,14 @@ def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Deno
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate = prior.denoise(x, sigma, context)
         innovation = likelihood.value - likelihood.operator(estimate)
-        weights = innovation_weights(prior, likelihood, innovation, sigma)
+        weights = innovation_solver(prior, likelihood, sigma)(innovation)
         increment = prior.covariance(sigma)(likelihood.operator.adjoint(weights))
         return estimate + increment
 
     return denoise
 
 
-def oi_jacobian(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> Denoise:
     """The same weights, carried back by the network's own Jacobian J = dD/dx, one vector-Jacobian product a step:
 
         E[x0 | x, y] ~ D + sigma^2 J' H' (H P H' + R)^-1 (y - H D)
@@ -94,31 +132,119 @@ def oi_jacobian(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denois
     """
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            estimate = prior.denoise(x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate.detach())
-        weights = innovation_weights(prior, likelihood, innovation, sigma)
-        (increment,) = torch.autograd.grad(estimate, x, likelihood.operator.adjoint(weights))
-        return estimate.detach() + sigma**2 * increment
+        estimate, covariance = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        weights = innovation_solver(prior, likelihood, sigma)(innovation)
+        return estimate + covariance(likelihood.operator.adjoint(weights))
 
     return denoise
 
 
-def interpolated_draws(prior: Prior, likelihood: Likelihood, draws: Tensor, errors: Tensor) -> Tensor:
-    """Draws of the Gaussian posterior from draws s of the Gaussian prior N(0, S) and e of the errors N(0, R):
+def mmps(
+    prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3, by_oi: bool = False
+) -> Denoise:
+    """Moment-matching posterior sampling (Rozet et al. 2024, sec. 4.2): V is the network's own covariance,
 
-        s + S H' (H S H' + R)^-1 (y + e - H s)
+        E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = sigma^2 J'
 
-    (Matheron's rule, e.g. Journel & Huijbregts 1978). The sampler starts from these: at the highest noise level the
-    members then have the posterior's mean and spread, not the prior's.
+    solved by a few iterations of conjugate gradients, one VJP each: V H' p is kept for each direction p, so that no
+    product is left for the end. Where a network's J is not positive along p, as a covariance must be, they end.
+
+    Args:
+        iterations: of conjugate gradients.
+        by_oi: precondition with (H P H' + R)^-1, the covariance of optimal interpolation. The first direction is then
+            that of `oi_jacobian`, its length corrected; for a Gaussian prior one iteration is exact.
     """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+
+        def matrix(p):
+            carried = covariance(likelihood.operator.adjoint(p))
+            seen = likelihood.operator(carried)
+            positive = (p * seen).sum(-1, keepdim=True) > 0
+            return positive * (seen + likelihood.covariance(p)), carried
+
+        def diagonal(r):
+            return likelihood.precision(r, extra=prior.spectrum.posterior_variance(sigma).mean())
+
+        precondition = innovation_solver(prior, likelihood, sigma) if by_oi else diagonal
+        innovation = likelihood.value - likelihood.operator(estimate)
+        return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
+
+    return denoise
+
+
+def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 1) -> Denoise:
+    """`mmps`, preconditioned by optimal interpolation: the default, in one iteration a step."""
+    return mmps(prior, likelihood, context, iterations, by_oi=True)
+
+
+def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float = 0.1) -> Denoise:
+    """Score-based data assimilation (Rozet & Louppe 2023, sec. 3.2; GenDA, Martin et al. 2025): H V H' is taken to be
+    gamma sigma^2, as if what is unknown were white,
+
+        E[x0 | x, y] ~ D + sigma^2 J' H' (R + gamma sigma^2 I)^-1 (y - H D)
+
+    gamma has no universal value. Where many correlated points are observed, gamma sigma^2 is far less than the largest
+    eigenvalue of H V H', each step overshoots, and the sampler may diverge.
+    """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        weights = likelihood.precision(innovation, extra=gamma * sigma**2)
+        return estimate + covariance(likelihood.operator.adjoint(weights))
+
+    return denoise
+
+
+def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 40.0) -> Denoise:
+    """Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): V = 0, and for 1 / R a step of given length,
+
+        E[x0 | x, y] ~ D + zeta sigma J' H' (y - H D) / |y - H D|
+
+    The paper moves the variance-preserving state x / (1 + sigma^2)^1/2 by a fixed multiple of the gradient of
+    |y - H D|, in each of a given number of steps. Told to a sampler as a shift of the estimate, it depends less on the
+    steps, and fades out below a noise of one. The errors R do not enter: zeta stands for them.
+    """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        length = innovation.norm(dim=-1, keepdim=True).clamp(min=1e-30)
+        return estimate + zeta / sigma * covariance(likelihood.operator.adjoint(innovation / length))
+
+    return denoise
+
+
+def perturbations(prior: Prior, likelihood: LinearGaussian, sigma: Tensor, draws: Tensor, errors: Tensor) -> Tensor:
+    """Draws of what remains unknown of N(0, P) once it is observed, P = S sigma^2 (S + sigma^2)^-1:
+
+        p - P H' (H P H' + R)^-1 (H p + e),    p ~ N(0, P), e ~ N(0, R)
+
+    (Matheron's rule, e.g. Journel & Huijbregts 1978). Their covariance is P - P H' (H P H' + R)^-1 H P. Infinite sigma
+    leaves P = S.
+
+    Args:
+        draws: p (B, C, ny, nx). errors: e (B, m).
+    """
+    weights = innovation_solver(prior, likelihood, sigma)(likelihood.operator(draws) + errors)
+    return draws - prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+
+
+def interpolated(prior: Prior, likelihood: LinearGaussian) -> Tensor:
+    """The mean of optimal interpolation, S H' (H S H' + R)^-1 y, (1 or B, C, ny, nx)."""
     everything = torch.tensor(torch.inf)
-    weights = innovation_weights(prior, likelihood, likelihood.value + errors - likelihood.operator(draws), everything)
-    return draws + prior.covariance(everything)(likelihood.operator.adjoint(weights))
+    weights = innovation_solver(prior, likelihood, everything)(torch.atleast_2d(likelihood.value))
+    return prior.covariance(everything)(likelihood.operator.adjoint(weights))
 
 
-METHODS: dict[str, Callable[[Prior, Likelihood, Tensor], Denoiser]] = {
-    "oi": oi_covariance,
+METHODS: dict[str, Callable[..., Denoise]] = {
+    "mmps-oi": mmps_oi,
+    "mmps": mmps,
     "oi-jacobian": oi_jacobian,
+    "oi": oi_covariance,
+    "sda": sda,
+    "dps": dps,
 }

@@ -20,11 +20,12 @@ class OsseExplorer(ipywidgets.VBox):
         prior: from `load_prior`.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        options: passed to `assimilate`.
+        options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
     def __init__(self, prior: Prior, truth: xr.Dataset, members: int = 8, seed: int = 0, **options):
-        self.prior, self.members, self.seed, self.options = prior, members, seed, options
+        self.prior, self.members, self.seed = prior, members, seed
+        self.options = {"fast": True} | options
         self.truth = truth.drop_vars("member", errors="ignore")  # which of several oceans it is; ensembles have members
         wide = {"style": {"description_width": "8em"}, "continuous_update": False}
         self.tracks = ipywidgets.IntSlider(3, 1, 10, description="Altimeter tracks", **wide)

@@ -131,13 +131,14 @@ def sweep(
     members: int = 16,
     seed: int = 0,
     progress: bool = True,
+    fast: bool = True,
     **options,
 ) -> xr.Dataset:
     """Assimilate for every number of tracks and every cloud share: the frames of an explorer.
 
     Args:
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
-        clouds: shares, 0..1. options: passed to `assimilate`.
+        clouds: shares, 0..1. fast, options: passed to `assimilate`.
 
     Returns:
         maps `truth`, `observations` (NaN where not observed), `mean`, `member_1`, `member_2`, `spread` and scores
@@ -150,7 +151,7 @@ def sweep(
     for number, cloud in tqdm(settings, disable=not progress, desc="assimilations"):
         observations = ObservingSystem(number, cloud, seed).observe(truth)
         analysis = assimilate(
-            prior, observations, members, seed, date=truth["time"].values, region=southwest(grid), **options
+            prior, observations, members, seed, date=truth["time"].values, region=southwest(grid), fast=fast, **options
         )
         frames.append(_frame(analysis, observations, truth, grid, channels))
     percent = [round(100 * c) for c in clouds]
