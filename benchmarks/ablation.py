@@ -107,7 +107,7 @@ def twin_errors(prior, truth: xr.Dataset, cases: int = 8, members: int = 8) -> d
         frame = total_current(to_state(frame, prior.standardizer), prior.standardizer)
         observations = ObservingSystem(3, 0.7, seed=i).observe(frame)
         grid = Grid(frame["latitude"].values, frame["longitude"].values)
-        analysis = assimilate(prior, observations, members, grid=grid, date=frame["time"].values)
+        analysis = assimilate(prior, observations, members, grid=grid, date=frame["time"].values, fast=True)
         tables.append(score_table({"": analysis}, frame, ("zos", "thetao", "so")))
     table = combine(tables).isel(experiment=0)
     return {

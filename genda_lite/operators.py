@@ -179,8 +179,8 @@ class Stacked:
 
 
 def check_adjoint(operator: Operator, tolerance: float = 1e-4) -> float:
-    """The dot-product test (Claerbout 2014, sec. 5.1): <H x, y> = <x, H' y> and H (x + 2 z) = H x + 2 H z for random
-    vectors.
+    """The dot-product test (Claerbout 1992, Earth Soundings Analysis): <H x, y> = <x, H' y>, and linearity, H (x + 2 z)
+    = H x + 2 H z, for random vectors.
 
     Returns:
         the mean square length of the rows of H.

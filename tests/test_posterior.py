@@ -17,7 +17,7 @@ from genda_lite.observe import (
 )
 from genda_lite.posterior import guidance
 from genda_lite.posterior.assimilate import FAST, pose, sample_posterior
-from genda_lite.posterior.guidance import METHODS, conjugate_gradients, innovation_solver, interpolated, perturbations
+from genda_lite.posterior.guidance import METHODS, InnovationSolver, conjugate_gradients, interpolated, perturbations
 from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig
 from genda_lite.prior.samplers import SAMPLERS, noise_levels, sde_2m
 from genda_lite.state import CHANNELS, Grid, Standardizer
@@ -83,7 +83,7 @@ def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, channels, 
 def test_guided_sampler_has_the_exact_mean_and_variance():
     """Without sampling error: for a Gaussian prior the sampler is linear in its noise, so its response to every unit of
     noise gives the variance of the ensemble, at observed and at unobserved points."""
-    n = 8
+    n = 6
     prior = gaussian_prior(n)
     grid = Grid.around(-60.0, 38.0, (n, n))
     draw = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(3))
@@ -112,11 +112,14 @@ def test_guided_sampler_has_the_exact_mean_and_variance():
     posterior = prior_columns.view(size, size).double() - everything.double() @ weights
     start = torch.linalg.cholesky(posterior + sigmas[0] ** 2 * torch.eye(size)).T.float().view_as(unit)
 
-    response = torch.zeros(len(CHANNELS), n, n)
-    for loud in range(len(sigmas) - 1):
-        inputs = [start if loud == 0 else 0 * unit] + [unit if k == loud else 0 * unit for k in range(1, len(sigmas))]
-        rest = iter(inputs[1:])
-        response += (sde_2m(denoise, inputs[0], sigmas, lambda rest=rest: next(rest)) ** 2).sum(0)
+    def power(x, sigmas, kick):
+        """Of the response to a start and to the first noise that is drawn."""
+        kicks = iter([kick])
+        return (sde_2m(denoise, x, sigmas, lambda: next(kicks, 0 * unit)) ** 2).sum(0)
+
+    response = power(start, sigmas, 0 * unit)
+    for step in range(len(sigmas) - 2):  # before its noise, nothing stirs
+        response += power(0 * unit, sigmas[step:], unit)
 
     seen = likelihood.operator.adjoint(torch.ones(1, len(likelihood.value)))[0] > 0
     for where in (seen, ~seen):
@@ -281,14 +284,15 @@ def test_sampler_converges_to_a_gaussian_at_second_order(eta):
 
 
 def test_sampler_starts_from_the_gaussian_posterior(prior, grid, truth):
-    """`interpolated_draws` have the closed form's mean and variance, channels and unknown constants included."""
+    """`interpolated` and `perturbations` have the closed form's mean and variance, unknown constants included."""
     likelihood = Likelihood(observe(truth, grid, 2), grid, prior.standardizer, DATE)
     mean, variance = gaussian_posterior(prior.spectrum, likelihood)
     generator, count = torch.Generator().manual_seed(0), 2000
     white = [torch.randn(count, n, generator=generator) for n in (len(likelihood.value), len(likelihood.shared))]
     draws = prior.spectrum.sample(count, generator=generator)
-    unknown = perturbations(prior, likelihood, torch.tensor(torch.inf), draws, likelihood.draw_errors(*white))
-    draws = (interpolated(prior, likelihood) + unknown).double()
+    solve = InnovationSolver(prior, likelihood)
+    unknown = perturbations(solve, torch.tensor(torch.inf), draws, likelihood.draw_errors(*white))
+    draws = (interpolated(solve) + unknown).double()
     assert ((draws.mean(0) - mean) ** 2).mean() < 3 * variance.mean() / count
     assert abs((draws.var(0) / variance).mean() - 1) < 0.03
 
@@ -355,12 +359,27 @@ def test_solvers_agree(prior, grid, truth, monkeypatch):
     """Cholesky and conjugate gradients, with and without an unknown constant."""
     likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     d = torch.randn(3, len(likelihood.value), generator=torch.Generator().manual_seed(0))
-    direct = [innovation_solver(prior, likelihood, torch.tensor(s))(d) for s in (0.1, 1.0, 10.0)]
+    direct = [InnovationSolver(prior, likelihood)(torch.tensor(s), d) for s in (0.1, 1.0, 10.0)]
     monkeypatch.setattr(guidance, "DIRECT", 0)
     monkeypatch.setattr(guidance, "MAX_ITERATIONS", 400)
     for level, expected in zip((0.1, 1.0, 10.0), direct, strict=True):
-        ours = innovation_solver(prior, likelihood, torch.tensor(level))(d)
+        ours = InnovationSolver(prior, likelihood)(torch.tensor(level), d)
         assert (ours - expected).norm() < 2e-3 * expected.norm()
+
+
+def test_a_factor_serves_until_the_noise_has_halved(prior, grid, truth, monkeypatch):
+    """Few iterations bring it to another noise, also for errors so small that the matrix is all but singular."""
+    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    likelihood.variance = torch.full_like(likelihood.variance, 1e-5)
+    d = likelihood.operator(prior.spectrum.sample(3, generator=torch.Generator().manual_seed(0)))
+    monkeypatch.setattr(guidance, "MAX_ITERATIONS", 12)
+    solve = InnovationSolver(prior, likelihood)
+    for level, made_at in ((2.0, 2.0), (1.5, 2.0), (1.01, 2.0), (0.9, 0.9), (3.0, 3.0)):
+        sigma = torch.tensor(level)
+        ours, fresh = (s(sigma, d) for s in (solve, InnovationSolver(prior, likelihood)))
+        assert solve.factored_at == made_at
+        seen = [likelihood.operator(prior.covariance(sigma)(likelihood.operator.adjoint(v))) for v in (ours, fresh)]
+        assert (seen[0] - seen[1]).norm() < 1e-3 * d.norm()
 
 
 def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth):
@@ -440,7 +459,7 @@ def test_contradictions_meet_at_their_weighted_mean(prior, grid):
 @pytest.mark.parametrize("direct", [True, False])
 def test_more_observations_than_grid_points(prior, grid, truth, monkeypatch, direct):
     """Three values a cell: the ensemble is that of optimal interpolation, whichever solver is at work."""
-    monkeypatch.setattr(guidance, "DIRECT", 1500 if direct else 0)
+    monkeypatch.setattr(guidance, "DIRECT", 1000 if direct else 0)
     rng = np.random.default_rng(0)
     where = {name: rng.uniform(v[0], v[-1], 768) for name, v in vars(grid).items()}
     where = xr.Dataset(coords={name: ("point", values) for name, values in where.items()})

@@ -18,7 +18,7 @@ from ..prior.base import Prior, grid_context
 from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..state import CHANNELS, VARIABLES, Grid
 from ..version import __version__
-from .guidance import METHODS, interpolated, perturbations
+from .guidance import METHODS, InnovationSolver, interpolated, perturbations
 
 
 class Settings(NamedTuple):
@@ -152,7 +152,7 @@ def sample_posterior(
     guidance: str | Callable[..., Denoise] = DEFAULT.guidance,
     sampler: str = DEFAULT.sampler,
     steps: int = DEFAULT.steps,
-    batch: int = 16,
+    batch: int = 8,
     progress: bool = False,
 ) -> Tensor:
     """Draws from the posterior in standardized units, (members, C, ny, nx).
@@ -164,25 +164,28 @@ def sample_posterior(
 
     Args:
         guidance: of `METHODS`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
+        batch: where the likelihood has values for each member, not less than `members`.
     """
-    denoise = (METHODS[guidance] if isinstance(guidance, str) else guidance)(prior, likelihood, context)
+    method = METHODS[guidance] if isinstance(guidance, str) else guidance
+    guided, solve = method(prior, likelihood, context), InnovationSolver(prior, likelihood)
     run, levels = SAMPLERS[sampler]
     sigmas, everything, spectrum = levels(steps), torch.tensor(torch.inf), prior.spectrum
-    background, draws = interpolated(prior, likelihood), []
-    with tqdm(total=members, unit="member", disable=not progress, desc="assimilating") as bar:
-        for first in range(0, members, batch):
-            some = range(first, min(first + batch, members))
-            noise = MemberNoise(seed, some, prior.shape, spectrum.variance.device)
+    noise = MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
 
-            def unknown(sigma, noise=noise):
-                p = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * noise())
-                errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
-                return perturbations(prior, likelihood, sigma, p, errors)
+    def unknown(sigma: Tensor) -> Tensor:
+        p = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * noise())
+        errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
+        parts = zip(p.split(batch), errors.split(batch), strict=True)
+        return torch.cat([perturbations(solve, sigma, *part) for part in parts])
 
-            x = run(denoise, background + unknown(everything) + sigmas[0] * noise(), sigmas, noise)
-            draws.append(x + unknown(sigmas[-2]))
-            bar.update(len(some))
-    return torch.cat(draws)
+    with tqdm(total=steps, unit="step", disable=not progress, desc="assimilating") as bar:
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            bar.update(int((sigmas >= sigma).sum()) - bar.n)
+            return torch.cat([guided(part, sigma) for part in x.split(batch)])
+
+        x = run(denoise, interpolated(solve) + unknown(everything) + sigmas[0] * noise(), sigmas, noise)
+    return x + unknown(sigmas[-2])
 
 
 def level_source(observations: Observations) -> np.ndarray | None:
@@ -210,7 +213,7 @@ def assimilate(
     steps: int | None = None,
     fast: bool = False,
     further: Sequence[LinearObservations] = (),
-    batch: int = 16,
+    batch: int = 8,
     progress: bool = False,
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
@@ -228,7 +231,7 @@ def assimilate(
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
             `prior.samplers` for what there is.
         further: observations by any linear map, besides those of the table.
-        batch: members at a time, which bounds the memory; member i does not depend on it.
+        batch: members that go through the network at a time, which bounds the memory; member i does not depend on it.
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the

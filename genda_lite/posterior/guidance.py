@@ -22,8 +22,9 @@ from ..observe import LinearGaussian
 from ..prior.base import Prior
 from ..prior.samplers import Denoise
 
-DIRECT = 1500  # observations
-MAX_ITERATIONS, TOLERANCE = 100, 1e-4  # beyond
+DIRECT = 1500  # observations; for more, a factor takes much memory, and soon longer than iterations without it
+REUSE = 2.0  # a factor serves until the noise has fallen by this much
+MAX_ITERATIONS, TOLERANCE = 100, 1e-3
 
 
 def conjugate_gradients(
@@ -64,30 +65,56 @@ def conjugate_gradients(
     return total
 
 
-def innovation_solver(prior: Prior, likelihood: LinearGaussian, sigma: Tensor) -> Callable[[Tensor], Tensor]:
-    """The function d -> (H P H' + R)^-1 d, d (B, m): how much each observation still pulls at noise sigma.
+class InnovationSolver:
+    """Solves (H P H' + R) v = d, P = S sigma^2 (S + sigma^2)^-1: how much each observation still pulls at noise sigma.
 
-    Up to `DIRECT` observations by a Cholesky factor, beyond by conjugate gradients. Where errors are small and
-    observations dense these may end early; the finest differences between neighbouring observations then wait for a
-    later step, at less noise, where they converge.
+    By conjugate gradients. Up to `DIRECT` observations they are preconditioned by a Cholesky factor of the matrix at
+    the noise s at which it was last needed. As P grows with sigma, and P / sigma^2 falls, for s >= sigma
+
+        (sigma / s)^2 A(s) <= A(sigma) <= A(s),    A(sigma) = H P H' + R
+
+    so that however many the observations and small their errors, few iterations are needed until the noise has fallen
+    by `REUSE`, and none of them is spent at s itself. All members share the factor.
+
+    More observations are preconditioned by a diagonal. Where errors are small and observations dense the iterations may
+    end early; the finest differences between neighbouring observations then wait for a later step, at less noise, where
+    they converge.
     """
-    observe = likelihood.observed_operator
-    covariance = prior.covariance(sigma, likelihood.observed_channels)
 
-    def matrix(v):
-        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+    def __init__(self, prior: Prior, likelihood: LinearGaussian):
+        self.prior, self.likelihood = prior, likelihood
+        self.direct = likelihood.value.shape[-1] <= DIRECT
+        self.factor, self.factored_at = None, torch.tensor(0.0)
 
-    m = likelihood.value.shape[-1]
-    if m <= DIRECT:
-        identity = torch.eye(m, device=likelihood.value.device)
-        dense = torch.cat([matrix(rows)[0] for rows in identity.split(256)]).double()
-        factor, failed = torch.linalg.cholesky_ex(0.5 * (dense + dense.mT))
-        if not failed:  # with tiny errors, rounding in P may leave the matrix short of positive
-            return lambda d: torch.cholesky_solve(d.double().mT, factor).mT.to(d)
+    def __call__(self, sigma: Tensor, innovation: Tensor) -> Tensor:
+        """v for each row of d, (B, m)."""
+        likelihood, observe = self.likelihood, self.likelihood.observed_operator
+        covariance = self.prior.covariance(sigma, likelihood.observed_channels)
 
-    unknown = prior.spectrum.posterior_variance(sigma).mean()
-    scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-    return lambda d: conjugate_gradients(matrix, d, lambda r: r / scale, MAX_ITERATIONS, TOLERANCE)
+        def matrix(v: Tensor) -> tuple[Tensor, Tensor]:
+            return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+
+        if self.direct and not self.factored_at / REUSE <= sigma <= self.factored_at:
+            self.factor = None  # makes room
+            self.factor, self.factored_at = cholesky(lambda v: matrix(v)[0], innovation), sigma
+        if self.factor is not None:
+            return conjugate_gradients(matrix, innovation, self._by_factor, MAX_ITERATIONS, TOLERANCE)
+        unknown = self.prior.spectrum.posterior_variance(sigma).mean()
+        scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
+        return conjugate_gradients(matrix, innovation, lambda r: r / scale, MAX_ITERATIONS, TOLERANCE)
+
+    def _by_factor(self, residual: Tensor) -> Tensor:
+        return torch.cholesky_solve(residual.mT, self.factor).mT
+
+
+def cholesky(matrix: Callable[[Tensor], Tensor], like: Tensor, batch: int = 64) -> Tensor | None:
+    """The factor of a symmetric m x m matrix that is given as a function of rows (B, m), found in double precision;
+    none where rounding has left the matrix short of positive, as tiny errors may."""
+    identity = torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)
+    dense = torch.cat([matrix(rows) for rows in identity.split(batch)])
+    del identity
+    factor, failed = torch.linalg.cholesky_ex(dense.double())
+    return None if failed else factor.to(like)
 
 
 def linearized(prior: Prior, x: Tensor, sigma: Tensor, context: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -107,16 +134,17 @@ def oi_covariance(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> 
 
         E[x0 | x, y] ~ D + P H' (H P H' + R)^-1 (y - H D),   P = S sigma^2 (S + sigma^2)^-1
 
-    with the climatological spectrum S. No gradient through the network. Exact for a
-    Gaussian prior, where P is the covariance of x0 given x: then each step is optimal
-    interpolation (Bretherton et al. 1976) of what is still unknown at this noise.
+    with the climatological spectrum S. No gradient through the network. Exact for a Gaussian prior, where P is the
+    covariance of x0 given x: then each step is optimal interpolation (Bretherton et al. 1976) of what is still unknown
+    at this noise.
     """
+
+    solve = InnovationSolver(prior, likelihood)
 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate = prior.denoise(x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
-        weights = innovation_solver(prior, likelihood, sigma)(innovation)
+        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
         increment = prior.covariance(sigma)(likelihood.operator.adjoint(weights))
         return estimate + increment
 
@@ -128,13 +156,14 @@ def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> De
 
         E[x0 | x, y] ~ D + sigma^2 J' H' (H P H' + R)^-1 (y - H D)
 
-    since Cov[x0 | x] = sigma^2 J' (Tweedie; Rozet et al. 2024, eq. 15): the innovation spreads along the flow.
+    since Cov[x0 | x] = sigma^2 J' (Tweedie's formula, once more differentiated): the innovation spreads along the flow.
     """
+
+    solve = InnovationSolver(prior, likelihood)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
-        weights = innovation_solver(prior, likelihood, sigma)(innovation)
+        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
         return estimate + covariance(likelihood.operator.adjoint(weights))
 
     return denoise
@@ -143,7 +172,7 @@ def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> De
 def mmps(
     prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3, by_oi: bool = False
 ) -> Denoise:
-    """Moment-matching posterior sampling (Rozet et al. 2024, sec. 4.2): V is the network's own covariance,
+    """Moment-matching posterior sampling (MMPS, Rozet et al. 2024): V is the network's own covariance,
 
         E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = sigma^2 J'
 
@@ -156,6 +185,8 @@ def mmps(
             that of `oi_jacobian`, its length corrected; for a Gaussian prior one iteration is exact.
     """
 
+    solve = InnovationSolver(prior, likelihood)
+
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
 
@@ -165,10 +196,11 @@ def mmps(
             positive = (p * seen).sum(-1, keepdim=True) > 0
             return positive * (seen + likelihood.covariance(p)), carried
 
-        def diagonal(r):
+        def precondition(r):
+            if by_oi:
+                return solve(sigma, r)
             return likelihood.precision(r, extra=prior.spectrum.posterior_variance(sigma).mean())
 
-        precondition = innovation_solver(prior, likelihood, sigma) if by_oi else diagonal
         innovation = likelihood.value - likelihood.operator(estimate)
         return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
 
@@ -181,7 +213,7 @@ def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iteration
 
 
 def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float = 0.1) -> Denoise:
-    """Score-based data assimilation (Rozet & Louppe 2023, sec. 3.2; GenDA, Martin et al. 2025): H V H' is taken to be
+    """Score-based data assimilation (SDA, Rozet & Louppe 2023; GenDA, Martin et al. 2025): H V H' is taken to be
     gamma sigma^2, as if what is unknown were white,
 
         E[x0 | x, y] ~ D + sigma^2 J' H' (R + gamma sigma^2 I)^-1 (y - H D)
@@ -218,7 +250,7 @@ def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float =
     return denoise
 
 
-def perturbations(prior: Prior, likelihood: LinearGaussian, sigma: Tensor, draws: Tensor, errors: Tensor) -> Tensor:
+def perturbations(solve: InnovationSolver, sigma: Tensor, draws: Tensor, errors: Tensor) -> Tensor:
     """Draws of what remains unknown of N(0, P) once it is observed, P = S sigma^2 (S + sigma^2)^-1:
 
         p - P H' (H P H' + R)^-1 (H p + e),    p ~ N(0, P), e ~ N(0, R)
@@ -229,15 +261,16 @@ def perturbations(prior: Prior, likelihood: LinearGaussian, sigma: Tensor, draws
     Args:
         draws: p (B, C, ny, nx). errors: e (B, m).
     """
-    weights = innovation_solver(prior, likelihood, sigma)(likelihood.operator(draws) + errors)
-    return draws - prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+    operator = solve.likelihood.operator
+    weights = solve(sigma, operator(draws) + errors)
+    return draws - solve.prior.covariance(sigma)(operator.adjoint(weights))
 
 
-def interpolated(prior: Prior, likelihood: LinearGaussian) -> Tensor:
+def interpolated(solve: InnovationSolver) -> Tensor:
     """The mean of optimal interpolation, S H' (H S H' + R)^-1 y, (1 or B, C, ny, nx)."""
     everything = torch.tensor(torch.inf)
-    weights = innovation_solver(prior, likelihood, everything)(torch.atleast_2d(likelihood.value))
-    return prior.covariance(everything)(likelihood.operator.adjoint(weights))
+    weights = solve(everything, torch.atleast_2d(solve.likelihood.value))
+    return solve.prior.covariance(everything)(solve.likelihood.operator.adjoint(weights))
 
 
 METHODS: dict[str, Callable[..., Denoise]] = {

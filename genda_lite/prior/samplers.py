@@ -42,7 +42,7 @@ def cosine_levels(steps: int, least: float = 1e-3) -> Tensor:
     """Noise levels of the cosine variance-preserving schedule, even in time, then zero: (steps + 1,).
 
     There the state is a(t) x0 + b(t) n with a = cos^2(w t), b^2 = 1 - a^2 + least^2 and a(1) = least (Rozet & Louppe
-    2023, sec. 4, as used by GenDA, Martin et al. 2025). Divided by a it is x0 + sigma n with sigma = b / a.
+    2023, as used by GenDA, Martin et al. 2025). Divided by a it is x0 + sigma n with sigma = b / a.
     """
     t = torch.linspace(1, 0, steps + 1, dtype=torch.float64)[:-1]
     a = torch.cos(math.acos(math.sqrt(least)) * t) ** 2
@@ -55,8 +55,8 @@ def euler(
 ) -> Tensor:
     """First order and deterministic: Euler's step for dx/dsigma = (x - D) / sigma (DDIM, Song et al. 2021).
 
-    On `cosine_levels` this is the variance-preserving predictor of Rozet & Louppe (2023, Algorithm 3), in steps of
-    GenDA. Each Langevin correction costs one more call and draws x closer to the law at its noise level:
+    On `cosine_levels` these are the variance-preserving predictor of Rozet & Louppe (2023) and GenDA's steps. Each of
+    their Langevin corrections costs one more call and draws x closer to the law at its noise level:
 
         x <- x + d s + sqrt(2 d) n,   s = (D - x) / sigma^2,   d = size C ny nx / |s|^2
 
@@ -99,15 +99,12 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, churn: float
 
 
 @torch.no_grad()
-def sde_2m(
-    denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, eta: float = 1.0
-) -> Tensor:
-    """Second-order multistep stochastic sampler: DPM-Solver++(2M) SDE, midpoint form
-    (Lu et al. 2022), written in sigma.
+def sde_2m(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, eta: float = 1.0) -> Tensor:
+    """Second-order multistep stochastic sampler: DPM-Solver++(2M) SDE, midpoint form (Lu et al. 2022), in sigma.
 
-    With h = ln(sigma_i / sigma_{i+1}) each step is exact for an estimate linear in
-    ln sigma. Fresh noise, eta times that of the reverse diffusion, forgets earlier
-    errors of the guidance; eta = 0 is the deterministic 2M.
+    With h = ln(sigma_i / sigma_{i+1}), the estimate at the middle of a step is extrapolated from the last two. Fresh
+    noise forgets earlier errors of the guidance: with eta = 1 that of the reverse diffusion, more with more; eta = 0 is
+    the deterministic 2M.
 
     Args:
         denoise: (x, sigma) -> E[x0 | x, ...], one call a step.

@@ -120,12 +120,14 @@ class Case:
     Args:
         operator: from a random generator, the observation operator.
         error: of the observations, or the least and the greatest among them.
+        constant: standard deviation of an error that all of them share.
     """
 
     name: str
     prior: Callable[[], GaussianPrior | MixturePrior]
     operator: Callable[[np.random.Generator], Operator]
     error: float | tuple[float, float] = ERROR
+    constant: float = 0.0
     truths: int = 12
     members: int = 32
 
@@ -139,20 +141,22 @@ CASES = {
         Case("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng)),
         Case("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng)),
         Case("Gaussian, smooth map", gaussian, smooth_map),
-        Case("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), 2, 16),
+        Case("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), truths=2, members=16),
     )
 }
 POINTS = [name for name in CASES if "%" in name]
 SWEEP = [
-    Case(f"{where}, error {error:g}", gaussian, operator, error, truths=2, members=8)
-    for where, operator in {
-        "1 %": lambda rng: at_random(0.01, rng),
-        "20 %": lambda rng: at_random(0.2, rng),
-        "60 %": lambda rng: at_random(0.6, rng),
-        "swath": lambda rng: swath(0.25, rng),
-    }.items()
+    Case(f"{where}, error {error:g}", gaussian, operator, error, constant, truths=2, members=8)
+    for where, operator, constant in (
+        ("1 %", lambda rng: at_random(0.01, rng), 0.0),
+        ("20 %", lambda rng: at_random(0.2, rng), 0.0),
+        ("60 %", lambda rng: at_random(0.6, rng), 0.0),
+        ("swath", lambda rng: swath(0.25, rng), 0.0),
+        ("swath of unknown level", lambda rng: swath(0.25, rng), 1.0),
+    )
     for error in (0.005, 0.05, 1.0)
 ]
+QUICK_SWEEP = [case for case in SWEEP if case.name in ("1 %, error 1", "swath, error 0.005")]
 
 
 class Method(NamedTuple):
@@ -223,8 +227,10 @@ def set_up(case: Case, seed: int = 0) -> Experiment:
     seen = operator(truth.view(shape))
     low, high = case.error if isinstance(case.error, tuple) else (case.error, case.error)
     error = torch.from_numpy(np.exp(rng.uniform(math.log(low), math.log(high), seen.shape[1]))).float()
-    values = seen + error * torch.randn(seen.shape, generator=generator)
-    likelihood = LinearGaussian(operator, values, error**2)
+    shared = torch.full((int(case.constant > 0), seen.shape[1]), case.constant)
+    white = [torch.randn(case.truths, size, generator=generator) for size in (seen.shape[1], len(shared))]
+    likelihood = LinearGaussian(operator, seen, error**2, shared)
+    likelihood.value = values = seen + likelihood.draw_errors(*white)
     return Experiment(case, prior, likelihood, truth, exact_posterior(prior, likelihood, values))
 
 
@@ -279,8 +285,9 @@ def scores(draws: Tensor, experiment: Experiment) -> dict[str, float]:
     squared_bias = ((mean - exact.mean) ** 2 - variance / case.members).mean() / exact.variance.mean()
     seen = likelihood.operator.adjoint(torch.ones(1, likelihood.value.shape[1]))[0] > 1e-3
     ratios = [float(variance[:, at].mean() / exact.variance[:, at].mean()) for at in (seen, ~seen)]
-    rows = experiment.likelihood.value.repeat_interleave(case.members, 0)
-    misfit = ((rows - likelihood.operator(draws)) ** 2 / likelihood.variance).mean() / exact.misfit.mean()
+    rows = likelihood.value.repeat_interleave(case.members, 0)
+    variances = likelihood.variance + (likelihood.shared**2).sum(0)
+    misfit = ((rows - likelihood.operator(draws)) ** 2 / variances).mean() / exact.misfit.mean()
     values = (
         crps_ratio(members, exact),
         math.copysign(math.sqrt(abs(squared_bias)), squared_bias),
@@ -325,7 +332,7 @@ def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
     cases = list(CASES.values())
     if quick:
         cases = [replace(case, truths=4, members=8) for case in cases if "7" not in case.name]
-    sweep = [replace(case, name=f"sweep: {case.name}") for case in (SWEEP[:2] if quick else SWEEP)]
+    sweep = [replace(case, name=f"sweep: {case.name}") for case in (QUICK_SWEEP if quick else SWEEP)]
     compared = [] if quick else [replace(case, truths=4, members=16) for case in cases if case.name in POINTS]
     for some, methods in ((cases + sweep, TARGETS), (compared, [name for name in METHODS if name not in TARGETS])):
         for case in some:
