@@ -325,7 +325,7 @@ def posterior(
     quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
-    from .verify.posterior import evaluate_posterior, rows_of
+    from .verify.posterior import by_method, evaluate_posterior, rows_of
 
     if json is not None and not json.parent.is_dir():
         raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
@@ -336,6 +336,8 @@ def posterior(
         print_table([line], header=not lines)
         lines.append(line)
     rows = rows_of(lines)
+    typer.echo("")
+    print_table(by_method(lines))
     typer.echo("")
     print_table(
         [

@@ -87,6 +87,7 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(verify, "set_up", lambda case, seed, run=set_up: run(replace(case, truths=1, members=4), seed))
     monkeypatch.setattr(verify, "QUICK_SWEEP", SWEEP[1:2])
     monkeypatch.setattr(verify, "POINTS", NAMES)
+    monkeypatch.setattr(verify, "VARIANCES_OF", NAMES[0])
 
     def genda(path) -> int:
         monkeypatch.setattr("sys.argv", ["genda", "evaluate", "posterior", "--quick", "--json", str(path)])
@@ -107,6 +108,7 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     assert by_name["default, Gaussian, 2 %: variance, observed"]["target"] == "0.95 to 1.05"
     assert by_name["fast, sweep of 1: runs that diverged"]["met"]
     printed = capsys.readouterr().out
+    assert "| method | forwards + VJPs | CRPS / exact, Gaussian, 2 % | CRPS / exact, mixture, 2 % |" in printed
     assert printed.startswith("quick") and "| default, mixture, 2 %: CRPS / exact |" in printed
     assert genda(tmp_path / "none" / "rows.json") == 2
 

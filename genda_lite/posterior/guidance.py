@@ -73,12 +73,12 @@ class InnovationSolver:
 
         (sigma / s)^2 A(s) <= A(sigma) <= A(s),    A(sigma) = H P H' + R
 
-    so that however many the observations and small their errors, few iterations are needed until the noise has fallen
-    by `REUSE`, and none of them is spent at s itself. All members share the factor.
+    so that few iterations are needed until the noise has fallen by `REUSE`, however many the observations and small
+    their errors. All members share the factor.
 
-    More observations are preconditioned by a diagonal. Where errors are small and observations dense the iterations may
-    end early; the finest differences between neighbouring observations then wait for a later step, at less noise, where
-    they converge.
+    More observations are preconditioned by R and the mean variance of what is unknown. Where errors are small and
+    observations dense the iterations may end early; the finest differences between neighbouring observations then wait
+    for a later step, at less noise, where they converge.
     """
 
     def __init__(self, prior: Prior, likelihood: LinearGaussian):
@@ -97,14 +97,13 @@ class InnovationSolver:
         if self.direct and not self.factored_at / REUSE <= sigma <= self.factored_at:
             self.factor = None  # makes room
             self.factor, self.factored_at = cholesky(lambda v: matrix(v)[0], innovation), sigma
-        if self.factor is not None:
-            return conjugate_gradients(matrix, innovation, self._by_factor, MAX_ITERATIONS, TOLERANCE)
-        unknown = self.prior.spectrum.posterior_variance(sigma).mean()
-        scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-        return conjugate_gradients(matrix, innovation, lambda r: r / scale, MAX_ITERATIONS, TOLERANCE)
 
-    def _by_factor(self, residual: Tensor) -> Tensor:
-        return torch.cholesky_solve(residual.mT, self.factor).mT
+        def precondition(residual: Tensor) -> Tensor:
+            if self.factor is not None:
+                return torch.cholesky_solve(residual.mT, self.factor).mT
+            return likelihood.precision(residual, extra=self.prior.spectrum.posterior_variance(sigma).mean())
+
+        return conjugate_gradients(matrix, innovation, precondition, MAX_ITERATIONS, TOLERANCE)
 
 
 def cholesky(matrix: Callable[[Tensor], Tensor], like: Tensor, batch: int = 64) -> Tensor | None:
