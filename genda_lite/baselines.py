@@ -42,7 +42,7 @@ def condition(spectrum: Spectrum, likelihood: LinearGaussian, values: Tensor, ba
 
         mean = S H' (H S H' + R)^-1 y,    variance = diag(S - S H' (H S H' + R)^-1 H S)
 
-    One m x m Cholesky factor for m observations, in double precision: memory m (m + C ny nx) numbers.
+    One m x m Cholesky factor for m observations, in double precision, and m C ny nx numbers in single.
     """
     operator, m = likelihood.operator, values.shape[-1]
     identity = torch.eye(m, device=values.device)
@@ -51,15 +51,19 @@ def condition(spectrum: Spectrum, likelihood: LinearGaussian, values: Tensor, ba
     gain = torch.cat([covariance(operator.adjoint(rows)) for rows in identity.split(batch)])
     error = likelihood.covariance(identity).double()
     factor = torch.linalg.cholesky(torch.cat([operator(rows) for rows in gain.split(batch)]).double() + error)
-    gain, values = gain.flatten(1).double(), values.double()
+    gain, values = gain.flatten(1), values.double()
     weights = torch.cholesky_solve(values.mT, factor)  # (m, T)
-    explained = torch.linalg.solve_triangular(factor, gain, upper=False).square().sum(0)
     evidence = -0.5 * (values.mT * weights).sum(0) - factor.diagonal().log().sum() - 0.5 * m * math.log(2 * math.pi)
     # y - H mean = R w, and H x varies about H mean with covariance R - R (H S H' + R)^-1 R.
     remaining = (error - error @ torch.cholesky_solve(error, factor)).diagonal()
     misfit = (((error @ weights).square() + remaining[:, None]) / error.diagonal()[:, None]).mean(0)
-    mean = (weights.mT @ gain).view(-1, *spectrum.shape)
-    return Conditioned(mean, prior_variance(spectrum) - explained.view(spectrum.shape), evidence, misfit)
+    mean, explained = [], []
+    for some in gain.split(4096, dim=1):  # points at a time, to save memory
+        some = some.double()
+        mean.append(weights.mT @ some)
+        explained.append(torch.linalg.solve_triangular(factor, some, upper=False).square().sum(0))
+    variance = prior_variance(spectrum) - torch.cat(explained).view(spectrum.shape)
+    return Conditioned(torch.cat(mean, 1).view(-1, *spectrum.shape), variance, evidence, misfit)
 
 
 def gaussian_posterior(spectrum: Spectrum, likelihood: LinearGaussian) -> tuple[Tensor, Tensor]:

@@ -43,9 +43,7 @@ class Points:
         channels: how many channels the states have.
     """
 
-    def __init__(
-        self, grid: Grid, channel: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, channels: int
-    ):
+    def __init__(self, grid: Grid, channel: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, channels: int):
         ny, nx = grid.shape
         row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
         column = (longitude - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)

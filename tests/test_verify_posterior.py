@@ -58,7 +58,7 @@ def test_bias_and_divergence_are_seen(experiment):
 
 def test_expected_crps_is_the_mean_over_truths(experiment):
     """The ratio from its definition, truth by truth."""
-    members, truths = exact_draws(experiment, 24) + 0.1, exact_draws(experiment, 400, seed=1)
+    members, truths = exact_draws(experiment, 24) + 0.1, exact_draws(experiment, 50, seed=1)
 
     def crps(ensemble):
         size = ensemble.shape[1]

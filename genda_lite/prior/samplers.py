@@ -50,9 +50,7 @@ def cosine_levels(steps: int, least: float = 1e-3) -> Tensor:
 
 
 @torch.no_grad()
-def euler(
-    denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, corrections: int = 0, size: float = 0.1
-) -> Tensor:
+def euler(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, corrections: int = 0, size: float = 0.1) -> Tensor:
     """First order and deterministic: Euler's step for dx/dsigma = (x - D) / sigma (DDIM, Song et al. 2021).
 
     On `cosine_levels` these are the variance-preserving predictor of Rozet & Louppe (2023) and GenDA's steps. Each of
