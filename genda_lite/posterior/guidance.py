@@ -22,7 +22,7 @@ from ..observe import LinearGaussian
 from ..prior.base import Prior
 from ..prior.samplers import Denoise
 
-DIRECT = 1500  # observations; for more, a factor takes much memory, and soon longer than iterations without it
+DIRECT = 2000  # observations; for more, a factor takes much memory, and soon longer than iterations without it
 REUSE = 3.0  # a factor serves until the noise has fallen by this much
 MAX_ITERATIONS, TOLERANCE = 100, 1e-3
 
@@ -109,10 +109,11 @@ class InnovationSolver:
 def cholesky(matrix: Callable[[Tensor], Tensor], like: Tensor, batch: int = 64) -> Tensor | None:
     """The factor of a symmetric m x m matrix that is given as a function of rows (B, m), found in double precision;
     none where rounding has left the matrix short of positive, as tiny errors may."""
-    identity = torch.eye(like.shape[-1], dtype=like.dtype, device=like.device)
-    dense = torch.cat([matrix(rows) for rows in identity.split(batch)])
-    del identity
-    factor, failed = torch.linalg.cholesky_ex(dense.double())
+    m = like.shape[-1]
+    dense = like.new_empty(m, m, dtype=torch.float64)
+    for some in torch.arange(m, device=like.device).split(batch):
+        dense[some] = matrix(torch.nn.functional.one_hot(some, m).to(like)).double()
+    factor, failed = torch.linalg.cholesky_ex(dense)
     return None if failed else factor.to(like)
 
 
