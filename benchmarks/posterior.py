@@ -10,10 +10,12 @@ vector-Jacobian products (VJPs) of the denoiser, in the same way for all. The pe
 
 Peers are tuned, in every case by itself: a search along one knob after the other, for each number of steps, on other
 truths and seeds than those reported. Then for each budget of units the setting that tuning liked best within it is
-run on the truths reported. Ours has its defaults, the same in all cases; tuning only chooses between its curves.
+run on the truths reported. Ours is not tuned: its defaults are the same in all cases, and for fewer units it takes the
+default guidance in as many steps as they allow, or, where these are less than eight, the fast one.
 """
 
 import argparse
+import copy
 import json
 import math
 import time
@@ -31,7 +33,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.ticker import FuncFormatter
-from posterior_peers import PEERS, Peer, Task, genda
+from posterior_peers import PEERS, Peer, Task
 from torch import Tensor
 
 from genda_lite import Grid, load_prior
@@ -41,6 +43,7 @@ from genda_lite.observe import LinearGaussian
 from genda_lite.operators import Points
 from genda_lite.posterior.assimilate import DEFAULT, FAST, sample_posterior
 from genda_lite.posterior.guidance import interpolated, perturbations
+from genda_lite.prepare import to_state
 from genda_lite.prior import Prior
 from genda_lite.prior.base import grid_context
 from genda_lite.prior.mixture import MixturePrior
@@ -49,7 +52,8 @@ from genda_lite.verify.posterior import CASES, POINTS, Case, Counting, Experimen
 
 BUDGETS = (16, 32, 64, 128, 256)  # units
 TUNING_SEED = 1000  # added to the seed
-REFERENCE = "GenDA, gamma 0.1"
+DIVERGED = 1e6  # score of an ensemble that is not finite
+REFERENCE, PUBLISHED_STEPS = "GenDA, gamma 0.1", 256
 
 
 # --- What is sampled -------------------------------------------------------------------------------------------------
@@ -72,9 +76,10 @@ class Problem(NamedTuple):
 
 
 def one_row_each(likelihood: LinearGaussian, members: int) -> LinearGaussian:
-    return LinearGaussian(
-        likelihood.operator, likelihood.value.repeat_interleave(members, 0), likelihood.variance, likelihood.shared
-    )
+    """The likelihood with each truth's values repeated for its members."""
+    rows = copy.copy(likelihood)
+    rows.value = likelihood.value.repeat_interleave(members, 0)
+    return rows
 
 
 def ratios(draws: Tensor, exact: Marginals, members: int) -> Tensor:
@@ -130,17 +135,22 @@ def learned_problem(prior: Prior, fraction: float, truths: int, members: int, se
     frames = [oceans.isel(member=m, time=t) for m in oceans["member"].values for t in range(oceans.sizes["time"])]
     chosen = [frames[i] for i in np.sort(rng.permutation(len(frames))[:truths])]
     box = {"latitude": slice(south, south + ny), "longitude": slice(west, west + nx)}
-    truth = torch.stack([prior.standardizer.to_tensor(frame.isel(box)) for frame in chosen])
+    truth = torch.stack(
+        [prior.standardizer.to_tensor(to_state(frame, prior.standardizer).isel(box)) for frame in chosen]
+    )
     context = torch.cat([grid_context(prior.domain, grid, frame["time"].values, True) for frame in chosen])
 
     cells = [rng.permutation(ny * nx)[: round(fraction * ny * nx)] for _ in range(2)]
     rows, columns = np.divmod(np.concatenate(cells), nx)
     channel = np.repeat([0, 1], len(cells[0]))
-    operator = Points(grid, channel, grid.latitude[rows], grid.longitude[columns], len(truth[0]))
+    operator, observed = (
+        Points(grid, channel, grid.latitude[rows], grid.longitude[columns], channels) for channels in (len(truth[0]), 2)
+    )
     seen = operator(truth)
     generator = torch.Generator().manual_seed(seed)
     values = seen + 0.1 * torch.randn(seen.shape, generator=generator)
     likelihood = LinearGaussian(operator, values, torch.full(seen.shape[1:], 0.01))
+    likelihood.observed_channels, likelihood.observed_operator = [0, 1], observed
 
     def score(draws: Tensor) -> Tensor:
         ensembles = draws.unflatten(0, (truths, members)).double()
@@ -165,9 +175,9 @@ def ours(task: Task, steps: int, guidance: str, sampler: str = "sde-2m", seed: i
 
 
 METHODS = {  # and the steps of their curves; the settings of `assimilate` are among them
-    "default": Peer(ours, "genda_lite", {}, (8, 16, 32, DEFAULT.steps), {"guidance": DEFAULT.guidance}),
-    "fast": Peer(ours, "genda_lite", {}, (5, 8, 10, 16, FAST.steps, 48), {"guidance": FAST.guidance}),
-    "OI-Jacobian": Peer(ours, "genda_lite", {}, (8, 16, 32, 64), {"guidance": "oi-jacobian"}),
+    "default": Peer(ours, "genda_lite", {}, (8, 12, 21, 42, DEFAULT.steps), {"guidance": DEFAULT.guidance}),
+    "fast": Peer(ours, "genda_lite", {}, (5, 10, FAST.steps, 48), {"guidance": FAST.guidance}),
+    "OI-Jacobian": Peer(ours, "genda_lite", {}, (8, 32), {"guidance": "oi-jacobian"}),
     "MMPS": Peer(ours, "genda_lite", {}, (4, 8, 16, 32), {"guidance": "mmps"}),
 }
 SETTINGS = {"default": DEFAULT.steps, "fast": FAST.steps}  # those of `assimilate`
@@ -181,8 +191,7 @@ def measure(problem: Problem, method: str, peer: Peer, steps: int, settings: dic
     start = time.process_time()
     members = peer.run(task, steps, **peer.fixed, **settings)
     seconds = time.process_time() - start
-    finite = bool(torch.isfinite(members).all())
-    by_truth = problem.score(members) if finite else torch.full((1,), math.inf)
+    by_truth = problem.score(members).nan_to_num(DIVERGED, DIVERGED).clamp(max=DIVERGED)
     return {
         "case": problem.name,
         "method": method,
@@ -219,35 +228,32 @@ def chosen(trials: list[dict]) -> list[dict]:
     """For each budget the trial with the best score within it, each once."""
     best = []
     for budget in BUDGETS:
-        within = [trial for trial in trials if trial["units"] <= budget and math.isfinite(trial["score"])]
+        within = [trial for trial in trials if trial["units"] <= budget]
         if within and (found := min(within, key=lambda trial: trial["score"])) not in best:
             best.append(found)
     return best
 
 
 def run(tuning: Problem, test: Problem, quick: bool, peers: dict[str, Peer]) -> Iterator[dict]:
-    """Tune on one problem and report on the other; `published` marks fixed settings, `tuning` the score of tuning."""
+    """Tune peers on one problem and report on the other; `fixed` marks settings that are not chosen by tuning."""
     for method, peer in METHODS.items():
-        for steps in peer.steps[::2] if quick else peer.steps:
-            tuned = measure(tuning, method, peer, steps, {})["score"]
-            at_default = SETTINGS.get(method) == steps
-            line = measure(test, method, peer, steps, {}) | {"ours": True, "tuning": tuned, "published": at_default}
-            yield line
+        for steps in peer.steps[:-1] if quick else peer.steps:
+            line = measure(test, method, peer, steps, {})
+            yield line | {"ours": True, "fixed": SETTINGS.get(method) == steps}
     for method, peer in peers.items():
         trials = tune(tuning, method, replace(peer, steps=peer.steps[:2]) if quick else peer)
         for trial in chosen(trials):
             line = measure(test, method, peer, trial["steps"], trial["settings"])
-            yield line | {"ours": False, "tuning": trial["score"], "published": False}
+            yield line | {"ours": False, "fixed": False}
         if method.startswith("GenDA"):  # at its published number of steps
             best = min((t for t in trials if t["steps"] == max(t["steps"] for t in trials)), key=lambda t: t["score"])
-            fixed = {f"GenDA, gamma {gamma:g}": {"gamma": gamma} for gamma in (0.1, 0.01)}
-            fixed["GenDA, best gamma"] = {"gamma": best["settings"]["gamma"]}
-            for name, settings in fixed.items():
-                if method != "GenDA":
-                    name, settings = f"{name}, Langevin", {"corrections": 1} | best["settings"] | settings
-                steps = 32 if quick else 256
-                line = measure(test, name, Peer(genda, "genda_lite", {}, (steps,)), steps, settings)
-                yield line | {"ours": False, "tuning": None, "published": True}
+            gammas = {"gamma 0.1": 0.1, "gamma 0.01": 0.01, "best gamma": best["settings"]["gamma"]}
+            done = {}
+            for label, gamma in gammas.items():
+                settings = best["settings"] | {"gamma": gamma}
+                if gamma not in done:
+                    done[gamma] = measure(test, method, peer, 32 if quick else PUBLISHED_STEPS, settings)
+                yield done[gamma] | {"method": method.replace("GenDA", f"GenDA, {label}"), "ours": False, "fixed": True}
 
 
 # --- What comes of it ------------------------------------------------------------------------------------------------
@@ -255,19 +261,22 @@ def run(tuning: Problem, test: Problem, quick: bool, peers: dict[str, Peer]) -> 
 
 def difference(one: dict, other: dict) -> tuple[float, float]:
     """By how much one score is above another, and the standard error, from the truths in pairs."""
-    if not (math.isfinite(one["score"]) and math.isfinite(other["score"])):
-        return (-math.inf if math.isfinite(one["score"]) else math.inf), 0.0
     by_truth = np.subtract(one["by truth"], other["by truth"])
     return float(by_truth.mean()), float(by_truth.std(ddof=1) / math.sqrt(len(by_truth)))
 
 
 def verdict(lines: list[dict], peer: dict, share: float) -> dict:
-    """Ours at a share of a peer's units: of those, the one that tuning liked best."""
-    affordable = [line for line in lines if line["ours"] and line["units"] <= share * peer["units"]]
+    """Ours at a share of a peer's units: the default guidance, or the fast one where that is too dear, in as many steps
+    as the units allow."""
+
+    def affordable(method: str) -> list[dict]:
+        return [line for line in lines if line["method"] == method and line["units"] <= share * peer["units"]]
+
+    own = affordable("default") or affordable("fast")
     made = {"case": peer["case"], "peer": peer["method"], "units": peer["units"], "score": peer["score"]}
-    if not affordable:
+    if not own:
         return made | {"verdict": "ours has none so cheap"}
-    best = min(affordable, key=lambda line: line["tuning"])
+    best = max(own, key=lambda line: line["units"])
     above, error = difference(best, peer)
     said = "better" if above < -2 * error else "worse" if above > 2 * error else "equal"
     return made | {
@@ -288,7 +297,8 @@ def verdicts(lines: list[dict]) -> list[dict]:
         own = [line for line in lines if line["case"] == case]
         peers = sorted((line for line in own if not line["ours"]), key=lambda line: (line["units"], line["score"]))
         front = [p for i, p in enumerate(peers) if all(p["score"] < cheaper["score"] for cheaper in peers[:i])]
-        found.append({"goal": "best peer, a third"} | verdict(own, front[-1], 1 / 3))
+        if front:
+            found.append({"goal": "best peer, a third"} | verdict(own, front[-1], 1 / 3))
         for line in own:
             if line["method"] == REFERENCE:
                 found.append({"goal": "GenDA, a twentieth"} | verdict(own, line, 1 / 20))
@@ -315,7 +325,7 @@ def markdown(lines: list[dict], goals: list[dict]) -> str:
         cells = []
         for case in cases:
             own = sorted((x for x in lines if (x["case"], x["method"]) == (case, method)), key=lambda x: x["units"])
-            own = [x for x in own if x["published"]] or own
+            own = [x for x in own if x["fixed"]] or own
             best = min(own, key=lambda x: x["score"], default=None)
             cells.append(cell([best] if best else []))
         text.append(f"| {method} | {' | '.join(cells)} |")
@@ -359,18 +369,17 @@ def picture(lines: list[dict], noises: list[dict], path: Path) -> None:
     low, high = 1e-3, 2.0
     for case, axis in zip(cases, axes.flat, strict=False):
         for method, (colour, marker, width) in STYLES.items():
-            own = [x for x in lines if (x["case"], x["method"]) == (case, method) and math.isfinite(x["score"])]
+            own = [x for x in lines if (x["case"], x["method"]) == (case, method)]
             own = sorted(own, key=lambda line: line["units"])
             height = [x["score"] if learned else np.clip(x["score"] - 1, low, high) for x in own]
             line = "-" if method in METHODS else "--"
             (drawn,) = axis.plot([x["units"] for x in own], height, line, color=colour, marker=marker, lw=width, ms=6)
             drawn.set_label(f"{method}, ours" if method in METHODS else method)
             drawn.set_zorder(3 if method in METHODS else 2)
-        for at, line in enumerate(x for x in lines if x["case"] == case and x["published"] and not x["ours"]):
-            if math.isfinite(line["score"]):
-                height = line["score"] if learned else np.clip(line["score"] - 1, low, high)
-                label = "GenDA, 256 steps, fixed gamma" if at == 0 else None
-                axis.plot(line["units"], height, "*", color="#D55E00", ms=11, mec="k", mew=0.6, label=label, ls="none")
+        for at, line in enumerate(x for x in lines if x["case"] == case and x["fixed"] and not x["ours"]):
+            height = line["score"] if learned else np.clip(line["score"] - 1, low, high)
+            label = "GenDA, 256 steps, fixed gamma" if at == 0 else None
+            axis.plot(line["units"], height, "*", color="#D55E00", ms=11, mec="k", mew=0.6, label=label, ls="none")
         for made in noises:
             if made["case"] == case:
                 chance = max(2 * made["deviation"], low)
@@ -404,11 +413,18 @@ def problems(arguments) -> Iterator[tuple[Problem, Problem]]:
             tuning = learned_problem(prior, fraction, 1, 4, seed + TUNING_SEED)
             yield tuning, learned_problem(prior, fraction, truths, members, seed)
         return
-    names = ["Gaussian, 10 %", "mixture, 2 %"] if arguments.quick else POINTS
-    sizes = ((2, 4), (2, 4)) if arguments.quick else ((4, 4), (10, 6))
+    names = arguments.case or (["Gaussian, 10 %", "mixture, 2 %"] if arguments.quick else POINTS)
+    sizes = ((2, 4), (2, 4)) if arguments.quick else ((8, 2), (10, 4))
     for name in names:
         small, large = (replace(CASES[name], truths=t, members=m) for t, m in sizes)
         yield exact_problem(small, seed + TUNING_SEED), exact_problem(large, seed)
+
+
+def save(made: dict, path: Path | None) -> None:
+    """What is done so far."""
+    if path:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(made | {"verdicts": verdicts(made["lines"])}, indent=1) + "\n")
 
 
 def main() -> None:
@@ -417,6 +433,7 @@ def main() -> None:
     parser.add_argument(
         "--prior", help="'default' or a checkpoint: oceans it has not seen, instead of known posteriors"
     )
+    parser.add_argument("--case", nargs="+", choices=POINTS, help="these only")
     parser.add_argument("--seed", type=int, default=0, help="of truths, observations and members")
     parser.add_argument("--json", type=Path, help="write all rows and verdicts to this file")
     parser.add_argument("--table", type=Path, help="write the tables to this file, in Markdown")
@@ -432,7 +449,7 @@ def main() -> None:
         peers = {}
         for name, peer in PEERS.items():
             if reason := peer.missing():
-                print(f"{name}: left out ({reason})")
+                print(f"{name}: left out ({reason})", flush=True)
             else:
                 peers[name] = peer
         made = {"seed": arguments.seed, "quick": arguments.quick, "lines": [], "noise": []}
@@ -442,18 +459,14 @@ def main() -> None:
                 print(json.dumps(made["noise"][-1]), flush=True)
             for line in run(tuning, test, arguments.quick, peers):
                 made["lines"].append(line)
+                save(made, arguments.json)
                 shown = {key: value for key, value in line.items() if key not in ("by truth", "ours")}
                 print(json.dumps(shown), flush=True)
-            if arguments.json:  # what is done so far
-                with atomic_path(arguments.json) as temporary:
-                    Path(temporary).write_text(
-                        json.dumps(made | {"verdicts": verdicts(made["lines"])}, indent=1) + "\n"
-                    )
     table = markdown(made["lines"], verdicts(made["lines"]))
     print(table)
     if arguments.table:
         with atomic_path(arguments.table) as temporary:
-            Path(temporary).write_text(table)
+            temporary.write_text(table)
     if arguments.figure:
         picture(made["lines"], made["noise"], arguments.figure)
 
