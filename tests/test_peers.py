@@ -3,6 +3,7 @@
 import math
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from genda_lite.posterior.guidance import oi_covariance, sda
 from genda_lite.verify.posterior import CASES, Counting, set_up
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-peers = pytest.importorskip("posterior_peers")
+bench, peers = import_module("posterior"), import_module("posterior_peers")
 SIGMA = torch.tensor(0.7)
 
 
@@ -139,3 +140,48 @@ def test_every_peer_draws_members_and_is_counted(task, name):
     assert members.shape == (3, 1, 64, 64) and members.isfinite().all()
     assert (task.prior.forwards, task.prior.products) == UNITS[name]
     assert not torch.equal(members[0], members[1])
+
+
+# --- The benchmark itself --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Gaussian, 2 %", "mixture, 2 %"])
+def test_members_of_the_exact_posterior_score_one(name):
+    problem = bench.exact_problem(replace(CASES[name], truths=6, members=8), 0)
+    assert bench.noise(problem, repeats=3)["mean"] == pytest.approx(1, abs=0.02)
+    wrong = problem.exact(0) * 1.3
+    assert problem.score(wrong).mean() > 1.03
+
+
+def toy(task, steps, a=0.0, b=0.0):
+    """Best at a = 2, b = 3, and the better the more steps."""
+    for _ in range(steps):
+        task.prior.denoise(task.draws, torch.tensor(1.0))
+    return torch.full_like(task.draws, (a - 2) ** 2 + (b - 3) ** 2 + 1 / steps)
+
+
+def test_tuning_finds_the_best_setting_for_each_budget():
+    problem = bench.exact_problem(replace(CASES["Gaussian, 2 %"], truths=1, members=2), 0)
+    problem = problem._replace(score=lambda draws: draws.mean((1, 2, 3)))
+    trials = bench.tune(problem, "toy", peers.Peer(toy, "genda_lite", {"a": (0, 1, 2), "b": (5, 3)}, (4, 20, 40)))
+    found = bench.chosen(trials)
+    assert [trial["units"] for trial in found] == [4, 20, 40]
+    assert all(trial["settings"] == {"a": 2, "b": 3} for trial in found)
+
+
+def test_verdicts_compare_ours_at_a_share_of_the_units():
+    def line(method, units, score, spread=0.0):
+        ours = method in bench.METHODS
+        by_truth = [score - spread, score + spread, score]
+        return {"case": "x", "method": method, "units": units, "score": score, "by truth": by_truth, "ours": ours}
+
+    lines = [line("default", 160, 1.01), line("default", 16, 1.04), line("fast", 5, 1.2)]
+    peer = line("azula MMPS", 480, 1.02)
+    assert bench.verdict(lines, peer, 1 / 3)["verdict"] == "better"
+    assert bench.verdict(lines, peer | {"units": 60}, 1 / 3)["verdict"] == "worse"
+    assert bench.verdict(lines, peer | {"units": 15}, 1 / 3)["our method"] == "fast"
+    assert bench.verdict(lines, peer | {"units": 12}, 1 / 3)["verdict"] == "ours has none so cheap"
+    assert bench.verdict(lines, line("azula MMPS", 480, 1.0, spread=0.1), 1 / 3)["verdict"] == "equal"
+    goals = bench.verdicts([*lines, peer, line("GenDA, gamma 0.1", 512, 1.2)])
+    assert [goal["peer"] for goal in goals[:2]] == ["azula MMPS", "GenDA, gamma 0.1"]
+    assert goals[1]["our units"] == 16 and goals[1]["verdict"] == "better"
