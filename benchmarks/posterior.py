@@ -32,7 +32,6 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.ticker import FuncFormatter
 from posterior_peers import PEERS, Peer, Task
 from torch import Tensor
 
@@ -389,8 +388,7 @@ def picture(lines: list[dict], noises: list[dict], path: Path) -> None:
         axis.minorticks_off()
         if not learned:
             axis.set(ylim=(0.8 * low, 1.15 * high))
-            axis.set_yticks([0.001, 0.01, 0.1, 1.0])
-            axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{1 + y:g}"))
+            axis.set_yticks([0.001, 0.01, 0.1, 1.0], ["≤ 1.001", "1.01", "1.1", "2"])
         axis.grid(color="0.92", which="major")
         axis.set_axisbelow(True)
     for axis in axes[:, 0]:
@@ -408,13 +406,13 @@ def problems(arguments) -> Iterator[tuple[Problem, Problem]]:
     seed = arguments.seed
     if arguments.prior:
         prior = load_prior(None if arguments.prior == "default" else arguments.prior)
-        truths, members = (1, 4) if arguments.quick else (4, 6)
+        truths, members = (1, 4) if arguments.quick else (arguments.truths, arguments.members)
         for fraction in (0.02,) if arguments.quick else (0.02, 0.1):
             tuning = learned_problem(prior, fraction, 1, 4, seed + TUNING_SEED)
             yield tuning, learned_problem(prior, fraction, truths, members, seed)
         return
     names = arguments.case or (["Gaussian, 10 %", "mixture, 2 %"] if arguments.quick else POINTS)
-    sizes = ((2, 4), (2, 4)) if arguments.quick else ((8, 2), (10, 4))
+    sizes = ((2, 4), (2, 4)) if arguments.quick else ((8, 2), (arguments.truths, arguments.members))
     for name in names:
         small, large = (replace(CASES[name], truths=t, members=m) for t, m in sizes)
         yield exact_problem(small, seed + TUNING_SEED), exact_problem(large, seed)
@@ -434,6 +432,8 @@ def main() -> None:
         "--prior", help="'default' or a checkpoint: oceans it has not seen, instead of known posteriors"
     )
     parser.add_argument("--case", nargs="+", choices=POINTS, help="these only")
+    parser.add_argument("--truths", type=int, default=10, help="in each case; more of them or of members, less chance")
+    parser.add_argument("--members", type=int, default=4, help="of each truth")
     parser.add_argument("--seed", type=int, default=0, help="of truths, observations and members")
     parser.add_argument("--json", type=Path, help="write all rows and verdicts to this file")
     parser.add_argument("--table", type=Path, help="write the tables to this file, in Markdown")
