@@ -38,8 +38,8 @@ class MixturePrior:
     ):
         self.weights, self.means = weights, means
         self.components = [Spectrum(covariance, basis=basis) for covariance in covariances]
-        patterns = self.components[0].basis(means)
-        squares = torch.einsum("kcyx,kdyx->kyxcd", patterns, patterns)
+        self.patterns = self.components[0].basis(means)
+        squares = torch.einsum("kcyx,kdyx->kyxcd", self.patterns, self.patterns)
         total = sum(w * (s + m) for w, s, m in zip(weights, covariances, squares, strict=True))
         self.spectrum = Spectrum(total, basis=basis)
         self.shape = self.spectrum.shape
@@ -50,14 +50,15 @@ class MixturePrior:
         r_k ~ w_k N(x; m_k, S_k + sigma^2). `context` is ignored."""
         noise = torch.as_tensor(sigma) ** 2
         noise = noise.view(-1, 1, 1, 1) if noise.ndim else noise
-        estimates, likelihoods = [], []
-        for weight, mean, component in zip(self.weights, self.means, self.components, strict=True):
-            modes, total = component.to_modes(x - mean), component.variance + noise
-            estimates.append(mean + component.from_modes(modes * (component.variance / total)))
-            distance = (modes**2 / total + total.log()).sum((-3, -2, -1), dtype=torch.float64)
-            likelihoods.append(weight.log() - 0.5 * distance)
-        probability = torch.stack(likelihoods).softmax(0).to(x)
-        return torch.einsum("kb,kbcyx->bcyx", probability, torch.stack(estimates))
+        estimates, likelihoods, coefficients = [], [], self.spectrum.basis(x)  # the components' modes share the basis
+        for weight, pattern, component in zip(self.weights, self.patterns, self.components, strict=True):
+            modes, precision = component.rotate(coefficients - pattern), 1 / (component.variance + noise)
+            estimates.append(pattern + component.rotate_back(modes * (component.variance * precision)))
+            distance = (modes**2 * precision).sum((-3, -2, -1), dtype=torch.float64)
+            size = precision.log().sum((-3, -2, -1), dtype=torch.float64)
+            likelihoods.append(weight.log() - 0.5 * (distance - size))
+        probability = torch.stack(likelihoods).softmax(0).to(x).view(len(estimates), -1, 1, 1, 1)
+        return self.spectrum.basis.inverse(sum(p * e for p, e in zip(probability, estimates, strict=True)))
 
     def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v of the Gaussian approximation."""
@@ -72,6 +73,7 @@ class MixturePrior:
     def to(self, device) -> "MixturePrior":
         """Move to a device."""
         self.weights, self.means = self.weights.to(device), self.means.to(device)
+        self.patterns = self.patterns.to(device)
         for spectrum in (*self.components, self.spectrum):
             spectrum.to(device)
         return self
