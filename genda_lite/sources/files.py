@@ -219,7 +219,7 @@ def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.D
 
 
 def listed(paths: Paths) -> list:
-    """One or more paths as a list.
+    """One or more paths as a list; a folder stands for the NetCDF files in it.
 
     Raises:
         InputError: there are none.
@@ -227,7 +227,7 @@ def listed(paths: Paths) -> list:
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not paths:
         raise InputError("no file to read, expected at least one path")
-    return paths
+    return [file for path in paths for file in (sorted(Path(path).glob("*.nc")) or [path])]
 
 
 def source_name(paths: Sequence) -> str:
