@@ -14,7 +14,7 @@ from .errors import InputError
 from .instruments import DAY, KM_PER_DEGREE, MAPS, Errors
 from .observe import Observations
 from .sources import open_product, read_salinity, read_sea_level_map, read_swath, read_temperature, read_tracks
-from .sources.files import Box, Paths, as_date, find_coordinate, in_box, listed, source_name
+from .sources.files import Box, Paths, as_date, far_from, find_coordinate, in_box, listed, source_name
 from .sources.reanalysis import OCEAN, WIND, read_winds
 from .sources.report import Report
 
@@ -27,7 +27,7 @@ _DRIFTERS = {"ewct", "nsct", "ve", "vn"}
 
 
 def kind_of(path) -> str:
-    """What a file holds: "tracks", "swath", "sea level", "temperature", "salinity" or "wind".
+    """What a file holds: "tracks", "swath", "sea level", "temperature L3" or "L4", "salinity" or "wind".
 
     Raises:
         InputError: it is unreadable, or holds no product that is an observation of the state: drifters and reanalyses
@@ -42,7 +42,7 @@ def kind_of(path) -> str:
         if names & _WINDS:
             return "wind"
         if names & _TEMPERATURES:
-            return "temperature"
+            return "temperature L4" if "analysed_sst" in names else "temperature L3"
         if names & _SALINITIES:
             return "salinity"
         if names & {*OCEAN} and "adt" not in names:
@@ -68,7 +68,7 @@ def read_observations(
     Satellites' temperature (L3) has its stated errors, at least the sensor's, and that of representativity.
 
     Args:
-        paths: files in any order and of any kind that `kind_of` knows; maps and winds need to hold the date.
+        paths: files in any order and of any kind that `kind_of` knows; of each kind of map that of the date is taken.
         date: of the analysis (UTC). None takes the first map of each file, and all altimetry as if simultaneous.
         box: west, east, south, north; only what lies inside is read.
         window: days of altimetry before, and after, the date.
@@ -145,7 +145,8 @@ def _smooth(field: xr.DataArray, channel: str) -> Observations:
 
 def _of_day(kind: str, paths: Sequence, date, box: Box | None) -> xr.Dataset:
     """The map of the date, from the file that holds the nearest time."""
-    read = {"sea level": read_sea_level_map, "temperature": read_temperature, "salinity": read_salinity}[kind]
+    readers = {"sea level": read_sea_level_map, "salinity": read_salinity}
+    read = readers.get(kind, read_temperature)
     maps, refused = [], []
     for path in paths:
         try:
@@ -158,7 +159,7 @@ def _of_day(kind: str, paths: Sequence, date, box: Box | None) -> xr.Dataset:
             break
     if not maps:
         raise InputError(f"{source_name(paths)}: no map of {kind} within a day of {date}")
-    return min(maps, key=lambda one: abs(one["time"].values - date)) if len(maps) > 1 else maps[0]
+    return min(maps, key=lambda one: far_from(one["time"].values, date)) if len(maps) > 1 else maps[0]
 
 
 def _winds(paths: Sequence, date, box: Box | None) -> xr.Dataset:

@@ -246,7 +246,7 @@ def time_index(dataset: xr.Dataset, date: str | np.datetime64 | None) -> int:
         raise InputError(f"{source_of(dataset)}: the time axis is empty")
     if date is None:
         return 0
-    gaps = np.abs(times - as_date(date))
+    gaps = far_from(times, as_date(date))
     nearest = int(np.argmin(gaps))
     if not gaps[nearest] <= np.timedelta64(1, "D"):
         first, last = (str(np.datetime_as_string(t, "D")) for t in (times.min(), times.max()))
@@ -254,6 +254,13 @@ def time_index(dataset: xr.Dataset, date: str | np.datetime64 | None) -> int:
             f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
         )
     return nearest
+
+
+def far_from(time: np.ndarray, date: np.datetime64) -> np.ndarray:
+    """How long times are from a date; a date without hours is a day, from any time of which it is no time at all."""
+    day = date.astype("datetime64[D]")
+    same = (np.asarray(time).astype("datetime64[D]") == day) & (date == day)
+    return np.where(same, np.timedelta64(0, "ns"), np.abs(time - date))
 
 
 def as_date(date: str | np.datetime64) -> np.datetime64:
