@@ -223,8 +223,14 @@ def ose(
     typer.echo(f"{total:,.0f} MB or more to {folder}, box {box}; {sum(p.is_there for p in pieces)} pieces are there")
     if not yes:
         typer.confirm("Fetch them?", abort=True)
-    for piece, found in fetch_ose(pieces, box):
-        typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
+    try:
+        for piece, found in fetch_ose(pieces, box):
+            typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
+    except InputError:
+        raise
+    except Exception as error:  # clients fail in ways of their own: no connection, no account
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"the download stopped ({reason}); the same command goes on from here") from error
 
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure how good something is, and print a table.")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from genda_lite import sources
 from genda_lite.cli import app
+from genda_lite.errors import InputError
 from genda_lite.sources.catalogue import OSE, of_year
 from genda_lite.sources.download import fetch_ose, plan_ose, size_ose
 
@@ -207,6 +208,14 @@ def test_command(tmp_path, copernicus, monkeypatch):
     refused = CliRunner().invoke(app, command, input="n\n")
     assert refused.exit_code == 1 and not copernicus.asked and "| salinity | cmems_obs-mob" in refused.output
     assert "| 2 | 4 |" in refused.output and "| 2 | unknown |" in refused.output and "Fetch them?" in refused.output
+
+    def away(dry_run=False, **_):
+        return SimpleNamespace(file_size=2.0) if dry_run else 1 / 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copernicus, "subset", away)
+        stopped = CliRunner().invoke(app, [*command, "--yes"])
+    assert isinstance(stopped.exception, InputError) and "goes on from here" in str(stopped.exception)
     done = CliRunner().invoke(app, [*command, "--yes"])
     assert done.exit_code == 0 and "salinity_201704.nc" in done.output and len(copernicus.asked) == 4
     assert "all 4 pieces of 2017 are there" in CliRunner().invoke(app, command).output

@@ -138,6 +138,31 @@ def test_every_format_gives_the_same(tmp_path):
     check(read_drifters(singles), table)
 
 
+def test_files_of_single_drifters_with_fills_that_are_not_declared(tmp_path):
+    """The Global Drifter Program's own files: -1e34 for a drogue that was never lost, and for what is missing."""
+    table, since = fixes(ids=("101",)), {"units": "seconds since 1970-01-01 00:00:00"}
+    seconds = (table["time"] - pd.Timestamp(0)).dt.total_seconds().to_numpy()
+    names = {"ve": "u", "vn": "v", "latitude": "latitude", "longitude": "longitude"}
+    rows = {ours: (("traj", "obs"), table[name].to_numpy()[None], {"units": "m/s"}) for ours, name in names.items()}
+    ds = xr.Dataset(rows | {"time": (("traj", "obs"), seconds[None], since), "ID": ("traj", [101])})
+    ds["drogue_lost_date"] = ("traj", [-1e34], since)
+    ds["ve"].values[0, 3] = -1e34
+    ds.to_netcdf(tmp_path / "drifter_101.nc", engine="h5netcdf")
+    read = read_drifters(tmp_path / "drifter_101.nc")
+    assert Report.of(read).dropped == {"without a velocity": 1} and set(read.drogue.values) == {1}
+    assert read.time.values[0] == np.datetime64("2017-03-01") and read.attrs["source"] == "drifter_101.nc"
+
+
+def test_netcdf_of_erddap(tmp_path):
+    """One row a fix, identifiers as characters."""
+    table = fixes()
+    ds = xr.Dataset({"ID": ("row", table["id"].to_numpy("S15")), "time": ("row", table["time"].to_numpy())})
+    for name, column in (("latitude", "latitude"), ("longitude", "longitude"), ("ve", "u"), ("vn", "v")):
+        ds[name] = ("row", table[column].to_numpy(), {"units": "m/s"})
+    ds.to_netcdf(tmp_path / "a.nc", engine="scipy")
+    check(read_drifters(tmp_path / "a.nc"), table)
+
+
 def test_zarr_of_clouddrift(tmp_path):
     pytest.importorskip("zarr")
     ragged(fixes()).to_zarr(tmp_path / "gdp.zarr")

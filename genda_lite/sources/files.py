@@ -83,13 +83,29 @@ def open_product(path: str | os.PathLike) -> xr.Dataset:
         raise  # a broken installation is no fault of the file
     except Exception as error:  # a damaged file fails in ways as many as there are bytes
         if "decode time" in str(error):
-            raise InputError(
-                f"{path}: its times cannot be decoded, expected units such as 'days since 1950-01-01' and the "
-                f"standard calendar"
-            ) from error
+            return _open_with_fills_in_times(path, engine)
         raise InputError(
             f"{path}: damaged or truncated, not readable as NetCDF ({_summary(error)})"
         ) from error
+
+
+def _open_with_fills_in_times(path: Path, engine: str) -> xr.Dataset:
+    """Open a file whose times hold fill values that no attribute declares, as those of drifters do (-1e34)."""
+    raw = xr.open_dataset(path, engine=engine, decode_timedelta=False, decode_times=False)
+    for name, variable in raw.variables.items():
+        if " since " in str(variable.attrs.get("units", "")) and variable.dtype.kind == "f":
+            raw[name] = raw[name].where(abs(raw[name]) < 1e15)
+    try:
+        decoded = xr.decode_cf(raw, decode_timedelta=False)
+    except Exception as error:
+        raw.close()
+        raise InputError(
+            f"{path}: its times cannot be decoded, expected units such as 'days since 1950-01-01' and the "
+            f"standard calendar"
+        ) from error
+    decoded.encoding["source"] = str(path)
+    decoded.set_close(raw.close)
+    return decoded
 
 
 def _open_zarr(path: Path) -> xr.Dataset:
