@@ -3,8 +3,8 @@
     observations, reports = read_observations(["tracks.nc", "sst.nc", "swot.nc"], "2017-04-02", box=(-66, -54, 32, 44))
 """
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from operator import add
 
 import numpy as np
@@ -16,7 +16,7 @@ from .observe import Observations
 from .sources import open_product, read_salinity, read_sea_level_map, read_swath, read_temperature, read_tracks
 from .sources.files import Box, Paths, as_date, far_from, find_coordinate, in_box, listed, source_name
 from .sources.reanalysis import OCEAN, WIND, read_winds
-from .sources.report import Report
+from .sources.report import NothingValid, Report
 
 SWATH_CELL = 8.0  # km, to which SWOT's pixels are averaged
 
@@ -85,24 +85,29 @@ def read_observations(
     files: dict[str, list] = {}
     for path in listed(paths):
         files.setdefault(kind_of(path), []).append(path)
-    tables, reports = [], []
+    tables, reports, refused = [], [], []
     for kind, group in files.items():
-        if kind == "tracks":
-            parts = [read_tracks(group, box=box)]
-        elif kind == "swath":
-            parts = [read_swath(path, cell=SWATH_CELL, box=box) for path in group]
-        elif kind == "wind":
-            parts = [_winds(group, date, box)]
-        else:
-            parts = [_of_day(kind, group, date, box)]
-        for part in parts:
-            table, report = _table(kind, part, date, window, errors)
+        for read in _readers(kind, group, date, box):
+            try:
+                table, report = _table(kind, read(), date, window, errors)
+            except NothingValid as nothing:  # one file without a valid value does not spoil the others
+                table, report = [], nothing.report
+                refused.append(str(nothing))
             tables += table
             reports.append(report)
     if not tables:
-        told = "; ".join(map(str, reports))
-        raise InputError(f"no observation within {window:g} days of {date}: {told}")
+        told = "; ".join(refused or map(str, reports))
+        raise InputError(told if refused else f"no observation within {window:g} days of {date}: {told}")
     return reduce(add, tables), reports
+
+
+def _readers(kind: str, paths: Sequence, date, box: Box | None) -> list[Callable[[], xr.Dataset]]:
+    """Each reads what makes one table."""
+    if kind == "tracks":
+        return [partial(read_tracks, paths, box=box)]
+    if kind == "swath":
+        return [partial(read_swath, path, cell=SWATH_CELL, box=box) for path in paths]
+    return [partial(_winds, paths, date, box) if kind == "wind" else partial(_of_day, kind, paths, date, box)]
 
 
 def _table(kind: str, ds: xr.Dataset, date, window: float, errors: Errors) -> tuple[list[Observations], Report]:

@@ -345,6 +345,16 @@ def test_files_of_all_kinds_become_observations(tmp_path):
     assert late.error.min() > 2 * altimetry.error.min()
 
 
+def test_one_file_without_a_valid_value_does_not_spoil_the_others(tmp_path):
+    flagged = swath()
+    flagged["quality_flag"][:] = 102
+    files = [write(flagged, tmp_path / "flagged.nc"), write(tracks(), tmp_path / "a.nc")]
+    observations, reports = read_observations(files, "2017-04-02")
+    assert len(observations) == 6 and reports[0].kept == 0 and "2,750 flagged bad" in str(reports[0])
+    with pytest.raises(InputError, match=r"flagged\.nc: no pixel of the swath is valid.*nothing to assimilate"):
+        read_observations(files[:1], "2017-04-02")
+
+
 def test_a_map_of_the_date_is_found_among_files(tmp_path):
     files = [
         write(grid_map({"adt": (number, {"units": "m"})}, (f"2017-04-{number:02}",)), tmp_path / f"{number}.nc")

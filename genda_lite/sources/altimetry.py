@@ -32,7 +32,7 @@ from .files import (
     wrap_longitude,
 )
 from .maps import day_of
-from .report import Report, Tally
+from .report import NothingValid, Report, Tally
 
 _STANDARD_NAME = "sea_surface_height_above_geoid"
 _UNFILTERED, _FILTERED = ("_unfiltered", "_filtered", ""), ("_filtered", "", "_unfiltered")
@@ -74,7 +74,8 @@ def read_tracks(
         where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         inside = f" in the box {box}" if box else ""
         why = f": {read.reasons()}" if read.dropped else ""
-        raise InputError(f"{where}: none of the {read.read} points of '{attrs['variable']}'{inside} is valid{why}")
+        message = f"{where}: none of the {read.read} points of '{attrs['variable']}'{inside} is valid{why}"
+        raise NothingValid(message, read)
     parts = [part for part in parts if part.sizes["point"]]
     for name in ("cycle", "track"):  # only some of the files may have them
         if not all(name in part.coords for part in parts):
@@ -170,10 +171,11 @@ def read_sea_level_map(
     tally = Tally(values.shape)
     tally.drop(~np.isfinite(values), "without a value")
     tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
-    if not tally.keep.any():
-        raise InputError(f"{path}: 'adt' holds no valid value")
+    report = tally.report(attrs["source"], "cells")
+    if not report.kept:
+        raise NothingValid(f"{path}: 'adt' holds no valid value: {report.reasons()} of {report.read:,}", report)
     result["zos"] = result["zos"].where(tally.keep)
-    return result.assign_attrs(attrs | tally.report(attrs["source"], "cells").attributes())
+    return result.assign_attrs(attrs | report.attributes())
 
 
 class Orbit(NamedTuple):

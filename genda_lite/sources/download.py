@@ -5,6 +5,7 @@ by itself; NASA Earthdata, for SWOT alone, likewise. Nothing here sees a name or
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -239,7 +240,10 @@ def _granules(piece: Piece, box: Box) -> None:
 
 
 def _granules_size(piece: Piece, box: Box) -> float | None:
-    return float(sum(one.size() for one in _found_granules(piece, box)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the size is a method that becomes an attribute in version 1
+        sizes = [one.size() if callable(one.size) else one.size for one in _found_granules(piece, box)]
+    return float(sum(sizes))
 
 
 _FETCH: dict[str, Callable] = {"subset": _subset, "table": _subset, "files": _files, "granules": _granules}

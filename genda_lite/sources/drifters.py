@@ -32,7 +32,7 @@ from .files import (
     source_of,
     wrap_longitude,
 )
-from .report import Report, Tally
+from .report import NothingValid, Report, Tally
 
 # Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated.
 GOOD_FLAGS = (1, 2, 5, 7, 8)
@@ -105,7 +105,8 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
         report = Report(source, "fixes", report.read + cut, report.dropped | {"cut off at the end of the file": cut})
     if not report.kept:
         inside = f" in the box {box}" if box else ""
-        raise InputError(f"{source}: no valid fix of a drifter{inside} ({report.reasons() or 'there is none'})")
+        message = f"{source}: no valid fix of a drifter{inside} ({report.reasons() or 'there is none'})"
+        raise NothingValid(message, report)
     return _ragged(table[tally.keep], report)
 
 

@@ -23,7 +23,7 @@ from .files import (
     wrap_longitude,
 )
 from .reanalysis import PLAUSIBLE
-from .report import Tally
+from .report import NothingValid, Tally
 
 GOOD_QUALITY = 4  # GHRSST's quality_level: 4 acceptable, 5 best (GHRSST Data Specification 2, section 9.11)
 OPEN_SEA = 1  # GHRSST's mask: bit 1 water, 2 land, 4 lake, 8 sea ice, 16 river
@@ -175,7 +175,8 @@ def _checked(result: xr.Dataset, channel: str, tally: Tally, attrs: dict, path) 
     tally.drop(~((values >= low) & (values <= high)), f"outside {low:g} to {high:g} {VARIABLES[channel]['units']}")
     report = tally.report(attrs["source"], "cells")
     if not report.kept:
-        raise InputError(f"{path}: '{attrs['variable']}' holds no valid value: {report.reasons()} of {report.read:,}")
+        message = f"{path}: '{attrs['variable']}' holds no valid value: {report.reasons()} of {report.read:,}"
+        raise NothingValid(message, report)
     result[channel] = result[channel].where(tally.keep).assign_attrs(VARIABLES[channel])
     if "error" in result:
         result["error"] = result["error"].where(tally.keep).assign_attrs(units=VARIABLES[channel]["units"])

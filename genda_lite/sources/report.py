@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
+from ..errors import InputError
+
 
 @dataclass(frozen=True)
 class Report:
@@ -56,6 +58,14 @@ class Report:
             for why, count in report.dropped.items():
                 dropped[why] = dropped.get(why, 0) + count
         return cls(source, reports[0].what if reports else "values", sum(report.read for report in reports), dropped)
+
+
+class NothingValid(InputError):
+    """A product can be read, but holds no valid value; `report` counts why."""
+
+    def __init__(self, message: str, report: Report):
+        super().__init__(message)
+        self.report = report
 
 
 class Tally:

@@ -23,7 +23,7 @@ from .files import (
     source_of,
     wrap_longitude,
 )
-from .report import Tally
+from .report import NothingValid, Tally
 
 PIXEL = 2.0  # km, the posting of low-rate products along and across the track
 
@@ -105,9 +105,10 @@ def read_swath(
     if not report.kept:
         hint = _other_ways(names, part, nadir, values, addends[0])
         inside = f" in the box {box}" if box else ""
-        raise InputError(
+        raise NothingValid(
             f"{path}: no pixel of the {part} is valid{inside} ({report.reasons() or 'there is none'}), "
-            f"nothing to assimilate{hint}"
+            f"nothing to assimilate{hint}",
+            report,
         )
     valid = np.zeros(nadir.shape, bool)
     valid[wanted] = tally.keep
