@@ -143,10 +143,11 @@ def test_files_of_single_drifters_with_fills_that_are_not_declared(tmp_path):
     table, since = fixes(ids=("101",)), {"units": "seconds since 1970-01-01 00:00:00"}
     seconds = (table["time"] - pd.Timestamp(0)).dt.total_seconds().to_numpy()
     names = {"ve": "u", "vn": "v", "latitude": "latitude", "longitude": "longitude"}
-    rows = {ours: (("traj", "obs"), table[name].to_numpy()[None], {"units": "m/s"}) for ours, name in names.items()}
+    values = {ours: table[name].to_numpy().copy()[None] for ours, name in names.items()}
+    rows = {name: (("traj", "obs"), one, {"units": "m/s"}) for name, one in values.items()}
     ds = xr.Dataset(rows | {"time": (("traj", "obs"), seconds[None], since), "ID": ("traj", [101])})
     ds["drogue_lost_date"] = ("traj", [-1e34], since)
-    ds["ve"].values[0, 3] = -1e34
+    ds["ve"][0, 3] = -1e34
     ds.to_netcdf(tmp_path / "drifter_101.nc", engine="h5netcdf")
     read = read_drifters(tmp_path / "drifter_101.nc")
     assert Report.of(read).dropped == {"without a velocity": 1} and set(read.drogue.values) == {1}
