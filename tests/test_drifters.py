@@ -166,7 +166,7 @@ def test_netcdf_of_erddap(tmp_path):
 
 def test_zarr_of_clouddrift(tmp_path):
     pytest.importorskip("zarr")
-    ragged(fixes()).to_zarr(tmp_path / "gdp.zarr")
+    ragged(fixes()).to_zarr(tmp_path / "gdp.zarr", consolidated=False)
     check(read_drifters(tmp_path / "gdp.zarr"), fixes())
 
 
