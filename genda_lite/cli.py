@@ -180,6 +180,59 @@ def assimilate(
         typer.echo(f"{plot}: drawn")
 
 
+download = typer.Typer(no_args_is_help=True, help="Fetch real data from their providers.")
+app.add_typer(download, name="download")
+
+
+@download.command()
+def ose(
+    year: Annotated[int, typer.Option(help="The year to fetch.")],
+    folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("ose"),
+    box: Annotated[
+        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
+    ] = (-67.0, -53.0, 31.0, 45.0),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+) -> None:
+    """Everything for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
+
+    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Interrupted, the same command
+    goes on.
+    """
+    from .sources.download import fetch_ose, plan_ose, size_ose
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = plan_ose(folder, year)
+    sizes = size_ose(pieces, box)
+    if not sizes:
+        typer.echo(f"{folder}: all {len(pieces)} pieces of {year} are there")
+        return
+    table = {piece.name: piece.subset for piece in pieces}
+    print_table(
+        [
+            {
+                "what": name,
+                "dataset": table[name].dataset,
+                "variables": ", ".join(table[name].variables),
+                "months": str(months),
+                "MB, about": "unknown" if size is None else f"{size:,.0f}",
+            }
+            for name, (months, size) in sizes.items()
+        ]
+    )
+    total = sum(size for _, size in sizes.values() if size is not None)
+    typer.echo(f"{total:,.0f} MB or more to {folder}, box {box}; {sum(p.is_there for p in pieces)} pieces are there")
+    if not yes:
+        typer.confirm("Fetch them?", abort=True)
+    try:
+        for piece, found in fetch_ose(pieces, box):
+            typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
+    except InputError:
+        raise
+    except Exception as error:  # clients fail in ways of their own: no connection, no account
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"the download stopped ({reason}); the same command goes on from here") from error
+
+
 evaluate = typer.Typer(no_args_is_help=True, help="Measure how good something is, and print a table.")
 app.add_typer(evaluate, name="evaluate")
 
