@@ -241,7 +241,7 @@ def test_a_map_is_blurred_and_its_stated_error_covers_what_it_lacks():
     assert values.std() == pytest.approx(MAPS["zos"].error, rel=0.1)
 
     # Stated as independent, the errors of the points explain that of their mean.
-    stated = smooth_map(calm).error[0] ** 2 - MAPS["zos"].unresolved ** 2
+    stated = smooth_map(calm).error[0] ** 2
     means = [smooth_map(calm, seed).value.mean() for seed in range(200)]
     count = len(smooth_map(calm))
     assert np.std(means) == pytest.approx(np.sqrt(stated / count), rel=0.15)
