@@ -1,8 +1,8 @@
 """Train the regression baseline on the oceans of `make data`, seen by random observing systems.
 
-    python benchmarks/train_regression.py runs --prior prior_lite.safetensors --out regression_lite.safetensors
+    python benchmarks/train_regression.py runs --out regression_lite.safetensors
 
-Reads `train0.nc` to `train3.nc` and `validation.nc` of the folder; climatology and scales are those of the prior that it
+Reads `train0.nc` to `train3.nc` and `validation.nc` of the folder; climatology and scales are those of the prior it
 is to be compared with. Ctrl-C leaves a checkpoint, and the same command goes on from it. The loss is the mean squared
 error over that of the climatology, of all channels alike.
 """
@@ -56,7 +56,7 @@ def validate(regression: Regression, network, batches, mixed: bool) -> dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the regression baseline.")
     parser.add_argument("folder", type=Path, help="with the oceans of `make data`")
-    parser.add_argument("--prior", default=None, help="checkpoint whose climatology to take; by default the shipped one")
+    parser.add_argument("--prior", default=None, help="whose climatology to take; by default the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (.safetensors)")
     parser.add_argument("--images", type=int, default=320_000, help="windows to train on, in all")
     parser.add_argument("--patterns", type=int, default=1000, help="different observing systems")
@@ -85,7 +85,7 @@ def main() -> None:
     if state.exists():
         tensors, metadata = read_safetensors(state, FORMAT)
         if json.loads(metadata["settings"]) != settings:
-            raise SystemExit(f"{state}: is of other settings, {metadata['settings']}; delete it or choose another --out")
+            raise SystemExit(f"{state}: is of other settings; delete it or choose another --out")
         for prefix, part in (("weights.", network), ("average.", average)):
             part.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         for i, p in enumerate(parameters):

@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -53,7 +52,7 @@ class RegressionConfig:
 class Part:
     """Observations of one kind: H for one channel, its states holding lags in the place of channels.
 
-    `operator`; `error` (m,) what was added to H x, or the values themselves; `precision` (m,) 1 / R; standardized units.
+    `operator`; `error` (m,) added to H x, or the values themselves; `precision` (m,) 1 / R. Standardized units.
     """
 
     operator: Operator
