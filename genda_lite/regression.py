@@ -210,8 +210,8 @@ class ObservedWindows(Dataset):
 
     def __init__(self, data: TrainingSet, windows: Windows, bank: list[list[Part | None]]):
         self.data, self.windows, self.bank = data, windows, bank
-        self.starts = np.concatenate([[0], data.frames.ends]) if isinstance(data.frames, Frames) else [0]
-        self.starts = np.append(self.starts[self.starts < len(data.frames)], len(data.frames)).astype(int)
+        ends = data.frames.ends if isinstance(data.frames, Frames) else [len(data.frames)]
+        self.starts = np.concatenate([[0], ends]).astype(int)  # of each ocean, and the end of the last
         self.zos = sea_level(data)
 
     def __len__(self) -> int:
@@ -224,8 +224,8 @@ class ObservedWindows(Dataset):
         rows, columns = slice(south, south + w.size), slice(west, west + w.size)
         x, season = self.data.frames[frame][:, rows, columns], self.data.harmonics[None, frame, 1:]
         context = make_context(w.domain, w.latitude[None, rows], w.longitude[None, columns], season, torch.ones(1))[0]
-        first = int(np.searchsorted(self.starts, frame, side="right")) - 1
-        near = np.clip(frame + LAGS, self.starts[first], self.starts[first + 1] - 1)
+        ocean = int(np.searchsorted(self.starts, frame, side="right")) - 1
+        near = np.clip(frame + LAGS, self.starts[ocean], self.starts[ocean + 1] - 1)
         lagged = torch.stack([self.zos[f][rows, columns] for f in near]).float()[None]
         maps = []
         for (name, smooth), part in zip(KINDS, self.bank[rng.integers(len(self.bank))], strict=True):
