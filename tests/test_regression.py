@@ -116,7 +116,13 @@ def small() -> RegressionConfig:
 def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refuses):
     bank = list(
         patterns(
-            lambda _: EVERYTHING, range(1), gaussian_prior.standardizer, gaussian_prior.domain, 3.0, 16, np.array([DATE])
+            lambda _: EVERYTHING,
+            range(1),
+            gaussian_prior.standardizer,
+            gaussian_prior.domain,
+            3.0,
+            16,
+            np.array([DATE]),
         )
     )
     windows = ObservedWindows(frames, Windows(frames, gaussian_prior.domain, 16), bank)

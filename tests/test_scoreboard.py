@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from typer.testing import CliRunner
 
-from genda_lite.baselines import Ensemble, climatological_ensemble, interpolated_ensemble
+from genda_lite.baselines import Ensemble, climatological_ensemble
 from genda_lite.cli import app
 from genda_lite.errors import InputError
 from genda_lite.instruments import DAY
