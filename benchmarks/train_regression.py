@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from genda_lite.frames import training_set
+from genda_lite.instruments import DAY
 from genda_lite.prior import load_prior
 from genda_lite.prior.checkpoint import read_safetensors, write_safetensors
 from genda_lite.prior.signals import stop_on_signals
@@ -29,7 +30,7 @@ from genda_lite.sources import open_product
 from genda_lite.state import CHANNELS
 from genda_lite.systems import random_system
 
-FRAMES_EVERY = {"train0": 3.0, "train1": 3.0, "train2": 3.0, "train3": 3.0, "validation": 5.0}  # days
+TRAINING = ("train0", "train1", "train2", "train3")
 FORMAT = "genda_lite regression training 1"
 FIRST = 1_000_000  # number of the first system: experiments take the small numbers
 
@@ -37,11 +38,10 @@ FIRST = 1_000_000  # number of the first system: experiments take the small numb
 def observed(folder: Path, names, prior, count: int, first: int, seed: int, size: int, held: int) -> ObservedWindows:
     """Windows of some oceans, with `count` patterns of observing systems from number `first` on."""
     oceans = [open_product(folder / f"{name}.nc") for name in names]
-    data, step = training_set(oceans, prior.standardizer, held), FRAMES_EVERY[names[0]]
-    made = patterns(
-        random_system, range(first, first + count), prior.standardizer, prior.domain, step, size,
-        oceans[0]["time"].values,
-    )
+    data, times = training_set(oceans, prior.standardizer, held), oceans[0]["time"].values
+    step = float((times[1] - times[0]) / DAY)
+    numbers = range(first, first + count)
+    made = patterns(random_system, numbers, prior.standardizer, prior.domain, step, size, times)
     bank = list(tqdm(made, total=count, desc=f"observing systems for {names[0]}"))
     return ObservedWindows(data, Windows(data, prior.domain, size, seed=seed, pool=held // 2), bank)
 
@@ -69,8 +69,7 @@ def main() -> None:
     torch.manual_seed(a.seed)
     prior, config = load_prior(a.prior), TrainingConfig(images=a.images, seed=a.seed)
     size, mixed = prior.shape[1], True
-    names = [name for name in FRAMES_EVERY if name != "validation"]
-    windows = observed(a.folder, names, prior, a.patterns, FIRST, a.seed, size, a.held)
+    windows = observed(a.folder, TRAINING, prior, a.patterns, FIRST, a.seed, size, a.held)
     unseen = observed(a.folder, ["validation"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
     fixed = list(DataLoader(unseen, 64, sampler=range(256)))
 

@@ -1,5 +1,6 @@
 """The scoreboard: honest cases, scores right on ensembles whose quality is known, tables that say who is ahead."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -221,6 +222,21 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
     xr.testing.assert_allclose(again.drop_vars("seconds"), whole.drop_vars("seconds"))
     with pytest.raises(InputError, match="other settings"):
         sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
+
+
+def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior):
+    chosen = [sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior))]
+    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, louder=30.0)
+    assert row["value"] > 1 and row["beside"]["cases"] == 2
+
+
+@pytest.mark.slow
+def test_the_quick_board_of_the_shipped_prior(tmp_path):
+    said = CliRunner().invoke(app, ["evaluate", "osse", "--quick", "--json", str(tmp_path / "rows.json")])
+    assert said.exit_code == 0, said.output
+    rows = {row["name"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
+    assert rows["CRPS of thetao, diffusion less climatology (share)"]["met"]
+    assert rows["crps of so, all, diffusion"]["value"] > 0
 
 
 def test_the_command_refuses_what_it_cannot_write(tmp_path):

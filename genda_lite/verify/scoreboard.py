@@ -28,7 +28,7 @@ from ..prepare import to_state, total_current
 from ..prior import GaussianPrior, Prior
 from ..regression import Regression
 from ..sources.samples import FOLDER, sample_path
-from ..state import CHANNELS, Grid
+from ..state import CHANNELS, DEGREES_PER_CELL, Grid
 from ..systems import ObservingSystem, random_system
 from . import scores
 from .osse import southwest
@@ -287,7 +287,7 @@ def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
     if members is not None:
         counts = scores.rank_histogram(members, truth).to_array("channel").sel(channel=list(SCORED))
         out["ranks"] = (("channel", "rank"), counts.values / counts.sum("rank").values[:, None])
-    dy = METRES_PER_DEGREE * np.diff(case.grid.latitude).mean()
+    dy = METRES_PER_DEGREE * DEGREES_PER_CELL  # the same of all boxes to the last digit: their spectra are averaged
     dx = dy * np.cos(np.radians(LATITUDE))
     fields = {"truth": truth, "error of the mean": error, "member": members, "mean": best}
     power = []
