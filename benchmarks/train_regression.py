@@ -4,7 +4,7 @@
 
 Reads `train0.nc` to `train3.nc` and `validation.nc` of the folder; climatology and scales are those of the prior it
 is to be compared with. Ctrl-C leaves a checkpoint, and the same command goes on from it. The loss is the mean squared
-error over that of the climatology, of all channels alike.
+error of standardized anomalies, of all channels alike: about one for the climatology.
 """
 
 import argparse
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--patterns", type=int, default=1000, help="different observing systems")
     parser.add_argument("--width", type=int, default=32, help="channels of the network's first level")
     parser.add_argument("--report", type=int, default=500, help="steps between reports and checkpoints")
+    parser.add_argument("--checked", type=int, default=256, help="windows of the validation")
     parser.add_argument("--held", type=int, default=1600, help="frames in memory, 0.7 MB each")
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
@@ -71,7 +72,7 @@ def main() -> None:
     size, mixed = prior.shape[1], True
     windows = observed(a.folder, TRAINING, prior, a.patterns, FIRST, a.seed, size, a.held)
     unseen = observed(a.folder, ["validation"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
-    fixed = list(DataLoader(unseen, 64, sampler=range(256)))
+    fixed = list(DataLoader(unseen, 64, sampler=range(a.checked)))
 
     regression = Regression(RegressionConfig(width=a.width), prior.standardizer.scale, prior.domain, (size, size))
     average = regression.network.eval().requires_grad_(False)
