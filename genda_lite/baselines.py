@@ -9,8 +9,10 @@ from torch import Tensor
 
 from .observe import LinearGaussian, Observations
 from .posterior.assimilate import pose
+from .posterior.guidance import conjugate_gradients
 from .prior import GaussianPrior
 from .prior.mixture import MixturePrior
+from .prior.samplers import MemberNoise
 from .prior.spectral import Spectrum
 from .state import CHANNELS
 
@@ -22,6 +24,14 @@ class Interpolation(NamedTuple):
 
     mean: xr.Dataset
     spread: xr.Dataset
+
+
+class Ensemble(NamedTuple):
+    """What a method makes of observations, standardized units: draws (M, C, ny, nx), and the mean (C, ny, nx) where it
+    is known better than by the mean of the draws; one that gives no ensemble has a mean and no draws."""
+
+    draws: Tensor | None
+    mean: Tensor | None = None
 
 
 class Conditioned(NamedTuple):
@@ -64,6 +74,43 @@ def condition(spectrum: Spectrum, likelihood: LinearGaussian, values: Tensor, ba
         explained.append(torch.linalg.solve_triangular(factor, some, upper=False).square().sum(0))
     variance = prior_variance(spectrum) - torch.cat(explained).view(spectrum.shape)
     return Conditioned(torch.cat(mean, 1).view(-1, *spectrum.shape), variance, evidence, misfit)
+
+
+@torch.no_grad()
+def interpolated_ensemble(
+    prior, likelihood: LinearGaussian, members: int, seed: int = 0, tolerance: float = 1e-3, iterations: int = 3000
+) -> Ensemble:
+    """Optimal interpolation of any number of observations, all of them: its mean, and draws of its posterior by
+    Matheron's rule, mean + p - S H' (H S H' + R)^-1 (H p + e) with p ~ N(0, S) and e ~ N(0, R).
+
+    The weights of mean and draws are solved for together, by conjugate gradients: memory is (1 + M) m numbers for m
+    observations, where `condition` needs m^2.
+
+    Args:
+        prior: its `spectrum` is S. tolerance: residual at which a row is solved, relative to its start.
+    """
+    spectrum, operator, observe = prior.spectrum, likelihood.operator, likelihood.observed_operator
+    covariance = spectrum.posterior_covariance(PRIOR, likelihood.observed_channels)
+    noise = MemberNoise(seed, range(members), spectrum.shape, likelihood.value.device)
+    draws = spectrum.from_modes(spectrum.variance.sqrt() * noise())
+    errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
+
+    def matrix(v):
+        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+
+    scale = likelihood.variance + likelihood.shared.square().sum(0)
+    innovation = torch.cat([likelihood.value[None], operator(draws) + errors])
+    weights = conjugate_gradients(matrix, innovation, lambda r: r / scale, iterations, tolerance)
+    increment = spectrum.posterior_covariance(PRIOR)(operator.adjoint(weights))
+    mean = increment[0]
+    return Ensemble(mean + draws - increment[1:], mean)
+
+
+def climatological_ensemble(prior, members: int, seed: int = 0) -> Ensemble:
+    """What is known without observations: draws from N(0, S), the climatology as their mean."""
+    noise = MemberNoise(seed, range(members), prior.spectrum.shape, prior.spectrum.variance.device)
+    draws = prior.spectrum.from_modes(prior.spectrum.variance.sqrt() * noise())
+    return Ensemble(draws, torch.zeros_like(draws[0]))
 
 
 def gaussian_posterior(spectrum: Spectrum, likelihood: LinearGaussian) -> tuple[Tensor, Tensor]:

@@ -408,6 +408,79 @@ def posterior(
         write_rows(json, rows)
 
 
+@evaluate.command()
+def osse(
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Daily fields of oceans it never saw; by default the held-out sample."),
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped prior.")] = None,
+    regression: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the U-Net regression; by default the shipped one.")
+    ] = None,
+    cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Three cases, four members, no slow method: two minutes.")] = False,
+) -> None:
+    """Score analyses of simulated oceans by every method, with 1 to 7 altimeters, SWOT, clouds, smooth maps and winds.
+
+    Altimetry samples the ocean of its own day, for which the truth has to be daily:
+    `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. Of the embedded sample the nearest day
+    is taken.
+    """
+    from contextlib import ExitStack
+
+    from .prior import load_prior
+    from .sources import load_sample, open_product
+    from .verify import scoreboard
+
+    for path in (json, folder):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    if quick:
+        cases, members, every = 3, 4, 0
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
+    model = load_prior(prior)
+    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=alone) for alone in (False, True))
+    chosen = scoreboard.methods(model, gaussian, univariate, scoreboard.shipped_regression(regression))
+    chosen = [m for m in chosen if every or not m.few]
+    with ExitStack() as stack:
+        series = [stack.enter_context(open_product(path)) for path in truth or []] or [load_sample("nature_heldout")]
+        drawn = scoreboard.Cases(series, model, cases, seed)
+        say = lambda text: typer.echo(text, err=True)  # noqa: E731
+        table = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
+        rows = scoreboard.targets(table)
+        if not quick:
+            some = [m for m in chosen if m.name in (scoreboard.INTERPOLATIONS[1], scoreboard.OURS)]
+            few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
+            rows += scoreboard.sensitivity(few, some, model, members, progress=say)
+    typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
+    for title, part in scoreboard.board(table).items():
+        typer.echo(f"\n{title}\n")
+        print_table(part)
+    typer.echo("")
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "value": row["value"],
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+                "beside": ", ".join(f"{value:.3f} ({name})" for name, value in row["beside"].items()),
+            }
+            for row in rows
+            if not row["detail"]
+        ]
+    )
+    if json is not None:
+        write_rows(json, [*rows, *scoreboard.details(table)])
+
+
 def print_table(rows: list[dict], header: bool = True) -> None:
     """Rows of figures as a Markdown table."""
     names = list(rows[0])

@@ -372,7 +372,7 @@ class Likelihood(LinearGaussian):
         usual = standardizer.climatology(grid.latitude, time) / standardizer.scale[:, None]
         usual = torch.from_numpy(usual[None, :, :, None].repeat(len(grid.longitude), -1)).float()
         smooth = observations.smoothing > 0
-        operator = _table_operator(observations, grid, channel, len(standardizer.scale))
+        operator = table_operator(observations, grid, channel, len(standardizer.scale))
         climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
 
         value, variance = [(observations.value - climatology) / scale], [(observations.error / scale) ** 2]
@@ -405,10 +405,10 @@ class Likelihood(LinearGaussian):
         if not further:
             observed, place = np.unique(channel, return_inverse=True)  # often one or two of seven
             self.observed_channels = observed.tolist()
-            self.observed_operator = _table_operator(observations, grid, place, len(observed))
+            self.observed_operator = table_operator(observations, grid, place, len(observed))
 
 
-def _table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:
+def table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:
     """H of a table: points, and Gaussian means for each smoothing."""
     parts, places = [], []
     for smoothing in np.unique(observations.smoothing) if len(observations) else [0.0]:

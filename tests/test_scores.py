@@ -163,3 +163,12 @@ def test_a_truth_may_know_which_ocean_it_is(score):
     ensemble, truth = draw(8, 20)
     ensemble = ensemble.assign_coords(member=range(8))
     assert float(score(ensemble, truth.assign_coords(member=3))) == float(score(ensemble, truth))
+
+
+def test_ranks_are_those_of_the_scores_library():
+    """Which has no ranks for ties at random, nor points that are left out."""
+    from scores.probability import rank_histogram as library
+
+    ensemble, truth = draw(9, 500, deflation=0.7)
+    ours = rank_histogram(ensemble, truth)
+    np.testing.assert_allclose(ours / ours.sum(), library(ensemble, truth, "member"))

@@ -4,6 +4,9 @@ Each takes xarray objects and averages over the named dimensions `dim`: None ave
 over none and gives a map. A point counts where the mask `where` is true (everywhere if None) and no value
 there is missing, in the truth or in any member; scores of one ensemble therefore always speak of the same
 points. Where no point counts the score is NaN. Everything is computed in float64.
+
+Squared errors and the CRPS of each point are those of the `scores` library (Leeuwenburg et al. 2024,
+doi:10.21105/joss.06889).
 """
 
 from collections.abc import Hashable, Iterable
@@ -11,6 +14,8 @@ from typing import TypeVar
 
 import numpy as np
 import xarray as xr
+from scores.continuous import mse
+from scores.probability import crps_for_ensemble
 
 from ..errors import InputError
 
@@ -32,7 +37,7 @@ def rmse(analysis: Fields, truth: Fields, dim: Dim = None, where: xr.DataArray |
         InputError: the grids differ.
     """
     analysis, truth, where = _on_one_grid(analysis, truth, where)
-    squared = _masked((analysis - truth) ** 2, where)
+    squared = _masked(mse(analysis, truth, preserve_dims="all"), where)
     return _like(np.sqrt(squared.mean(dim)), truth)
 
 
@@ -66,18 +71,11 @@ def crps(
     Raises:
         InputError: the grids differ, or there are fewer than two members.
     """
-    size = _members(ensemble, truth, member_dim)
+    _members(ensemble, truth, member_dim)
     ensemble, truth, where = _on_one_grid(ensemble, truth, where)
-    weights = 2.0 * np.arange(1, size + 1) - size - 1
-
-    def score(members, value):
-        error = np.abs(members - value[..., None]).mean(-1)
-        # Relative to the truth, so that digits are not lost to a large mean.
-        differences = np.sort(members - value[..., None], axis=-1) @ weights
-        # Sorting puts missing members last, where they still make the sum missing.
-        return error - differences / (size * (size - 1))
-
-    points = xr.apply_ufunc(score, ensemble, truth, input_core_dims=[[member_dim], []])
+    ensemble = ensemble - truth  # relative to the truth, so that digits are not lost to a large mean
+    points = crps_for_ensemble(ensemble, 0.0 * truth, member_dim, method="fair", preserve_dims="all")
+    points = points.where(ensemble.notnull().all(member_dim))  # the library would do without the missing members
     return _like(_masked(points, where).mean(dim), truth)
 
 
