@@ -117,8 +117,8 @@ class DrifterProgramme:
             truth: `uo`, `vo` (m s-1) and the wind `uas`, `vas` (m s-1), dims (time, latitude, longitude); daily, say.
 
         Returns:
-            a ragged array (`genda_lite.trajectories`): `u`, `v` (m s-1), their flags `u_qc`, `v_qc` and `drogue` (bool)
-            by `obs`; drifters that report nothing are not in it.
+            a ragged array (`genda_lite.trajectories`), as `read_drifters` gives: `u`, `v` (m s-1) and `drogue` (1 on, 0
+            lost) by `obs`, and the flags `u_qc`, `v_qc`; drifters that report nothing are not in it.
 
         Raises:
             InputError: a variable is missing, the record has less than a day, or there is no water.
@@ -175,11 +175,12 @@ class DrifterProgramme:
         fields = {n: ("obs", velocity[heard][:, c], CURRENT[n]) for c, n in enumerate(names)}
         flag = {"long_name": "Quality flag", "flag_values": np.array([GOOD, BAD], "i1"), "flag_meanings": "good bad"}
         fields |= {f"{n}_qc": ("obs", flags[heard][:, c], flag) for c, n in enumerate(names)}
-        fields["drogue"] = ("obs", hour < loss[which], {"long_name": "Drogue attached"})
+        state = {"long_name": "Drogue", "flag_values": np.array([0, 1], "i1"), "flag_meanings": "lost on"}
+        fields["drogue"] = ("obs", (hour < loss[which]).astype("i1"), state)
         fields["rowsize"] = ("traj", sizes, {"long_name": "Observations of a trajectory", "sample_dimension": "obs"})
         time = start.astype("datetime64[ns]") + hour * np.timedelta64(1, "h")
         coords = {
-            "id": ("traj", 9_900_000 + 1000 * (self.seed % 100) + rows, {"cf_role": "trajectory_id"}),
+            "id": ("traj", [f"99{self.seed:02d}{row:03d}" for row in rows], {"cf_role": "trajectory_id"}),
             "time": ("obs", time, {"standard_name": "time"}),
             "latitude": ("obs", track[heard][:, 0], {"standard_name": "latitude", "units": "degrees_north"}),
             "longitude": ("obs", track[heard][:, 1], {"standard_name": "longitude", "units": "degrees_east"}),
@@ -234,7 +235,7 @@ def write_insitu_csv(drifters: xr.Dataset, path: str | os.PathLike) -> None:
                     "time": pd.to_datetime(drifters["time"].values).strftime("%Y-%m-%dT%H:%M:%SZ"),
                     "longitude": drifters["longitude"].values,
                     "latitude": drifters["latitude"].values,
-                    "depth": np.where(drifters["drogue"].values, DROGUE_DEPTH, 0.0),
+                    "depth": np.where(drifters["drogue"].values == 1, DROGUE_DEPTH, 0.0),
                     "pressure": np.nan,
                     "is_depth_from_producer": 1,
                     "value": drifters[name].values,

@@ -1,6 +1,6 @@
 """Following the water: fields between their grid points and dates, and the paths of what drifts with a current.
 
-Drifters are clouddrift's ragged arrays: data sets whose variables `u`, `v` (m s-1) and coordinates `time`, `latitude`,
+Drifters are ragged arrays as in clouddrift, such as `read_drifters` gives: `u`, `v` (m s-1), `time`, `latitude` and
 `longitude` lie one trajectory after the other along `obs`; `rowsize` and `id`, along `traj`, tell how many observations
 a trajectory has, and whose it is. Functions of clouddrift therefore take them as they are.
 
@@ -212,7 +212,7 @@ def running_mean(drifters: xr.Dataset, samples: int = 24) -> xr.Dataset:
 
     Returns:
         `u`, `v` and the coordinates at every full window, each trajectory shorter by `samples` - 1; `drogue`, if there,
-        is true where it was throughout.
+        is 1 where it was on throughout, -1 where never known, else 0.
     """
     sizes = drifters["rowsize"].values
     offset = np.arange(drifters.sizes["obs"]) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -227,7 +227,9 @@ def running_mean(drifters: xr.Dataset, samples: int = 24) -> xr.Dataset:
     time = origin + (mean((drifters["time"].values - origin) / SECOND) * 1e9).astype("timedelta64[ns]")
     fields = {name: ("obs", mean(drifters[name].values), drifters[name].attrs) for name in ("u", "v")}
     if "drogue" in drifters:
-        fields["drogue"] = ("obs", mean(drifters["drogue"].values.astype(float)) > 1 - 1e-6, drifters["drogue"].attrs)
+        state = np.rint(mean(drifters["drogue"].values) * samples)
+        state = np.where(abs(state) == samples, np.sign(state), 0).astype("i1")
+        fields["drogue"] = ("obs", state, drifters["drogue"].attrs)
     places = {n: ("obs", mean(drifters[n].values), drifters[n].attrs) for n in ("latitude", "longitude")}
     out = out.drop_vars([n for n in out.data_vars if out[n].dims == ("obs",) and n not in fields])
     return out.assign(fields).assign_coords(places | {"time": ("obs", time, drifters["time"].attrs)})
