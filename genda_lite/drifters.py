@@ -6,6 +6,7 @@
 They are the withheld observations of an experiment: made from the truth, which an analysis must not read.
 """
 
+import gzip
 import os
 from dataclasses import dataclass
 
@@ -246,7 +247,7 @@ def write_insitu_csv(drifters: xr.Dataset, path: str | os.PathLike) -> None:
                 }
             )
         )
+    table = pd.concat(parts).to_csv(index=False, lineterminator="\n").encode()
     with atomic_path(path) as temporary:
-        # Without the time of writing in its header a compressed file is the same again.
-        compression = {"method": "gzip", "mtime": 0} if temporary.suffix == ".gz" else None
-        pd.concat(parts).to_csv(temporary, index=False, compression=compression, lineterminator="\n")
+        # Without name and time in its header a compressed file is the same again.
+        temporary.write_bytes(gzip.compress(table, mtime=0) if temporary.suffix == ".gz" else table)

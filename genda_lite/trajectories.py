@@ -17,6 +17,7 @@ from scipy.interpolate import RegularGridInterpolator
 from .errors import InputError
 from .geostrophy import METRES_PER_DEGREE
 
+BLOCK = 64 * 2**20  # bytes of fields that are interpolated at a time
 HOUR = 3600.0  # s
 SECOND = np.timedelta64(1, "s")
 # (seconds, latitudes, longitudes) of n points -> (n, 2), eastward and northward, m s-1; NaN where there is no water
@@ -72,7 +73,7 @@ def check(fields: xr.Dataset, names: tuple[str, ...]) -> None:
 
 
 def at_points(fields: xr.Dataset, points: xr.Dataset, names: tuple[str, ...] = ("uo", "vo")) -> xr.Dataset:
-    """Fields at points in space and time, as by `Interpolator`; two dates are in memory at a time.
+    """Fields at points in space and time, as by `Interpolator`; a few dates at a time are in memory.
 
     Args:
         fields: dims (time, latitude, longitude) and any others, in memory or lazy.
@@ -92,10 +93,12 @@ def at_points(fields: xr.Dataset, points: xr.Dataset, names: tuple[str, ...] = (
     interval[(time < dates[0]) | (time > dates[-1]) | np.isnat(time)] = -1
     others = [d for d in fields[names[0]].dims if d not in ("time", "latitude", "longitude")]
     values = np.full((len(time), len(names), *(fields.sizes[d] for d in others)), np.nan)
-    for i in np.unique(interval[interval >= 0]):
-        here = interval == i
-        between = Interpolator(fields[list(names)].isel(time=slice(i, i + 2)), names)
-        values[here] = between(between.seconds(time[here]), latitude[here], longitude[here])
+    per = max(1, BLOCK // (len(names) * fields[names[0]].isel(time=0).nbytes))
+    for first in range(0, len(dates) - 1, per):
+        here = (interval >= first) & (interval < first + per)
+        if here.any():
+            between = Interpolator(fields[list(names)].isel(time=slice(first, first + per + 1)), names)
+            values[here] = between(between.seconds(time[here]), latitude[here], longitude[here])
     found = {name: ((dim, *others), values[:, k], fields[name].attrs) for k, name in enumerate(names)}
     coords = {d: fields[d] for d in others if d in fields.coords}
     return xr.Dataset(found, coords | {n: c.variable for n, c in points.coords.items() if c.dims == (dim,)}).transpose(

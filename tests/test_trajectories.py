@@ -41,7 +41,9 @@ def points(time, latitude, longitude) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("members", [None, 3])
-def test_linear_fields_are_interpolated_exactly(members):
+@pytest.mark.parametrize("block", [1, 2**26])
+def test_linear_fields_are_interpolated_exactly(members, block, monkeypatch):
+    monkeypatch.setattr("genda_lite.trajectories.BLOCK", block)
     rng = np.random.default_rng(0)
     time = DAYS[0] + (rng.uniform(0, 3 * 86400, 50) * 1e9).astype("timedelta64[ns]")
     where = points(time, rng.uniform(33, 35, 50), rng.uniform(-60, -58, 50))

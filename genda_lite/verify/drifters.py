@@ -9,6 +9,7 @@ probabilistic scores that know of the observations' error, and intervals from re
 velocities are anything but independent.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -95,7 +96,9 @@ class Scorecard:
 
 
 def _percentiles(samples: xr.Dataset, level: float) -> xr.Dataset:
-    bounds = samples.quantile([(1 - level) / 2, (1 + level) / 2], "sample").rename(quantile="bound")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # a measure that is not defined, of any sample
+        bounds = samples.quantile([(1 - level) / 2, (1 + level) / 2], "sample").rename(quantile="bound")
     return bounds.assign_coords(bound=["low", "high"])
 
 
@@ -182,7 +185,7 @@ def _terms(analysis: xr.Dataset, drifters: xr.Dataset, error: float) -> dict[str
     terms |= {"error": np.abs(a - o), "square_u": (a - o).real ** 2, "square_v": (a - o).imag ** 2}
     turned = a * o.conj()
     terms["within"] = (turned.real >= np.abs(turned.imag)).astype(float)  # |angle| <= 45 degrees
-    terms |= {"speed": np.abs(a), "observed_speed": np.abs(o), "product": turned.real}
+    terms |= {"speed": np.abs(a), "observed_speed": np.abs(o), "dot": turned.real}
     terms |= {"a_u": a.real, "a_v": a.imag, "o_u": o.real, "o_v": o.imag, "a_a": np.abs(a) ** 2, "o_o": np.abs(o) ** 2}
     terms["noise"] = np.full_like(terms["count"], 2 * error**2)
     return terms
@@ -191,7 +194,7 @@ def _terms(analysis: xr.Dataset, drifters: xr.Dataset, error: float) -> dict[str
 def _measures(sums: xr.Dataset) -> xr.Dataset:
     """The measures of `scorecard` from sums of `_terms`; NaN for a group without observations."""
     m = sums / sums["count"].where(sums["count"] > 0)
-    cross = m["product"] - m["a_u"] * m["o_u"] - m["a_v"] * m["o_v"]
+    cross = m["dot"] - m["a_u"] * m["o_u"] - m["a_v"] * m["o_v"]
     spread_a, spread_o = (m[f"{x}_{x}"] - m[f"{x}_u"] ** 2 - m[f"{x}_v"] ** 2 for x in "ao")
     square = m["square_u"] + m["square_v"]
     measures = {
