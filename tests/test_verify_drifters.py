@@ -170,13 +170,14 @@ def test_groups_split_the_observations():
 
 
 def test_error_of_observations_is_what_is_fast():
+    """All of the inertial motion, and nothing of a current that changes slowly."""
     hours = np.arange(24 * 30)
     w = 0.2 * np.exp(-1j * coriolis(38.0) * 3600 * hours)
-    seen = drifters(0.5 + w.real + 0.001 * hours, w.imag)
-    # A day's mean leaves |sin(x)/x| of it, x = 12 h f; the departures from it have 1 - sin(x)/x of the amplitude.
+    seen = drifters(0.5 + np.append(w, w).real + 0.001 * np.append(hours, hours), np.append(w, w).imag, [720, 720])
+    assert observation_error(seen) == pytest.approx(0.2 / np.sqrt(2), rel=0.03)
+    # A day's mean leaves sin(x)/x of it, x = 12 h f, which is negative here.
     x = 12 * 3600 * coriolis(38.0)
-    expected = 0.2 * abs(1 - np.sin(x) / x) / np.sqrt(2)
-    assert observation_error(seen) == pytest.approx(expected, rel=0.03)
+    assert observation_error(seen, 24) == pytest.approx(0.2 * (1 - np.sin(x) / x) / np.sqrt(2), rel=0.01)
 
 
 def test_separation_of_known_currents():
@@ -212,7 +213,7 @@ def test_bad_input_is_refused(refuses):
     assert set(METRICS) <= set(card.value)
     with refuses("'b'", "expected one of a"):
         card.difference("a", "b")
-    with refuses("24 observations"):
+    with refuses("19 observations"):
         observation_error(seen)
     with refuses("5 days"):
         separation({"a": maps(0.0, 0.0)}, seen)

@@ -103,14 +103,14 @@ def effective_resolution(
     apart = distance(lat[:-1], lon[:-1], lat[1:], lon[1:])
     spacing = float(np.median(apart[near])) if near.any() else np.nan
     points = int(length / spacing) if near.any() else 0
-    starts = []
-    for track in np.split(np.arange(time.size), np.flatnonzero(~near) + 1):
-        starts += list(range(track[0], track[-1] + 2 - points, max(1, round(points * (1 - overlap))))) if points else []
+    tracks = np.split(np.arange(time.size), np.flatnonzero(~near) + 1)
+    stride = max(1, round(points * (1 - overlap)))
+    starts = [start for track in tracks for start in range(track[0], track[-1] + 2 - points, stride)]
     if points < 8 or not starts:
-        longest = max((len(t) for t in np.split(apart, np.flatnonzero(~near))), default=0)
+        longest = max(map(len, tracks))
         raise InputError(
-            f"no track is as long as a segment of {length / 1e3:g} km (the longest has {longest} points); "
-            f"give a shorter length"
+            f"no track is as long as a segment of {length / 1e3:g} km (the longest has {longest} points), or the segment "
+            f"has fewer than 8 points; expected another length"
         )
     rows = np.array(starts)[:, None] + np.arange(points)
     observed, analysed = found["observed"].values[rows], found["analysed"].values[rows]
