@@ -109,8 +109,8 @@ def effective_resolution(
     if points < 8 or not starts:
         longest = max(map(len, tracks))
         raise InputError(
-            f"no track is as long as a segment of {length / 1e3:g} km (the longest has {longest} points), or the segment "
-            f"has fewer than 8 points; expected another length"
+            f"no track is as long as a segment of {length / 1e3:g} km (the longest has {longest} points), or the "
+            f"segment has fewer than 8 points; expected another length"
         )
     rows = np.array(starts)[:, None] + np.arange(points)
     observed, analysed = found["observed"].values[rows], found["analysed"].values[rows]
