@@ -1,0 +1,31 @@
+"""Plain docstrings become reStructuredText without a change of meaning."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).parents[1] / "book" / "_ext" / "plain_docstrings.py"
+
+
+@pytest.fixture(scope="module")
+def rewritten():
+    spec = importlib.util.spec_from_file_location("plain_docstrings", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.rewritten
+
+
+def test_formulas_become_literal_blocks_and_sections_stay(rewritten):
+    text = ["What it is,", "", "    x* = |y|,   k_", "", "and more.", "", "Args:", "    a: of `size` n.", "    b: c*d."]
+    assert rewritten(text) == [
+        "What it is,", "", "::", "", "    x* = |y|,   k_", "", "and more.", "", "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
+    ]  # fmt: skip
+
+
+def test_a_formula_that_follows_at_once_is_parted_from_its_paragraph(rewritten):
+    assert rewritten(["So", "    a = b"]) == ["So", "", "::", "", "    a = b"]
+
+
+def test_marks_lose_their_meaning_and_names_become_code(rewritten):
+    assert rewritten(["The |x| of `a_` and b_, `f`s."]) == [r"The \|x\| of ``a_`` and b\_, ``f``\ s."]
