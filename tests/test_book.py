@@ -87,7 +87,10 @@ def test_one_mission_after_another_fills_the_map(page, site):
     assert seen[0] != seen[2] and seen[1] > 2 * seen[3]
 
 
-@pytest.mark.parametrize("name", ["01_observing", "02_products", "notation", "glossary", "api", "api_prior", "data", "cite"])
+NARROW = ("01_observing", "02_products", "notation", "glossary", "api", "api_prior", "data", "cite")
+
+
+@pytest.mark.parametrize("name", NARROW)
 def test_pages_fit_a_narrow_screen(page, site, name):
     page.set_viewport_size({"width": 380, "height": 800})
     page.goto(f"{site}/book/{name}.html", wait_until="networkidle")
@@ -95,15 +98,14 @@ def test_pages_fit_a_narrow_screen(page, site, name):
     assert width <= room
 
 
-def test_pages_of_the_appendix_are_not_too_heavy():
+def test_pages_are_not_too_heavy():
     if not SITE.exists():
         pytest.skip("the book is not built")
     for page in (SITE / "book").glob("*.html"):
         assert page.stat().st_size < 2e6, f"{page.name} has {page.stat().st_size / 1e6:.1f} MB"
 
 
-def test_the_reference_holds_what_the_package_offers(page, site):
-    """Every name that `genda_lite` and its rooms export has an entry with a text."""
+def test_the_reference_explains_arguments_and_results(page, site):
     page.goto(f"{site}/book/api_prior.html")
     for name in ("posterior.assimilate.assimilate", "prior.checkpoint.load_prior", "baselines.optimal_interpolation"):
         entry = page.locator(f"dt[id='genda_lite.{name}'] + dd")

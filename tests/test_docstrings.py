@@ -17,9 +17,10 @@ def rewritten():
 
 
 def test_formulas_become_literal_blocks_and_sections_stay(rewritten):
-    text = ["What it is,", "", "    x* = |y|,   k_", "", "and more.", "", "Args:", "    a: of `size` n.", "    b: c*d."]
-    assert rewritten(text) == [
-        "What it is,", "", "::", "", "    x* = |y|,   k_", "", "and more.", "", "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
+    before, formula, after = ["What it is,", ""], "    x* = |y|,   k_", ["", "and more.", ""]
+    sections = ["Args:", "    a: of `size` n.", "    b: c*d."]
+    assert rewritten([*before, formula, *after, *sections]) == [
+        *before, "::", "", formula, *after, "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
     ]  # fmt: skip
 
 
@@ -29,3 +30,10 @@ def test_a_formula_that_follows_at_once_is_parted_from_its_paragraph(rewritten):
 
 def test_marks_lose_their_meaning_and_names_become_code(rewritten):
     assert rewritten(["The |x| of `a_` and b_, `f`s."]) == [r"The \|x\| of ``a_`` and b\_, ``f``\ s."]
+
+
+def test_arguments_that_share_a_line_are_parted(rewritten):
+    text = ["Do it.", "", "Args:", "    a: of all. b: the other. Note: c, d: two", "        more. c, d: both."]
+    assert rewritten(text, ["a", "b", "c", "d"])[3:] == [
+        "    a: of all.", "    b: the other. Note: c, d: two", "        more.", "    c, d: both.",
+    ]  # fmt: skip

@@ -1,19 +1,22 @@
 """Sphinx extension: docstrings in plain text, as this package writes them, become reStructuredText.
 
 The docstrings are written for people who read the source. Formulas are set apart by indentation, names stand in single
-backticks, and no character is escaped. Here formulas become literal blocks, names become code, and characters that mean
-something to reStructuredText lose that meaning. Sections (Args, Returns, ...) are left to `sphinx.ext.napoleon`.
+backticks, and no character is escaped; short arguments share a line. Here formulas become literal blocks, names become
+code, arguments get lines of their own, and characters that mean something to reStructuredText lose that meaning. The
+sections (Args, Returns, ...) are left to `sphinx.ext.napoleon`.
 """
 
+import inspect
 import re
+from collections.abc import Collection
 
 SECTIONS = {"Args:", "Attributes:", "Raises:", "Returns:", "Yields:"}
 
 
-def rewritten(lines: list[str]) -> list[str]:
+def rewritten(lines: list[str], arguments: Collection[str] = ()) -> list[str]:
     """A docstring without common indentation, line by line, as reStructuredText."""
     result, in_section, in_formula = [], False, False
-    for line in lines:
+    for line in apart(lines, arguments):
         indented = line.startswith(" ")
         if line and not indented:
             in_section, in_formula = line.strip() in SECTIONS, False
@@ -22,6 +25,20 @@ def rewritten(lines: list[str]) -> list[str]:
             result += ["::", ""] if not result or not result[-1] else ["", "::", ""]
             in_formula = True
         result.append(line if in_formula else plain(line))
+    return result
+
+
+def apart(lines: list[str], arguments: Collection[str]) -> list[str]:
+    """`a: this. b: that.` among the Args becomes two lines, where a and b are arguments."""
+    if not arguments:
+        return lines
+    following = re.compile(rf"(?<=[.;]) (?=(?:(?:{'|'.join(map(re.escape, arguments))})(?:, )?)+: )")
+    result, in_args = [], False
+    for line in lines:
+        if line and not line.startswith(" "):
+            in_args = line.strip() in {"Args:", "Attributes:"}
+        first, *others = following.split(line) if in_args else [line]
+        result += [first, *(f"    {other}" for other in others)]
     return result
 
 
@@ -36,7 +53,11 @@ def plain(line: str) -> str:
 
 def process(app, what, name, obj, options, lines) -> None:
     """Rewrite a docstring in place."""
-    lines[:] = rewritten(lines)
+    try:
+        arguments = [known for known in inspect.signature(obj).parameters if known != "self"]
+    except (TypeError, ValueError):  # a module, an attribute
+        arguments = []
+    lines[:] = rewritten(lines, arguments)
 
 
 def setup(app) -> dict:
