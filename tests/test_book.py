@@ -117,7 +117,8 @@ def test_the_page_on_citing_says_what_the_citation_file_says(page, site):
     page.goto(f"{site}/book/cite.html")
     told = page.locator("article").inner_text()
     version = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
-    assert f"version = {{{version}}}" in told and "10.1029/2025MS005063" in told
+    address = re.search(r"url: &repository (\S+)", (ROOT / "_config.yml").read_text())[1]
+    assert f"version = {{{version}}}" in told and address in told and "10.1029/2025MS005063" in told
 
 
 def test_the_slider_of_the_first_chapter_moves_the_picture(page, site):
