@@ -1,4 +1,4 @@
-"""The reference from docstrings: plain text becomes reStructuredText, its meaning unchanged, and nothing is left out."""
+"""The reference from docstrings: plain text becomes reStructuredText, its meaning unchanged; nothing is left out."""
 
 import importlib.util
 import re
