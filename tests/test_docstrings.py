@@ -24,12 +24,12 @@ def test_formulas_become_literal_blocks_and_sections_stay(rewritten):
     before, formula, after = ["What it is,", ""], "    x* = |y|,   k_", ["", "and more.", ""]
     sections = ["Args:", "    a: of `size` n.", "    b: c*d."]
     assert rewritten([*before, formula, *after, *sections]) == [
-        *before, "::", "", formula, *after, "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
+        *before, ".. code-block:: text", "", formula, *after, "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
     ]  # fmt: skip
 
 
 def test_a_formula_that_follows_at_once_is_parted_from_its_paragraph(rewritten):
-    assert rewritten(["So", "    a = b"]) == ["So", "", "::", "", "    a = b"]
+    assert rewritten(["So", "    a = b"]) == ["So", "", ".. code-block:: text", "", "    a = b"]
 
 
 def test_marks_lose_their_meaning_and_names_become_code(rewritten):

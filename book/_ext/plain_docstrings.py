@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Collection
 
+FORMULA = ".. code-block:: text"  # it is not Python
 SECTIONS = {"Args:", "Attributes:", "Raises:", "Returns:", "Yields:"}
 
 
@@ -22,7 +23,7 @@ def rewritten(lines: list[str], arguments: Collection[str] = ()) -> list[str]:
             in_section, in_formula = line.strip() in SECTIONS, False
         elif indented and not in_section and not in_formula:
             # A formula follows; a paragraph of its own says so, whatever the one before ends with.
-            result += ["::", ""] if not result or not result[-1] else ["", "::", ""]
+            result += ([""] if result and result[-1] else []) + [FORMULA, ""]
             in_formula = True
         result.append(line if in_formula else plain(line))
     return result
