@@ -45,7 +45,7 @@ class TrainingConfig:
         size: side of the windows (cells).
     """
 
-    images: int = 900_000
+    images: int = 800_000
     batch: int = 32
     kernel_rate: float = 0.03
     learning_rate: float = 2e-3
