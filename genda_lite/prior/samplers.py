@@ -18,7 +18,6 @@ from tqdm.auto import tqdm
 from .base import Prior
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.02
-SIGMA_MAX, SIGMA_MIN = 80.0, 0.02
 PRIOR_SIGMA_MIN = 0.005  # of unconditional draws, which no observation holds: what is drawn below it looks like grain
 Denoise = Callable[[Tensor, Tensor], Tensor]
 White = Callable[[], Tensor]
