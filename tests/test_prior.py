@@ -20,7 +20,7 @@ from genda_lite.prior import (
     save_prior,
 )
 from genda_lite.prior.base import CONTEXT_CHANNELS, grid_context, make_context
-from genda_lite.prior.samplers import SIGMA_MIN
+from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
 from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix
 from genda_lite.prior.unet import UNet
 from genda_lite.state import CHANNELS, Grid
@@ -281,7 +281,7 @@ def test_draws_have_the_priors_variance_at_all_scales(covariance, standardizer, 
     context = torch.zeros(1, CONTEXT_CHANNELS, 16, 16)
     x = sample_prior(prior, context, 400, seed=3, batch=100)
     ratio = (prior.spectrum.to_modes(x) ** 2).mean(0) / prior.spectrum.variance
-    weak = prior.spectrum.variance < SIGMA_MIN**2
+    weak = prior.spectrum.variance < PRIOR_SIGMA_MIN**2
     assert 0.1 < weak.float().mean() < 0.9
     assert ratio[weak].mean() == pytest.approx(1, abs=0.03)
     assert ratio[~weak].mean() == pytest.approx(1, abs=0.03)

@@ -11,7 +11,7 @@ import xarray as xr
 from genda_lite import cli
 from genda_lite.geostrophy import geostrophic_current, smooth
 from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, save_prior
-from genda_lite.prior.samplers import SIGMA_MIN
+from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
 from genda_lite.prior.spectral import Spectrum
 from genda_lite.state import CHANNELS, EARTH_RADIUS, GRAVITY, Grid, coriolis
 from genda_lite.verify import prior as v
@@ -285,7 +285,7 @@ def test_each_draw_is_for_the_place_and_date_of_a_window(wide, covariance, stand
     (drawn, truth), *_ = caught
     places = truth.context(domain)
     apart = (drawn[:, :5] - places).abs().max()  # what is unknown at the lowest noise
-    assert apart < 8 * SIGMA_MIN and len(drawn) == 40
+    assert apart < 8 * PRIOR_SIGMA_MIN and len(drawn) == 40
     assert len(places[:, 1, 0, 0].unique()) > 4 and (places[:, 0] == 1).all()
 
 

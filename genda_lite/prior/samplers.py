@@ -176,7 +176,7 @@ def sample_prior(
         seed: draw i does not depend on how many there are.
         steps: network evaluations a draw. batch: draws at a time, which bounds the memory.
         eta: fresh noise of the sampler, see `sde_2m`. A network takes away a little more than that noise, time and
-            again, so that 1 makes the draws of the shipped prior smoother than 0: at 40-80 km by 0.03-0.09 decades.
+            again, so that 1 makes the draws of the shipped prior smoother than 0: at 40-80 km by 0.01-0.09 decades.
     """
     sigmas, draws, spectrum = noise_levels(steps, low=PRIOR_SIGMA_MIN), [], prior.spectrum
     unknown = spectrum.posterior_variance(sigmas[-2]).sqrt()
