@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow lint data clean
+.PHONY: help book test test-slow lint data osse-data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,7 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 # built afresh each time: a page that Sphinx does not read again does not repeat its warnings.
 _build/inputs: FORCE
 	@mkdir -p _build
-	@find genda_lite data_samples book/_static pyproject.toml -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
+	@find genda_lite data_samples book/_static pyproject.toml CITATION.cff -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
 	@cmp -s $@.new $@ || rm -rf _build/.jupyter_cache
 	@mv $@.new $@
 FORCE:
@@ -56,6 +56,10 @@ test-slow: $(VENV)/.installed  ## the proofs that take minutes
 
 data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data from them (about three hours)
 	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
+
+osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes (half an hour)
+	mkdir -p runs
+	$(BIN)/genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc $(if $(shell command -v c++),--compile)
 
 clean:  ## remove the built book and the caches; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache

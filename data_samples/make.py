@@ -84,7 +84,7 @@ def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATI
 
 def write_checksums(folder: Path) -> None:
     """SHA256SUMS of every data file in a folder."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".nc", ".safetensors", ".csv"))
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".nc", ".safetensors", ".csv", ".gz"))
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
     (folder / "SHA256SUMS").write_text("".join(lines))
 

@@ -145,7 +145,8 @@ def assimilate(
     error: Annotated[float, typer.Option(help="Standard deviation of the observation error (m).")] = 0.03,
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
-    guidance: Annotated[str, typer.Option(help="oi or oi-jacobian.")] = "oi",
+    fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
+    guidance: Annotated[str | None, typer.Option(help="oi, oi-jacobian, mmps, mmps-oi, sda or dps.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .observe import Observations
@@ -165,7 +166,7 @@ def assimilate(
     observations = everywhere.inside(grid)
     if not len(observations):
         raise InputError(f"{tracks}: none of its {len(everywhere)} points lies in the box {grid}")
-    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, progress=True)
+    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, fast=fast, progress=True)
     analysis.attrs["observations_file"] = tracks.name
     write_dataset(analysis, out)
     typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
@@ -177,6 +178,59 @@ def assimilate(
         with atomic_path(plot) as temporary:
             figure.savefig(temporary, dpi=150)
         typer.echo(f"{plot}: drawn")
+
+
+download = typer.Typer(no_args_is_help=True, help="Fetch real data from their providers.")
+app.add_typer(download, name="download")
+
+
+@download.command()
+def ose(
+    year: Annotated[int, typer.Option(help="The year to fetch.")],
+    folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("ose"),
+    box: Annotated[
+        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
+    ] = (-67.0, -53.0, 31.0, 45.0),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+) -> None:
+    """Everything for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
+
+    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Interrupted, the same command
+    goes on.
+    """
+    from .sources.download import fetch_ose, plan_ose, size_ose
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = plan_ose(folder, year)
+    sizes = size_ose(pieces, box)
+    if not sizes:
+        typer.echo(f"{folder}: all {len(pieces)} pieces of {year} are there")
+        return
+    table = {piece.name: piece.subset for piece in pieces}
+    print_table(
+        [
+            {
+                "what": name,
+                "dataset": table[name].dataset,
+                "variables": ", ".join(table[name].variables),
+                "months": str(months),
+                "MB, about": "unknown" if size is None else f"{size:,.0f}",
+            }
+            for name, (months, size) in sizes.items()
+        ]
+    )
+    total = sum(size for _, size in sizes.values() if size is not None)
+    typer.echo(f"{total:,.0f} MB or more to {folder}, box {box}; {sum(p.is_there for p in pieces)} pieces are there")
+    if not yes:
+        typer.confirm("Fetch them?", abort=True)
+    try:
+        for piece, found in fetch_ose(pieces, box):
+            typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
+    except InputError:
+        raise
+    except Exception as error:  # clients fail in ways of their own: no connection, no account
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"the download stopped ({reason}); the same command goes on from here") from error
 
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure how good something is, and print a table.")
@@ -191,7 +245,7 @@ def real(
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
-    quick: Annotated[bool, typer.Option(help="Two boxes and eight members: a minute.")] = False,
+    quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
     from .prior import load_prior
@@ -200,10 +254,12 @@ def real(
     members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
     diffusion, gaussian = load_prior(prior), "Gaussian prior"
     experiments = {
-        "diffusion prior": (diffusion, "oi"),
-        "diffusion prior, Jacobian guidance": (diffusion, "oi-jacobian"),
-        gaussian: (load_prior(prior, gaussian=True), "oi"),
+        "diffusion prior": (diffusion, {}),
+        "diffusion prior, fast": (diffusion, {"fast": True}),
+        gaussian: (load_prior(prior, gaussian=True), {"fast": True}),
     }
+    if quick:
+        del experiments["diffusion prior"]
     table, boxes = evaluate_real(tracks, map, experiments, members, seed, corners, first_days)
     rows = summarize(table, members)
     seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
@@ -315,13 +371,124 @@ def prior(
         write_rows(json, rows)
 
 
-def print_table(rows: list[dict]) -> None:
+@evaluate.command()
+def posterior(
+    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
+) -> None:
+    """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
+    from .verify.posterior import by_method, evaluate_posterior, rows_of
+
+    if json is not None and not json.parent.is_dir():
+        raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
+    if quick:
+        typer.echo("quick: two methods, fewer truths and members; the last digit is chance")
+    lines = []
+    for line in evaluate_posterior(quick, seed):
+        print_table([line], header=not lines)
+        lines.append(line)
+    rows = rows_of(lines)
+    typer.echo("")
+    print_table(by_method(lines))
+    typer.echo("")
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "value": row["value"],
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+            }
+            for row in rows
+            if not row["detail"]
+        ]
+    )
+    if json is not None:
+        write_rows(json, rows)
+
+
+@evaluate.command()
+def osse(
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Daily fields of oceans it never saw; by default the held-out sample."),
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped prior.")] = None,
+    regression: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the U-Net regression; by default the shipped one.")
+    ] = None,
+    cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Three cases, four members, no slow method: two minutes.")] = False,
+) -> None:
+    """Score analyses of simulated oceans by every method, with 1 to 7 altimeters, SWOT, clouds, smooth maps and winds.
+
+    Altimetry samples the ocean of its own day, for which the truth has to be daily:
+    `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. Of the embedded sample the nearest day
+    is taken.
+    """
+    from contextlib import ExitStack
+
+    from .prior import load_prior
+    from .sources import load_sample, open_product
+    from .verify import scoreboard
+
+    for path in (json, folder):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    if quick:
+        cases, members, every = 3, 4, 0
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
+    model = load_prior(prior)
+    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=alone) for alone in (False, True))
+    chosen = scoreboard.methods(model, gaussian, univariate, scoreboard.shipped_regression(regression))
+    chosen = [m for m in chosen if every or not m.few]
+    with ExitStack() as stack:
+        series = [stack.enter_context(open_product(path)) for path in truth or []] or [load_sample("nature_heldout")]
+        drawn = scoreboard.Cases(series, model, cases, seed)
+        say = lambda text: typer.echo(text, err=True)  # noqa: E731
+        table = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
+        rows = scoreboard.targets(table)
+        if not quick:
+            some = [m for m in chosen if m.name in (scoreboard.INTERPOLATIONS[1], scoreboard.OURS)]
+            few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
+            rows += scoreboard.sensitivity(few, some, model, members, progress=say)
+    typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
+    for title, part in scoreboard.board(table).items():
+        typer.echo(f"\n{title}\n")
+        print_table(part)
+    typer.echo("")
+    print_table(
+        [
+            {
+                "quantity": row["name"],
+                "value": row["value"],
+                "target": row["target"] or "",
+                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
+                "beside": ", ".join(f"{value:.3f} ({name})" for name, value in row["beside"].items()),
+            }
+            for row in rows
+            if not row["detail"]
+        ]
+    )
+    if json is not None:
+        write_rows(json, [*rows, *scoreboard.details(table)])
+
+
+def print_table(rows: list[dict], header: bool = True) -> None:
     """Rows of figures as a Markdown table."""
     names = list(rows[0])
-    typer.echo("| " + " | ".join(names) + " |")
-    typer.echo("|" + "---|" * len(names))
+    if header:
+        typer.echo("| " + " | ".join(names) + " |")
+        typer.echo("|" + "---|" * len(names))
     for row in rows:
-        cells = [v if isinstance(v, str) else f"{v:.3f}" if v == v else "" for v in row.values()]
+        cells = [str(v) if isinstance(v, str | int) else f"{v:.3f}" if v == v else "" for v in row.values()]
         typer.echo("| " + " | ".join(cells) + " |")
 
 
@@ -336,12 +503,16 @@ def figures(rows: list[dict]) -> list[dict]:
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Rows with name, value, target, whether it is met, and any more, as JSON; what is not a number is null."""
+    """Rows with name, value, target, whether it is met, and any more, as JSON; what is no finite number is null."""
     import json
+    import math
 
     from .errors import atomic_path
 
-    plain = [{key: value if value == value else None for key, value in row.items()} for row in rows]
+    def plain_value(value):
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    plain = [{key: plain_value(value) for key, value in row.items()} for row in rows]
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 

@@ -6,6 +6,7 @@ order in which things are drawn: two observing systems that share a measurement 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -13,12 +14,14 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import ObservationOperator, Observations
+from .observe import Observations
+from .operators import Points
 from .orbits import SWATH
 from .state import EARTH_RADIUS, Grid
 
 KM_PER_DEGREE = np.pi * EARTH_RADIUS / 180e3
 DAY = np.timedelta64(1, "D")
+ALONG_TRACK = 6.6  # km between nadir points at 1 Hz
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Errors:
             holds (m, degC). It enters the stated error only, for the simulated truth has no such scales.
         variability, decorrelation: of sea level in time: standard deviation (m) and e-folding time (d), measured on the
             simulated training oceans, where exp(-(dt/T)^2) fits the autocorrelation from 3 to 12 days to 0.03.
+        drift_length: how far sea level's change between two days is alike along a line (km), the integral of its
+            correlation. The points within it err together: see `drift`.
     """
 
     nadir: float = 0.025
@@ -51,23 +56,31 @@ class Errors:
     representativity_temperature: float = 0.2
     variability: float = 0.27
     decorrelation: float = 10.0
+    drift_length: float = 250.0
 
     def drift(self, days: np.ndarray) -> np.ndarray:
         """Variance of sea level's change over a time lag, 2 s^2 (1 - exp(-(dt/T)^2)) (m2).
 
-        In an error it counts as white, which it is not: neighbouring points of a pass drift together.
+        The n points of a pass within `drift_length` change together. Errors here are independent from point to point,
+        so the variance that is stated is n times this: a mean over many points, as if independent, then has the right
+        error. On validation oceans (eight cases, altimetry alone) this lowers the CRPS of sea level by optimal
+        interpolation from 0.122 to 0.092 of its standard deviation, and lifts its spread/error from 0.57 to 1.02.
         """
         return 2 * self.variability**2 * (1 - np.exp(-((days / self.decorrelation) ** 2)))
 
     def nadir_variance(self, points: xr.Dataset, date: np.datetime64) -> np.ndarray:
         """Stated error variance of nadir sea level for an analysis of a date, (m,), m2."""
-        return self.nadir**2 + self.representativity_sea_level**2 + self.drift((points["time"].values - date) / DAY)
+        alike = max(1.0, self.drift_length / ALONG_TRACK)
+        white = self.nadir**2 + self.representativity_sea_level**2
+        return white + alike * self.drift((points["time"].values - date) / DAY)
 
     def swath_variance(self, points: xr.Dataset, date: np.datetime64, cell: float) -> np.ndarray:
         """The same of a swath in cells of `cell` km, without the timing error."""
         small = (self.karin * 2 / cell) ** 2 + self.representativity_sea_level**2
         tilt = (self.roll * points["across"].values / SWATH[1]) ** 2
-        return small + tilt + self.drift((points["time"].values - date) / DAY)
+        across = min(self.drift_length, 2 * (SWATH[1] - SWATH[0]))
+        alike = max(1.0, self.drift_length * across / cell**2)
+        return small + tilt + alike * self.drift((points["time"].values - date) / DAY)
 
 
 @dataclass(frozen=True)
@@ -77,22 +90,20 @@ class SmoothMap:
     Args:
         width: standard deviation of its blur (km); waves of 5.3 widths lose half their amplitude.
         error: standard deviation of a smooth error added to the blurred field (the channel's units).
-        unresolved: standard deviation of what the blur removes; measured on held-out simulated oceans.
     """
 
     width: float
     error: float
-    unresolved: float
 
 
 # Half-amplitude wavelengths: 210 km in sea level (DUACS resolves about 200 km at mid-latitudes, Ballarotta et al. 2019,
 # doi:10.5194/os-15-1091-2019), 110 km in temperature, 270 km in salinity, 130 km in wind.
 MAPS = {
-    "zos": SmoothMap(40.0, 0.04, 0.05),
-    "thetao": SmoothMap(20.0, 0.3, 0.4),
-    "so": SmoothMap(50.0, 0.15, 0.16),
-    "uas": SmoothMap(25.0, 1.0, 0.22),
-    "vas": SmoothMap(25.0, 1.0, 0.22),
+    "zos": SmoothMap(40.0, 0.04),
+    "thetao": SmoothMap(20.0, 0.3),
+    "so": SmoothMap(50.0, 0.15),
+    "uas": SmoothMap(25.0, 1.0),
+    "vas": SmoothMap(25.0, 1.0),
 }
 
 
@@ -100,11 +111,11 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
     """A field (dims time, latitude, longitude) at points, (m,): bilinear, on the nearest day."""
     days = series["time"].values
     used, day = np.unique(np.searchsorted(days[:-1] + np.diff(days) / 2, points["time"].values), return_inverse=True)
-    fields = series.isel(time=used).transpose("time", "latitude", "longitude").values.astype(float)
+    fields = torch.from_numpy(series.isel(time=used).transpose("time", "latitude", "longitude").values.astype(float))
     # The operator of the analysis, with days in the place of channels.
     grid = Grid(series["latitude"].values, series["longitude"].values)
     where = points["latitude"].values, points["longitude"].values
-    return ObservationOperator(grid, day, *where, channels=len(used))(torch.from_numpy(fields)[None])[0].numpy()
+    return Points(grid, day, *where, channels=len(used)).to(fields)(fields[None])[0].numpy()
 
 
 def nadir_errors(points: xr.Dataset, errors: Errors, name: str, seed: int = 0) -> np.ndarray:
@@ -167,9 +178,11 @@ def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: flo
 def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     """The mapped product of a true field (dims latitude, longitude; its name a channel): blurred, with a smooth error.
 
-    Its points lie two widths w of the blur apart and count as point values whose error includes what the blur removed.
-    The smooth error's correlation, exp(-d^2 / (4 w^2)), covers an area of 4 pi w^2 and thereby pi points: the variance
-    stated is pi times the true one, so that a mean over many points, as if independent, has the right error.
+    Its points lie two widths w of the blur apart and count as Gaussian means (`Observations.smoothing`): on validation
+    oceans optimal interpolation of them has a CRPS of sea level 18 % lower than of point values whose error includes
+    what the blur removed, of temperature and salinity 7 and 8 %. The smooth error's correlation, exp(-d^2 / (4 w^2)),
+    covers an area of 4 pi w^2 and thereby pi points: the variance stated is pi times the true one, so that a mean over
+    many points, as if independent, has the right error. Near an edge or a coast the mean is that of the sea inside.
     """
     channel, field = str(field.name), field.transpose("latitude", "longitude")
     product = MAPS[channel]
@@ -177,14 +190,14 @@ def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     rows, columns = latitude[1] - latitude[0], (longitude[1] - longitude[0]) * np.cos(np.radians(latitude.mean()))
     cells = [product.width / (KM_PER_DEGREE * step) for step in (rows, columns)]
     sea = np.isfinite(field.values)
-    weight = gaussian_filter(sea.astype(float), cells, mode="nearest")
-    blurred = gaussian_filter(np.where(sea, field.values, 0.0), cells, mode="nearest") / np.maximum(weight, 1e-9)
+    blur = partial(gaussian_filter, sigma=cells, mode="constant", truncate=5.0)  # as far as `Blurred` looks
+    blurred = blur(np.where(sea, field.values, 0.0)) / np.maximum(blur(sea.astype(float)), 1e-9)
     white = _generator(f"map of {channel}", _day(field), seed).standard_normal(field.shape)
     error = np.sqrt(4 * np.pi * cells[0] * cells[1]) * gaussian_filter(white, cells, mode="wrap")
     seen = field.copy(data=np.where(sea, blurred + product.error * error, np.nan))
     j, i = (max(1, round(2 * c)) for c in cells)
-    total = float(np.sqrt(np.pi * product.error**2 + product.unresolved**2))
-    return Observations.from_grid(seen[j // 2 :: j, i // 2 :: i], channel, total, reference_error=0.0)
+    stated, seen = float(np.sqrt(np.pi) * product.error), seen[j // 2 :: j, i // 2 :: i]
+    return Observations.from_grid(seen, channel, stated, reference_error=0.0, smoothing=product.width)
 
 
 def _generator(name: str, number: int, seed: int) -> np.random.Generator:

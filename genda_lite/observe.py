@@ -2,11 +2,16 @@
 
     y = H x + c + e,    e ~ N(0, R),    c ~ N(0, s^2) shared by all values of one source
 
-Every source, along-track or map, becomes a table of points; H interpolates bilinearly. The constant c stands for the
-unknown reference of sea level: `zos` of different products differ by a constant, which must not pass for signal.
+Every source, along-track or map, becomes a table of points, where H interpolates; smooth maps are Gaussian means at
+points. What no table can hold goes into `LinearObservations`. The constant c stands for the unknown reference of sea
+level: `zos` of different products differ by a constant, which must not pass for signal.
+
+Errors of different values are independent. Two values at one point count as two measurements: they pull towards their
+mean, weighted by 1 / error^2, however far apart they are; there may be more values than grid points. Many neighbouring
+values whose errors are alike (maps, swaths) should be thinned or given larger errors.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -17,7 +22,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from .errors import InputError
-from .state import CHANNELS, VARIABLES, Grid, Standardizer, channel_index
+from .operators import Blurred, Linear, Operator, Points, Stacked
+from .state import VARIABLES, Grid, Standardizer, channel_index
 
 UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
 UNIT_NAMES = {
@@ -64,6 +70,7 @@ class Observations:
         time: datetime64[ns], NaT where unknown.
         source: number of the source; values of one source share the unknown constant.
         reference_error: standard deviation of that constant, 0 where the reference is known.
+        smoothing: km; 0 for values at points, else they are Gaussian means of this standard deviation.
     """
 
     channel: np.ndarray
@@ -74,15 +81,18 @@ class Observations:
     time: np.ndarray
     source: np.ndarray
     reference_error: np.ndarray
+    smoothing: np.ndarray
 
     @classmethod
-    def _table(cls, channel, latitude, longitude, value, error, time, reference_error, what) -> Self:
+    def _table(cls, channel, latitude, longitude, value, error, time, reference_error, what, smoothing=0.0) -> Self:
         """Drop missing values, check the rest, and make the table of one source."""
         channel_index(channel)
         if reference_error is None:
             reference_error = UNKNOWN_REFERENCE if channel == "zos" else 0.0
         if not 0 <= reference_error < np.inf:
             raise InputError(f"{what}: reference_error of {channel} must be zero or positive, got {reference_error}")
+        if not 0 <= smoothing < np.inf:
+            raise InputError(f"{what}: smoothing of {channel} must be zero or positive (km), got {smoothing}")
         if value.size == 0:
             raise InputError(f"{what} holds no values of {channel}, expected at least one")
         keep = np.isfinite(value) & np.isfinite(latitude) & np.isfinite(longitude)
@@ -110,6 +120,7 @@ class Observations:
             time[keep],
             np.zeros(m, int),
             np.full(m, float(reference_error)),
+            np.full(m, float(smoothing)),
         )
 
     @classmethod
@@ -171,6 +182,7 @@ class Observations:
         error: float | xr.DataArray,
         mask: xr.DataArray | np.ndarray | None = None,
         reference_error: float | None = None,
+        smoothing: float = 0.0,
     ) -> Self:
         """Observations from a map: every cell that is finite and, if a mask is given, where the mask is true.
 
@@ -178,9 +190,10 @@ class Observations:
             field: dims (latitude, longitude), in the channel's units; a scalar coordinate `time` is used if present.
             mask: same shape, true where observed (for SST: clear sky).
             error, reference_error: as in `from_points`.
+            smoothing: for smooth (L4) maps, the standard deviation (km) of the Gaussian that each value is a mean over.
 
         Raises:
-            InputError: as `from_points`, and for a field or mask of the wrong dims or shape.
+            InputError: as `from_points`, and for a field or mask of the wrong dims or shape, or a negative smoothing.
         """
         what = "map"
         channel_index(channel)
@@ -217,6 +230,7 @@ class Observations:
             time,
             reference_error,
             what,
+            smoothing,
         )
 
     def __add__(self, other: Self) -> Self:
@@ -247,85 +261,58 @@ class Observations:
         return ds.assign_coords({name: ("point", getattr(self, name)) for name in names})
 
 
-class ObservationOperator:
-    """The linear map H from states to values at points: bilinear interpolation of one channel each.
+@dataclass(frozen=True)
+class LinearObservations:
+    """Observations by any linear map: y = H x + e, for fields x in physical units.
 
     Args:
-        grid: the states' grid.
-        channel: (m,) channel numbers. latitude, longitude: (m,) degrees, inside the grid.
-        channels: how many channels the states have.
-    """
-
-    def __init__(
-        self,
-        grid: Grid,
-        channel: np.ndarray,
-        latitude: np.ndarray,
-        longitude: np.ndarray,
-        channels: int = len(CHANNELS),
-    ):
-        ny, nx = grid.shape
-        row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
-        column = (longitude - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
-        south = np.clip(np.floor(row), 0, ny - 2).astype(int)
-        west = np.clip(np.floor(column), 0, nx - 2).astype(int)
-        up, right = row - south, column - west
-        corner = (channel * ny + south) * nx + west
-        index = np.stack([corner, corner + 1, corner + nx, corner + nx + 1], -1)
-        weight = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], -1)
-        self.shape = (channels, ny, nx)
-        self.index, self.weight = torch.from_numpy(index), torch.from_numpy(weight)
-
-    def to(self, like: Tensor) -> Self:
-        """Move to the device and precision of a tensor."""
-        self.index, self.weight = self.index.to(like.device), self.weight.to(like)
-        return self
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """H x: states (B, C, ny, nx) -> values (B, m)."""
-        return (x.flatten(1)[:, self.index] * self.weight).sum(-1)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """H' y: values (B, m) -> states (B, C, ny, nx)."""
-        x = y.new_zeros(len(y), int(np.prod(self.shape)))
-        x.index_add_(1, self.index.flatten(), (y[..., None] * self.weight).flatten(1))
-        return x.unflatten(1, self.shape)
-
-
-class Likelihood:
-    """Observations bound to a grid and a climatology: y, H and R in standardized units.
-
-    R is diagonal plus, for each source of unknown reference, a rank-one term s^2 1 1': the constant c of the module's
-    equation, integrated out.
+        forward: H, fields (B, C, ny, nx) in the channels' units -> values (B, m). adjoint: H', values -> fields.
+        value, error: (m,), error is one standard deviation; or one error for all.
 
     Raises:
-        InputError: an observation lies outside the grid.
+        InputError: values or errors that are missing, errors that are not positive, shapes that differ.
     """
 
-    def __init__(self, observations: Observations, grid: Grid, standardizer: Standardizer, time):
-        outside = ~grid.holds(observations.latitude, observations.longitude)
-        if outside.any():
-            first = np.flatnonzero(outside)[0]
+    forward: Callable[[Tensor], Tensor]
+    adjoint: Callable[[Tensor], Tensor]
+    value: np.ndarray
+    error: np.ndarray | float
+
+    def __post_init__(self):
+        what = "linear observations"
+        value = np.asarray(self.value, float)
+        if value.ndim != 1 or not value.size:
+            raise InputError(f"{what}: values have shape {value.shape}, expected (m,) with m at least one")
+        error = _errors(self.error, None, value, what)
+        if not np.isfinite(value).all():
             raise InputError(
-                f"{outside.sum()} of {len(outside)} observations lie outside the grid ({grid}), the first at "
-                f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
-                f"keep those inside with observations.inside(grid)"
+                f"{what}: {(~np.isfinite(value)).sum()} of {value.size} values are missing (NaN), expected numbers: "
+                f"leave them out of the values and of the map"
             )
-        channel = np.array([channel_index(c) for c in observations.channel])
-        scale = standardizer.scale[channel]
-        climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
-        where = observations.latitude, observations.longitude
-        self.operator = ObservationOperator(grid, channel, *where)
-        # H P H' needs the observed channels only, often one or two of seven.
-        observed, place = np.unique(channel, return_inverse=True)
-        self.observed_channels: list[int] = observed.tolist()
-        self.observed_operator = ObservationOperator(grid, place, *where, channels=len(observed))
-        self.value = torch.from_numpy((observations.value - climatology) / scale).float()
-        self.variance = torch.from_numpy((observations.error / scale) ** 2).float()
-        members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
-        shared = torch.from_numpy(members * observations.reference_error / scale).float()
-        self.shared = shared[shared.abs().sum(1) > 0]
-        self.to(self.value.device)
+        if not (np.isfinite(error) & (error > 0)).all():
+            raise InputError(f"{what}: errors must be positive, got {error[~(error > 0)][:1]} among {value.size}")
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "error", error)
+
+
+class LinearGaussian:
+    """A likelihood y = H x + e, e ~ N(0, R), in standardized units; R is diagonal plus rank-one terms s s'.
+
+    Args:
+        operator: H.
+        value: y (m,), or (B, m) to give each row of a batch its own. variance: the diagonal of R, (m,).
+        shared: (k, m) one s in each row.
+
+    Attributes:
+        observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
+    """
+
+    def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
+        self.operator, self.value, self.variance = operator, value, variance
+        self.shared = value.new_zeros(0, len(variance)) if shared is None else shared
+        self.observed_channels: slice | list[int] = slice(None)
+        self.observed_operator = operator
+        self.to(value.device)
 
     def to(self, device: str | torch.device) -> Self:
         """Move to a device."""
@@ -338,9 +325,99 @@ class Likelihood:
         """R v for v (B, m)."""
         return v * self.variance + (v @ self.shared.T) @ self.shared
 
+    def precision(self, v: Tensor, extra: Tensor | float = 0.0) -> Tensor:
+        """(R + extra I)^-1 v for v (B, m), by the Sherman-Morrison-Woodbury formula."""
+        weighted, shared = v / (self.variance + extra), self.shared / (self.variance + extra)
+        small = torch.eye(len(shared), device=v.device) + shared @ self.shared.T
+        return weighted - torch.linalg.solve(small, (weighted @ self.shared.T).T).T @ shared
+
     def draw_errors(self, white: Tensor, white_shared: Tensor) -> Tensor:
-        """Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, sources)."""
+        """Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, k)."""
         return white * self.variance.sqrt() + white_shared @ self.shared
+
+
+class Likelihood(LinearGaussian):
+    """Observations bound to a grid and a climatology: y, H and R in standardized units.
+
+    The rank-one terms of R are those of the sources of unknown reference, s^2 1 1': the constant c of the module's
+    equation, integrated out.
+
+    Args:
+        further: observations by any linear map; their values follow those of the table.
+
+    Raises:
+        InputError: an observation lies outside the grid, or a map fails `check_adjoint`.
+    """
+
+    def __init__(
+        self,
+        observations: Observations,
+        grid: Grid,
+        standardizer: Standardizer,
+        time,
+        further: Sequence[LinearObservations] = (),
+    ):
+        outside = ~grid.holds(observations.latitude, observations.longitude)
+        if outside.any():
+            first = np.flatnonzero(outside)[0]
+            raise InputError(
+                f"{outside.sum()} of {len(outside)} observations lie outside the grid ({grid}), the first at "
+                f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
+                f"keep those inside with observations.inside(grid)"
+            )
+        channel = np.array([channel_index(c) for c in observations.channel])
+        scale = standardizer.scale[channel]
+        climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
+        # Smooth observations see a smooth climatology.
+        usual = standardizer.climatology(grid.latitude, time) / standardizer.scale[:, None]
+        usual = torch.from_numpy(usual[None, :, :, None].repeat(len(grid.longitude), -1)).float()
+        smooth = observations.smoothing > 0
+        operator = table_operator(observations, grid, channel, len(standardizer.scale))
+        climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
+
+        value, variance = [(observations.value - climatology) / scale], [(observations.error / scale) ** 2]
+        members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
+        shared = torch.from_numpy(members * observations.reference_error / scale).float()
+        shared = shared[shared.abs().sum(1) > 0]
+
+        parts, places = [operator], [np.arange(len(observations))]
+        factor = torch.from_numpy(standardizer.scale[:, None, None]).float()
+        for one in further:
+            linear = Linear(
+                lambda x, one=one: one.forward(x * factor.to(x)),
+                lambda y, one=one: one.adjoint(y) * factor.to(y),
+                operator.shape,
+            )
+            mean = linear(usual)[0].double().numpy()
+            if mean.shape != one.value.shape:
+                raise InputError(f"a linear map gives {mean.size} values, expected the {one.value.size} observed")
+            parts.append(linear)
+            places.append(sum(map(len, places)) + np.arange(mean.size))
+            value.append(linear.gain * one.value - mean)
+            variance.append((linear.gain * one.error) ** 2)
+        m = sum(map(len, value))
+        super().__init__(
+            Stacked(parts, places) if further else operator,
+            torch.from_numpy(np.concatenate(value)).float(),
+            torch.from_numpy(np.concatenate(variance)).float(),
+            torch.nn.functional.pad(shared, (0, m - shared.shape[1])),
+        )
+        if not further:
+            observed, place = np.unique(channel, return_inverse=True)  # often one or two of seven
+            self.observed_channels = observed.tolist()
+            self.observed_operator = table_operator(observations, grid, place, len(observed))
+
+
+def table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:
+    """H of a table: points, and Gaussian means for each smoothing."""
+    parts, places = [], []
+    for smoothing in np.unique(observations.smoothing) if len(observations) else [0.0]:
+        place = np.flatnonzero(observations.smoothing == smoothing)
+        where = (a[place] for a in (channel, observations.latitude, observations.longitude))
+        points = Points(grid, *where, channels)
+        parts.append(Blurred(points, grid, smoothing) if smoothing else points)
+        places.append(place)
+    return parts[0] if len(parts) == 1 else Stacked(parts, places)
 
 
 # --- Simulated observing systems -------------------------------------------------------------------------------------

@@ -35,6 +35,20 @@ def constellation(number: int) -> tuple[str, ...]:
     return NADIR[:number]
 
 
+def random_system(seed: int) -> "ObservingSystem":
+    """One of all that could fly: 1 to 7 nadir altimeters, SWOT or not, cloud over 0 to 95 %, each smooth map and the
+    winds with even odds; everything random about it has the same seed."""
+    rng = np.random.default_rng([seed, 5])
+    return ObservingSystem(
+        missions=constellation(int(rng.integers(1, 1 + len(NADIR)))),
+        swot=bool(rng.integers(2)),
+        cloud=float(rng.uniform(0, 0.95)),
+        l4=tuple(name for name in L4 if rng.integers(2)),
+        wind=bool(rng.integers(2)),
+        seed=seed,
+    )
+
+
 @dataclass(frozen=True)
 class ObservingSystem:
     """Which satellites fly, what they measure and how well.

@@ -64,11 +64,61 @@ def test_the_chapter_on_products_describes_its_figures(page, site):
     assert page.locator("article .cell_output table").count() >= 6
 
 
-def test_the_chapter_on_products_fits_a_narrow_screen(page, site):
+def test_the_chapter_on_the_observing_problem_describes_its_figures(page, site):
+    page.goto(f"{site}/book/01_observing.html")
+    figures = page.locator("article figure:has(img)")
+    assert figures.count() >= 9
+    for figure in figures.all():
+        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert figure.locator("figcaption").text_content().strip().startswith("Fig.")  # some are folded away
+    assert page.locator("article .solution.dropdown").count() >= 4
+    assert page.locator("article .cell_output table").count() >= 5
+
+
+def test_one_mission_after_another_fills_the_map(page, site):
+    page.goto(f"{site}/book/01_observing.html")
+    host = page.locator("[data-genda-explorer=ready]").first
+    slider = host.get_by_role("slider")
+    seen = []
+    for key in ("Home", "End"):
+        slider.press(key)
+        seen.append(host.locator("canvas[data-panel=spread]").evaluate("canvas => canvas.toDataURL()"))
+        seen.append(float(host.locator("[data-score=expected]").inner_text().split()[0]))
+    assert seen[0] != seen[2] and seen[1] > 2 * seen[3]
+
+
+NARROW = ("01_observing", "02_products", "notation", "glossary", "api", "api_prior", "data", "cite")
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_pages_fit_a_narrow_screen(page, site, name):
     page.set_viewport_size({"width": 380, "height": 800})
-    page.goto(f"{site}/book/02_products.html", wait_until="networkidle")
+    page.goto(f"{site}/book/{name}.html", wait_until="networkidle")
     width, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width <= room
+
+
+def test_pages_are_not_too_heavy():
+    if not SITE.exists():
+        pytest.skip("the book is not built")
+    for page in (SITE / "book").glob("*.html"):
+        assert page.stat().st_size < 2e6, f"{page.name} has {page.stat().st_size / 1e6:.1f} MB"
+
+
+def test_the_reference_explains_arguments_and_results(page, site):
+    page.goto(f"{site}/book/api_prior.html")
+    for name in ("posterior.assimilate.assimilate", "prior.checkpoint.load_prior", "baselines.optimal_interpolation"):
+        entry = page.locator(f"dt[id='genda_lite.{name}'] + dd")
+        assert len(entry.inner_text()) > 200
+        assert entry.locator("dl.field-list").count() >= 1  # arguments, what is returned and raised
+
+
+def test_the_page_on_citing_says_what_the_citation_file_says(page, site):
+    page.goto(f"{site}/book/cite.html")
+    told = page.locator("article").inner_text()
+    version = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
+    address = re.search(r"url: &repository (\S+)", (ROOT / "_config.yml").read_text())[1]
+    assert f"version = {{{version}}}" in told and address in told and "10.1029/2025MS005063" in told
 
 
 def test_the_slider_of_the_first_chapter_moves_the_picture(page, site):

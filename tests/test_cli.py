@@ -45,7 +45,7 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
     ocean, prior, out, picture = (tmp_path / name for name in ("o.nc", "p.safetensors", "a.nc", "a.png"))
     assert genda(monkeypatch, "simulate", "--days", 3, "--spin-up", 0, "--seed", 4, "--out", ocean) == 0
     assert genda(monkeypatch, "train", "--data", ocean, "--validation", ocean, "--out", prior, "--images", 32) == 0
-    arguments = ["assimilate", tracks, "--prior", prior, "--out", out, "--plot", picture, "--members", 3]
+    arguments = ["assimilate", tracks, "--prior", prior, "--out", out, "--plot", picture, "--members", 3, "--fast"]
     assert genda(monkeypatch, *arguments) == 0
     with xr.open_dataset(out, engine="h5netcdf") as analysis:
         assert analysis.sizes["member"] == 3 and np.isfinite(analysis["zos"]).all()
@@ -92,7 +92,7 @@ def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, ar
 @needs_real
 def test_real_tracks_give_a_map_with_spread(monkeypatch, tmp_path):
     out, picture = tmp_path / "analysis.nc", tmp_path / "analysis.png"
-    assert genda(monkeypatch, "assimilate", TRACKS, "--out", out, "--plot", picture, "--members", 8) == 0
+    assert genda(monkeypatch, "assimilate", TRACKS, "--out", out, "--plot", picture, "--members", 8, "--fast") == 0
     with xr.open_dataset(out, engine="h5netcdf") as analysis:
         zos = analysis["zos"]
         assert 0.05 < float(zos.std("member").mean()) < 0.5
@@ -105,7 +105,7 @@ def test_real_map_from_real_tracks_beats_climatology(monkeypatch, tmp_path):
     assert genda(monkeypatch, "evaluate", "real", "--tracks", TRACKS, "--map", MAP, "--quick", "--json", table) == 0
     rows = {row["name"]: row["value"] for row in json.loads(table.read_text())}
     for figure in ("sea level RMSE (m)", "CRPS (m)"):
-        assert rows[f"diffusion prior: {figure}"] < rows[f"climatology: {figure}"]
+        assert rows[f"diffusion prior, fast: {figure}"] < rows[f"climatology: {figure}"]
 
 
 def test_prepare_then_train(monkeypatch, tmp_path, capsys):

@@ -28,7 +28,7 @@ def test_checksums():
 def test_every_file_has_a_checksum_and_a_line_on_the_card():
     card = (FOLDER / "README.md").read_text()
     summed = {line.split()[1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines()}
-    files = {path.name for path in FOLDER.iterdir() if path.suffix in (".nc", ".safetensors", ".csv")}
+    files = {path.name for path in FOLDER.iterdir() if path.suffix in (".nc", ".safetensors", ".csv", ".gz")}
     assert files == summed
     assert all(name in card for name in files)
 

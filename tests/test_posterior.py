@@ -7,11 +7,19 @@ import xarray as xr
 
 import genda_lite as gl
 from genda_lite.baselines import gaussian_posterior, optimal_interpolation, prior_variance
-from genda_lite.observe import Likelihood, altimeter_tracks, clear_sky, sample_points
-from genda_lite.posterior.assimilate import pose, sample_posterior
-from genda_lite.posterior.guidance import METHODS, conjugate_gradients, interpolated_draws
-from genda_lite.prior import Domain, GaussianPrior
-from genda_lite.prior.samplers import noise_levels, sde_2m
+from genda_lite.observe import (
+    Likelihood,
+    LinearGaussian,
+    LinearObservations,
+    altimeter_tracks,
+    clear_sky,
+    sample_points,
+)
+from genda_lite.posterior import guidance
+from genda_lite.posterior.assimilate import FAST, pose, sample_posterior
+from genda_lite.posterior.guidance import METHODS, InnovationSolver, conjugate_gradients, interpolated, perturbations
+from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig
+from genda_lite.prior.samplers import SAMPLERS, noise_levels, sde_2m
 from genda_lite.state import CHANNELS, Grid, Standardizer
 
 N = 16
@@ -59,23 +67,23 @@ def observe(truth, grid, channels: int) -> gl.Observations:
     return observations
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, channels):
+@pytest.mark.parametrize(("channels", "settings"), [(1, {}), (2, FAST._asdict())])
+def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, channels, settings):
     """Mean and variance of a sampled ensemble against the closed form, over the whole state."""
     problem = pose(prior, observe(truth, grid, channels), grid=grid, date=DATE)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
-    members = 512
-    draws = sample_posterior(prior, problem.likelihood, problem.context, members, 0, batch=128).double()
+    members = 256
+    draws = sample_posterior(prior, problem.likelihood, problem.context, members, 0, batch=128, **settings).double()
     assert 0.93 < (draws.var(0) / variance).mean() < 1.07
     # The mean of M draws scatters about the exact one with variance / M; anything beyond is bias.
     squared_bias = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / members
-    assert squared_bias < 0.05**2 * variance.mean()
+    assert squared_bias < 0.07**2 * variance.mean()
 
 
 def test_guided_sampler_has_the_exact_mean_and_variance():
     """Without sampling error: for a Gaussian prior the sampler is linear in its noise, so its response to every unit of
     noise gives the variance of the ensemble, at observed and at unobserved points."""
-    n = 8
+    n = 6
     prior = gaussian_prior(n)
     grid = Grid.around(-60.0, 38.0, (n, n))
     draw = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(3))
@@ -104,11 +112,14 @@ def test_guided_sampler_has_the_exact_mean_and_variance():
     posterior = prior_columns.view(size, size).double() - everything.double() @ weights
     start = torch.linalg.cholesky(posterior + sigmas[0] ** 2 * torch.eye(size)).T.float().view_as(unit)
 
-    response = torch.zeros(len(CHANNELS), n, n)
-    for loud in range(len(sigmas) - 1):
-        inputs = [start if loud == 0 else 0 * unit] + [unit if k == loud else 0 * unit for k in range(1, len(sigmas))]
-        rest = iter(inputs[1:])
-        response += (sde_2m(denoise, inputs[0], sigmas, lambda rest=rest: next(rest)) ** 2).sum(0)
+    def power(x, sigmas, kick):
+        """Of the response to a start and to the first noise that is drawn."""
+        kicks = iter([kick])
+        return (sde_2m(denoise, x, sigmas, lambda: next(kicks, 0 * unit)) ** 2).sum(0)
+
+    response = power(start, sigmas, 0 * unit)
+    for step in range(len(sigmas) - 2):  # before its noise, nothing stirs
+        response += power(0 * unit, sigmas[step:], unit)
 
     seen = likelihood.operator.adjoint(torch.ones(1, len(likelihood.value)))[0] > 0
     for where in (seen, ~seen):
@@ -119,8 +130,12 @@ def test_guided_sampler_has_the_exact_mean_and_variance():
 def test_jacobian_guidance_is_the_same_for_a_gaussian(prior, grid, truth):
     """There sigma^2 J' is the posterior covariance, so that both methods take the same steps."""
     problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
-    runs = [sample_posterior(prior, problem.likelihood, problem.context, 4, 0, guidance) for guidance in METHODS]
-    torch.testing.assert_close(runs[0], runs[1], atol=0.02, rtol=0)
+    runs = [
+        sample_posterior(prior, problem.likelihood, problem.context, 4, 0, guidance, steps=24)
+        for guidance in ("oi", "oi-jacobian", "mmps-oi")
+    ]
+    for run in runs[1:]:
+        torch.testing.assert_close(runs[0], run, atol=0.02, rtol=0)
 
 
 def test_closed_form_is_the_dense_formula(prior, grid, truth):
@@ -216,6 +231,8 @@ def test_region_by_centre_by_corner_and_by_default(prior, truth, grid):
         ({"grid": 3}, "pair of 1-D arrays"),
         ({"date": "the ides of March"}, "cannot be read"),
         ({"guidance": "magic"}, "oi-jacobian"),
+        ({"sampler": "magic"}, "sde-2m"),
+        ({"steps": 1}, "steps >= 2"),
         ({"members": 0}, "members >= 1"),
         ({"region": {"centre": (-55.0, 45.0)}}, "outside the grid"),
     ],
@@ -244,7 +261,7 @@ def test_conjugate_gradients_solves_each_row():
     a = torch.randn(20, 20, generator=generator)
     a = a @ a.T + torch.eye(20)
     b = torch.randn(3, 20, generator=generator)
-    v = conjugate_gradients(lambda v: v @ a, b, a.diagonal(), 1e-6, 100)
+    v = conjugate_gradients(lambda v: (v @ a, v), b, lambda r: r / a.diagonal(), 100, 1e-6)
     torch.testing.assert_close(v @ a, b, atol=1e-3, rtol=0)
 
 
@@ -267,12 +284,252 @@ def test_sampler_converges_to_a_gaussian_at_second_order(eta):
 
 
 def test_sampler_starts_from_the_gaussian_posterior(prior, grid, truth):
-    """`interpolated_draws` have the closed form's mean and variance, channels and unknown constants included."""
+    """`interpolated` and `perturbations` have the closed form's mean and variance, unknown constants included."""
     likelihood = Likelihood(observe(truth, grid, 2), grid, prior.standardizer, DATE)
     mean, variance = gaussian_posterior(prior.spectrum, likelihood)
     generator, count = torch.Generator().manual_seed(0), 2000
     white = [torch.randn(count, n, generator=generator) for n in (len(likelihood.value), len(likelihood.shared))]
     draws = prior.spectrum.sample(count, generator=generator)
-    draws = interpolated_draws(prior, likelihood, draws, likelihood.draw_errors(*white)).double()
+    solve = InnovationSolver(prior, likelihood)
+    unknown = perturbations(solve, torch.tensor(torch.inf), draws, likelihood.draw_errors(*white))
+    draws = (interpolated(solve) + unknown).double()
     assert ((draws.mean(0) - mean) ** 2).mean() < 3 * variance.mean() / count
     assert abs((draws.var(0) / variance).mean() - 1) < 0.03
+
+
+# --- Every method and sampler ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def network(prior) -> DiffusionPrior:
+    """An untrained network with random weights: a denoiser that is not linear, its Jacobian no covariance."""
+    torch.manual_seed(0)
+    made = DiffusionPrior(
+        torch.einsum("yxce,eyx,yxde->yxcd", prior.spectrum.vectors, prior.spectrum.variance, prior.spectrum.vectors),
+        prior.standardizer, prior.domain, NetworkConfig(width=8, multipliers=(1, 1)),
+    )  # fmt: skip
+    for weight in made.denoiser.network.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    made.denoiser.eval().requires_grad_(False)
+    return made
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_guidance_runs_on_a_network_and_draws_closer_to_the_observations(network, grid, truth, method):
+    problem = pose(network, observe(truth, grid, 2), grid=grid, date=DATE)
+    likelihood, context = problem.likelihood, problem.context
+    draws = sample_posterior(network, likelihood, context, 4, 0, method, steps=16)
+    assert torch.isfinite(draws).all() and not draws.requires_grad
+    x, sigma = network.spectrum.sample(4, 1.0, torch.Generator().manual_seed(0)), torch.tensor(1.0)
+
+    def misfit(estimate):
+        return ((likelihood.value - likelihood.operator(estimate)) ** 2).sum()
+
+    options = {"gamma": 10.0} if method == "sda" else {}  # 0.1 oversteps here
+    guided = METHODS[method](network, likelihood, context, **options)(x, sigma)
+    assert misfit(guided) < misfit(network.denoise(x, sigma, context))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_serves_the_posterior(prior, grid, truth, sampler):
+    """Observed points of a Gaussian: exact guidance and enough steps give the closed form's mean."""
+    problem = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE)
+    mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
+    steps = 128 if sampler.startswith("vp") else 32
+    draws = sample_posterior(prior, problem.likelihood, problem.context, 64, 0, "oi", sampler, steps, batch=64)
+    off = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / 64
+    assert off < 0.15**2 * variance.mean()
+    assert 0.85 < draws.var(0).mean() / variance.mean() < 1.15
+
+
+def test_one_iteration_by_oi_is_exact_for_a_gaussian(prior, grid, truth):
+    """And plain MMPS comes to the same in many: at any noise, E[x0 | x, y] is that of optimal interpolation."""
+    problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
+    for level in (0.05, 1.0, 20.0):
+        sigma, x = torch.tensor(level), prior.spectrum.sample(3, level, torch.Generator().manual_seed(0))
+        exact = METHODS["oi"](prior, problem.likelihood, None)(x, sigma)
+        ours = METHODS["mmps-oi"](prior, problem.likelihood, None, iterations=1)(x, sigma)
+        torch.testing.assert_close(ours, exact, atol=2e-3, rtol=0)
+        if level < 20:
+            plain = METHODS["mmps"](prior, problem.likelihood, None, iterations=150)(x, sigma)
+            torch.testing.assert_close(plain, exact, atol=2e-2, rtol=0)
+
+
+def test_solvers_agree(prior, grid, truth, monkeypatch):
+    """Cholesky and conjugate gradients, with and without an unknown constant."""
+    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    d = torch.randn(3, len(likelihood.value), generator=torch.Generator().manual_seed(0))
+    direct = [InnovationSolver(prior, likelihood)(torch.tensor(s), d) for s in (0.1, 1.0, 10.0)]
+    monkeypatch.setattr(guidance, "DIRECT", 0)
+    monkeypatch.setattr(guidance, "MAX_ITERATIONS", 400)
+    for level, expected in zip((0.1, 1.0, 10.0), direct, strict=True):
+        ours = InnovationSolver(prior, likelihood)(torch.tensor(level), d)
+        assert (ours - expected).norm() < 2e-3 * expected.norm()
+
+
+def test_a_factor_serves_until_the_noise_has_fallen(prior, grid, truth, monkeypatch):
+    """Few iterations bring it to another noise, also for errors so small that the matrix is all but singular."""
+    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    likelihood.variance = torch.full_like(likelihood.variance, 1e-5)
+    d = likelihood.operator(prior.spectrum.sample(3, generator=torch.Generator().manual_seed(0)))
+    monkeypatch.setattr(guidance, "MAX_ITERATIONS", 12)
+    solve = InnovationSolver(prior, likelihood)
+    for level, made_at in ((2.0, 2.0), (1.5, 2.0), (0.7, 2.0), (0.6, 0.6), (3.0, 3.0)):
+        sigma = torch.tensor(level)
+        ours, fresh = (s(sigma, d) for s in (solve, InnovationSolver(prior, likelihood)))
+        assert solve.factored_at == made_at
+        seen = [likelihood.operator(prior.covariance(sigma)(likelihood.operator.adjoint(v))) for v in (ours, fresh)]
+        assert (seen[0] - seen[1]).norm() < 1e-3 * d.norm()
+
+
+def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth):
+    """A denoiser that turns against its input: no step is taken, none blows up."""
+    likelihood = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
+
+    class Contrary:
+        spectrum, covariance = prior.spectrum, staticmethod(prior.covariance)
+
+        @staticmethod
+        def denoise(x, sigma, context):
+            return -x
+
+    x, sigma = torch.randn(2, *prior.shape, generator=torch.Generator().manual_seed(0)), torch.tensor(1.0)
+    for method in ("mmps", "mmps-oi"):
+        torch.testing.assert_close(METHODS[method](Contrary, likelihood, None, iterations=3)(x, sigma), -x)
+
+
+def test_bfloat16_network_gives_nearly_the_same(network, grid, truth):
+    observations = observe(truth, grid, 1)
+    options = {"members": 2, "grid": grid, "date": DATE, "steps": 8}
+    runs = []
+    for mixed in (False, True):
+        network.denoiser.mixed = mixed
+        runs.append(gl.assimilate(network, observations, **options)["zos"].values)
+    network.denoiser.mixed = False
+    assert np.isfinite(runs[1]).all()
+    assert 0 < abs(runs[1] - runs[0]).max() < 0.1 * runs[0].std() + 0.05
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
+def test_graphics_card_gives_the_same(grid, truth):
+    observations = observe(truth, grid, 2)
+    runs = [
+        gl.assimilate(gaussian_prior(N).to(device), observations, members=2, grid=grid, date=DATE, steps=8)["zos"]
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(*runs, atol=5e-3)
+
+
+# --- Awkward observations: what happens is part of the contract -----------------------------------------------------
+
+
+def point_values(values, error, latitude=38.02, longitude=-60.03) -> gl.Observations:
+    """Values of temperature, all at one point."""
+    points = xr.Dataset({"thetao": ("point", np.asarray(values, float), {"units": "degC"})})
+    for name, where in (("latitude", latitude), ("longitude", longitude)):
+        points[name] = ("point", np.broadcast_to(where, len(values)).astype(float))
+    return gl.Observations.from_points(points, "thetao", error)
+
+
+def test_duplicates_count_as_measurements(prior, grid):
+    """A value told twice is one with the error divided by the square root of two; neither solver minds."""
+    once = optimal_interpolation(prior, point_values([2.0], 0.5 / np.sqrt(2)), grid=grid, date=DATE)
+    twice = optimal_interpolation(prior, point_values([2.0, 2.0], 0.5), grid=grid, date=DATE)
+    np.testing.assert_allclose(once.mean["thetao"], twice.mean["thetao"], atol=1e-4)
+    np.testing.assert_allclose(once.spread["thetao"], twice.spread["thetao"], atol=1e-4)
+    runs = [
+        gl.assimilate(prior, told, members=32, grid=grid, date=DATE, fast=True)["thetao"]
+        for told in (point_values([2.0], 0.5 / np.sqrt(2)), point_values([2.0, 2.0], 0.5))
+    ]
+    means = [run.mean("member").interp(latitude=38.02, longitude=-60.03) for run in runs]
+    np.testing.assert_allclose(*means, atol=0.3)
+
+
+def test_contradictions_meet_at_their_weighted_mean(prior, grid):
+    """Two values at one point, hundreds of errors apart: the analysis stands between them by 1 / error^2, as sure as if
+    they agreed, and nothing diverges."""
+    told = point_values([-9.0, 9.0], 0.03) + point_values([9.0], 0.03)
+    analysis = gl.assimilate(prior, told, members=16, grid=grid, date=DATE)["thetao"]
+    here = analysis.interp(latitude=38.02, longitude=-60.03)
+    assert np.isfinite(analysis).all()
+    np.testing.assert_allclose(here.mean(), 3.0, atol=0.3)
+    assert here.std() < 0.1
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_more_observations_than_grid_points(prior, grid, truth, monkeypatch, direct):
+    """Three values a cell: the ensemble is that of optimal interpolation, whichever solver is at work."""
+    monkeypatch.setattr(guidance, "DIRECT", 1000 if direct else 0)
+    rng = np.random.default_rng(0)
+    where = {name: rng.uniform(v[0], v[-1], 768) for name, v in vars(grid).items()}
+    where = xr.Dataset(coords={name: ("point", values) for name, values in where.items()})
+    points = sample_points(truth["thetao"], where, 0.3, seed=1)
+    observations = gl.Observations.from_points(points, "thetao", 0.3)
+    problem = pose(prior, observations, grid=grid, date=DATE)
+    mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
+    draws = sample_posterior(prior, problem.likelihood, problem.context, 64, 0, **FAST._asdict(), batch=64)
+    off = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / 64
+    assert off < 0.1**2 * variance.mean() and 0.93 < draws.var(0).mean() / variance.mean() < 1.07
+
+
+def test_linear_map_beside_the_table(prior, grid, truth):
+    """Mean temperature over the box, as a map of its own: the analysis takes it up, with the table's points."""
+    box = prior.shape[1] * prior.shape[2]
+
+    def forward(x):
+        return x[:, 1].mean((1, 2))[:, None]
+
+    def adjoint(y):
+        x = y.new_zeros(len(y), *prior.shape)
+        x[:, 1] = y[:, :, None] / box
+        return x
+
+    further = [LinearObservations(forward, adjoint, np.array([4.0]), 0.05)]
+    options = {"members": 8, "grid": grid, "date": DATE, "fast": True}
+    table = observe(truth, grid, 1)
+    analysis = gl.assimilate(prior, table, further=further, **options)
+    np.testing.assert_allclose(analysis["thetao"].mean(("latitude", "longitude")), 4.0, atol=0.3)
+    without = gl.assimilate(prior, table, **options)
+    assert abs(without["thetao"].mean() - 4.0) > 1
+    with pytest.raises(gl.InputError, match="dot-product test") as error:
+        wrong = LinearObservations(forward, lambda y: 2 * adjoint(y), np.array([4.0]), 0.05)
+        gl.assimilate(prior, table, further=[wrong], **options)
+    assert "\n" not in str(error.value)
+
+
+def test_errors_may_differ_from_value_to_value(prior, grid, truth):
+    """Heterogeneous errors: where they are small the ensemble is close to the values, where large it is not."""
+    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    generator = torch.Generator().manual_seed(0)
+    likelihood.variance = 10 ** torch.empty(len(likelihood.value)).uniform_(-5, 1, generator=generator)
+    mean, variance = gaussian_posterior(prior.spectrum, likelihood)
+    draws = sample_posterior(prior, likelihood, None, 128, 0, **FAST._asdict(), batch=128).double()
+    assert 0.9 < (draws.var(0) / variance).mean() < 1.1
+    squared_bias = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / 128
+    assert squared_bias < 0.07**2 * variance.mean()
+
+
+@pytest.mark.parametrize("settings", [{}, FAST._asdict()], ids=["default", "fast"])
+def test_tiny_errors_on_a_smooth_sea(settings):
+    """Every cell observed to 1e-4 of a field so smooth that H P H' is singular but for rounding: nothing diverges."""
+    k = torch.arange(N, dtype=torch.float64)
+    power = (1 + (k[:, None] ** 2 + k**2) / 4) ** -6.0
+    covariance = (N * N * power / power.sum())[..., None, None].float()
+    prior, cells = GaussianPrior(covariance, None, None), torch.arange(N * N)
+    truth = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(0))
+
+    class Everywhere:
+        shape = (1, N, N)
+
+        def __call__(self, x):
+            return x.flatten(1)[:, cells]
+
+        def adjoint(self, y):
+            return y.view(-1, *self.shape)
+
+        def to(self, like):
+            return self
+
+    likelihood = LinearGaussian(Everywhere(), truth.flatten(1)[0], torch.full((N * N,), 1e-8))
+    draws = sample_posterior(prior, likelihood, None, 4, 0, **settings)
+    assert abs(draws - truth).max() < 0.01

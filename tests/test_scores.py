@@ -8,6 +8,7 @@ import xarray as xr
 
 from genda_lite.errors import InputError
 from genda_lite.verify import crps, rank_histogram, rmse, spread, spread_skill_ratio
+from genda_lite.verify.scores import observed_crps
 
 
 def draw(
@@ -163,3 +164,58 @@ def test_a_truth_may_know_which_ocean_it_is(score):
     ensemble, truth = draw(8, 20)
     ensemble = ensemble.assign_coords(member=range(8))
     assert float(score(ensemble, truth.assign_coords(member=3))) == float(score(ensemble, truth))
+
+
+def test_ranks_are_those_of_the_scores_library():
+    """Which has no ranks for ties at random, nor points that are left out."""
+    from scores.probability import rank_histogram as library
+
+    ensemble, truth = draw(9, 500, deflation=0.7)
+    ours = rank_histogram(ensemble, truth)
+    np.testing.assert_allclose(ours / ours.sum(), library(ensemble, truth, "member"))
+
+
+def test_crps_with_observation_error_is_that_of_noisy_members():
+    """The closed form is the expectation over the noise of the fair score of members to which it is added."""
+    ensemble, truth = draw(4, 3)
+    error, rng = 0.7, np.random.default_rng(1)
+    noise = xr.DataArray(error * rng.normal(size=(4, 3, 20000)), dims=("member", "x", "draw"))
+    drawn = crps(ensemble + noise, truth.broadcast_like(noise.isel(member=0)), dim="draw")
+    np.testing.assert_allclose(observed_crps(ensemble, truth, error, dim=()), drawn, atol=0.015)
+
+
+def test_crps_with_observation_error_in_its_limits():
+    ensemble, truth = draw(5, 20)
+    np.testing.assert_allclose(observed_crps(ensemble, truth, 0.0, dim=()), crps(ensemble, truth, dim=()), atol=1e-12)
+    one = ensemble.isel(member=[0])
+    np.testing.assert_allclose(observed_crps(one, truth, 0.0, dim=()), abs(one[0] - truth), atol=1e-12)
+    # One member is a Gaussian: sigma (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), Gneiting et al. (2005).
+    z = (truth - one[0]).values / 0.5
+    phi, cdf = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi), np.array([0.5 * math.erfc(-x / math.sqrt(2)) for x in z])
+    expected = 0.5 * (z * (2 * cdf - 1) + 2 * phi - 1 / math.sqrt(math.pi))
+    np.testing.assert_allclose(observed_crps(one, truth, 0.5, dim=()), expected, atol=1e-12)
+    assert observed_crps(one, truth, 0.5).attrs == {"units": "degC"}
+
+
+def test_crps_with_observation_error_is_best_for_the_true_distribution():
+    """Members drawn as the truth is: knowing the error scores them best; without it a wider ensemble would win."""
+    rng = np.random.default_rng(2)
+    observed = xr.DataArray(rng.normal(size=4000) + rng.normal(size=4000), dims="x")
+    members = xr.DataArray(rng.normal(size=(10, 4000)), dims=("member", "x"))
+    knowing = [float(observed_crps(scale * members, observed, 1.0)) for scale in (0.7, 1.0, 1.4)]
+    blind = [float(crps(scale * members, observed)) for scale in (1.0, 1.4)]
+    assert knowing[1] == min(knowing) and blind[1] < blind[0]
+
+
+def test_crps_agrees_with_the_scores_library():
+    library = pytest.importorskip("scores.probability")
+    ensemble, truth = draw(6, 30)
+    theirs = library.crps_for_ensemble(ensemble, truth, "member", method="fair", preserve_dims="all")
+    np.testing.assert_allclose(crps(ensemble, truth, dim=()), theirs, atol=1e-12)
+
+
+def test_observation_error_must_be_one(refuses):
+    ensemble, truth = draw(2, 3)
+    for error in (-1.0, math.nan):
+        with refuses("error", "at least 0"):
+            observed_crps(ensemble, truth, error)

@@ -80,6 +80,7 @@ def test_tracks_are_unpacked_wrapped_and_cleared_of_fill_values(tmp_path):
         "platform": "Testika",
         "variable": "adt_unfiltered",
         "dropped_points": 1,
+        "report": "4 points; 1 without a value",
     }
 
 

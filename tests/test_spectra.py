@@ -81,3 +81,18 @@ def test_bad_input_is_refused(refuses):
         isotropic_spectrum(xr.DataArray(np.zeros((20, 20)), dims=("y", "x")))
     with refuses("at least 3"):
         slope(isotropic_spectrum(np.ones((10, 10)), DY, DX))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_rings_of_the_power_of_xrft_are_the_spectrum():
+    """Its own isotropic spectrum averages in wider rings, times k, and does not add up to the variance."""
+    xrft = pytest.importorskip("xrft")
+    values = detrend(power_law(-3, 1)[0, :60, :72])
+    field = xr.DataArray(values, {"y": DY * np.arange(60), "x": DX * np.arange(72)}, ("y", "x"))
+    window = np.hanning(62)[1:-1, None] * np.hanning(74)[1:-1]
+    power = xrft.power_spectrum(field * window / np.sqrt((window**2).mean()), dim=["y", "x"], true_phase=True)
+    step = max(1 / (60 * DY), 1 / (72 * DX))
+    ring = np.rint(np.hypot(power["freq_y"], power["freq_x"]) / step).astype(int)
+    cell = 1 / (60 * DY) / (72 * DX)
+    expected = np.bincount(ring.values.ravel(), power.values.ravel() * cell)[1:] / step
+    np.testing.assert_allclose(isotropic_spectrum(values, DY, DX), expected, rtol=1e-6)

@@ -6,11 +6,21 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.instruments import MAPS, Errors, broken_clouds, nadir_errors, sample, smooth_map, swath_errors
-from genda_lite.observe import Observations
+from genda_lite.instruments import (
+    ALONG_TRACK,
+    MAPS,
+    Errors,
+    broken_clouds,
+    nadir_errors,
+    sample,
+    smooth_map,
+    swath_errors,
+)
+from genda_lite.observe import Observations, table_operator
 from genda_lite.orbits import MISSIONS, SWATH, ground_track, swath
 from genda_lite.state import CHANNELS, VARIABLES, Grid
 from genda_lite.systems import L4, NADIR, ObservingSystem, constellation, density
@@ -171,9 +181,23 @@ def test_the_error_grows_with_the_lag_as_the_ocean_changes():
         assert change == pytest.approx(errors.drift(np.array(lag)), rel=0.1)
     seen = ObservingSystem(NADIR, cloud=1.0).observe(ocean(), DATE)
     lag = abs(seen.time - DATE) / DAY
-    assert seen.error[lag < 0.1].max() < 0.03 and 0.14 < seen.error[lag > 4].min()
+    assert seen.error[lag < 0.05].max() < 0.03 and 0.14 < seen.error[lag > 4].min()
     order = np.argsort(lag)
     assert (np.diff(seen.error[order]) >= -1e-9).all()
+
+
+def test_points_that_drift_together_are_told_as_independent_ones():
+    """Change of sea level along a pass with a correlation of the stated length: the errors told explain its mean's."""
+    errors = Errors(nadir=1e-6, representativity_sea_level=1e-6)
+    n, count = 4000, 200
+    width = errors.drift_length / np.sqrt(2 * np.pi)  # km; of a Gaussian correlation whose integral is the length
+    kernel = np.exp(-0.5 * (np.arange(-200, 201) * ALONG_TRACK / (width / np.sqrt(2))) ** 2)
+    rng = np.random.default_rng(0)
+    change = np.array([np.convolve(rng.normal(size=n + 400), kernel, "valid") for _ in range(count)])
+    change *= np.sqrt(errors.drift(2.0)) / change.std()
+    points = xr.Dataset({"time": ("point", np.full(n, DATE + 2 * DAY))})
+    told = errors.nadir_variance(points, DATE)[0] / n
+    assert change.mean(1).var() == pytest.approx(told, rel=0.4)  # a variance of 200 numbers is known to 10 %
 
 
 # --- Swath, clouds, maps ---------------------------------------------------------------------------------------------
@@ -223,7 +247,18 @@ def test_clouds_are_of_many_sizes():
     assert 0.03 < np.mean(edges) < 0.25
 
 
-def test_a_map_is_blurred_and_its_stated_error_covers_what_it_lacks():
+def test_the_analysis_knows_how_a_map_is_blurred(standardizer):
+    """Up to the edges: what remains between a map and H of the truth is its own error."""
+    box = Grid.around(-60.0, 38.0, (64, 64))
+    rng = np.random.default_rng(1)
+    rough = xr.DataArray(rng.normal(0, 50, box.shape), box.coordinates(), ("latitude", "longitude"), name="zos")
+    seen = smooth_map(rough.assign_coords(time=DATE))
+    operator = table_operator(seen, box, np.zeros(len(seen), int), 1)
+    remains = seen.value - operator(torch.from_numpy(rough.values)[None, None].float())[0].numpy()
+    assert remains.std() == pytest.approx(MAPS["zos"].error, rel=0.4) and abs(remains).max() < 4 * MAPS["zos"].error
+
+
+def test_a_map_is_blurred_and_its_stated_error_is_that_of_its_mean():
     """A wave of 5.3 widths is halved; what is left of the truth is within the stated error."""
     lat = np.broadcast_to(GRID.latitude[:, None], GRID.shape)
     width = MAPS["zos"].width
@@ -241,7 +276,7 @@ def test_a_map_is_blurred_and_its_stated_error_covers_what_it_lacks():
     assert values.std() == pytest.approx(MAPS["zos"].error, rel=0.1)
 
     # Stated as independent, the errors of the points explain that of their mean.
-    stated = smooth_map(calm).error[0] ** 2 - MAPS["zos"].unresolved ** 2
+    stated = smooth_map(calm).error[0] ** 2
     means = [smooth_map(calm, seed).value.mean() for seed in range(200)]
     count = len(smooth_map(calm))
     assert np.std(means) == pytest.approx(np.sqrt(stated / count), rel=0.15)

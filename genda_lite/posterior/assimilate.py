@@ -1,7 +1,9 @@
 """The public face of the posterior: a prior and observations in, an ensemble of surface states out."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,15 +12,25 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..errors import InputError
-from ..observe import Likelihood, Observations
+from ..observe import Likelihood, LinearGaussian, LinearObservations, Observations
 from ..prepare import total_current
 from ..prior.base import Prior, grid_context
-from ..prior.samplers import MemberNoise, noise_levels, sde_2m
+from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..state import CHANNELS, VARIABLES, Grid
 from ..version import __version__
-from .guidance import METHODS, interpolated_draws
+from .guidance import METHODS, InnovationSolver, interpolated, perturbations
 
-STEPS = 24
+
+class Settings(NamedTuple):
+    """How to sample: a guidance of `METHODS`, a sampler of `SAMPLERS`, and its steps."""
+
+    guidance: str
+    sampler: str
+    steps: int
+
+
+DEFAULT = Settings("mmps-oi", "sde-2m", 80)
+FAST = Settings("oi", "sde-2m", 24)
 
 
 def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple[Grid, bool]:
@@ -109,7 +121,14 @@ class Problem:
     context: Tensor
 
 
-def pose(prior: Prior, observations: Observations, region=None, grid=None, date=None) -> Problem:
+def pose(
+    prior: Prior,
+    observations: Observations,
+    region=None,
+    grid=None,
+    date=None,
+    further: Sequence[LinearObservations] = (),
+) -> Problem:
     """Choose grid and date, and bind the observations to them; arguments as in `assimilate`.
 
     Raises:
@@ -120,36 +139,53 @@ def pose(prior: Prior, observations: Observations, region=None, grid=None, date=
     grid, known = choose_grid(prior, observations, region, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
-    likelihood = Likelihood(observations, grid, prior.standardizer, date).to(device)
+    likelihood = Likelihood(observations, grid, prior.standardizer, date, further).to(device)
     return Problem(grid, date, known, likelihood, grid_context(prior.domain, grid, date, known).to(device))
 
 
 def sample_posterior(
     prior: Prior,
-    likelihood: Likelihood,
+    likelihood: LinearGaussian,
     context: Tensor,
     members: int,
     seed: int = 0,
-    guidance: str = "oi",
-    steps: int = STEPS,
-    batch: int = 16,
+    guidance: str | Callable[..., Denoise] = DEFAULT.guidance,
+    sampler: str = DEFAULT.sampler,
+    steps: int = DEFAULT.steps,
+    batch: int = 8,
     progress: bool = False,
 ) -> Tensor:
-    """Draws from the posterior in standardized units, (members, C, ny, nx)."""
-    sigmas = noise_levels(steps)
-    denoise = METHODS[guidance](prior, likelihood, context)
-    variance = prior.spectrum.variance
-    draws = []
-    with tqdm(total=members, unit="member", disable=not progress, desc="assimilating") as bar:
-        for first in range(0, members, batch):
-            some = range(first, min(first + batch, members))
-            noise = MemberNoise(seed, some, prior.shape, variance.device)
-            prior_draws = prior.spectrum.from_modes(variance.sqrt() * noise())
-            errors = likelihood.draw_errors(noise(len(likelihood.value)), noise(len(likelihood.shared)))
-            start = interpolated_draws(prior, likelihood, prior_draws, errors) + sigmas[0] * noise()
-            draws.append(sde_2m(denoise, start, sigmas, noise))
-            bar.update(len(some))
-    return torch.cat(draws)
+    """Draws from the posterior in standardized units, (members, C, ny, nx).
+
+    They start at the highest noise from draws of the posterior of optimal interpolation: the red end of the spectrum is
+    not drowned by any noise, and has the posterior's mean and spread from the first step. A sampler ends with the
+    mean E[x0 | x, y] at the lowest noise; what is still unknown there, up to that noise wherever nothing is observed
+    more precisely, is drawn from the Gaussian approximation and added.
+
+    Args:
+        guidance: of `METHODS`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
+        batch: where the likelihood has values for each member, not less than `members`.
+    """
+    method = METHODS[guidance] if isinstance(guidance, str) else guidance
+    guided, solve = method(prior, likelihood, context), InnovationSolver(prior, likelihood)
+    run, levels = SAMPLERS[sampler]
+    sigmas, everything, spectrum = levels(steps), torch.tensor(torch.inf), prior.spectrum
+    noise = MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
+
+    def unknown(sigma: Tensor) -> Tensor:
+        p = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * noise())
+        errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
+        parts = zip(p.split(batch), errors.split(batch), strict=True)
+        return torch.cat([perturbations(solve, sigma, *part) for part in parts])
+
+    with tqdm(total=steps, unit="step", disable=not progress, desc="assimilating") as bar:
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            bar.update(int((sigmas >= sigma).sum()) - bar.n)
+            return torch.cat([guided(part, sigma) for part in x.split(batch)])
+
+        x = run(denoise, interpolated(solve) + unknown(everything) + sigmas[0] * noise(), sigmas, noise)
+    return x + unknown(sigmas[-2])
 
 
 def level_source(observations: Observations) -> np.ndarray | None:
@@ -172,9 +208,12 @@ def assimilate(
     region: dict[str, tuple[float, float]] | None = None,
     grid=None,
     date=None,
-    guidance: str = "oi",
-    steps: int = STEPS,
-    batch: int = 16,
+    guidance: str | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    fast: bool = False,
+    further: Sequence[LinearObservations] = (),
+    batch: int = 8,
     progress: bool = False,
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
@@ -188,8 +227,11 @@ def assimilate(
         grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, anywhere: the
             prior then ignores where it is.
         date: for the seasonal climatology; by default the median time of the observations.
-        guidance: "oi" (no gradient, fast) or "oi-jacobian" (one gradient a step), see `guidance`.
-        steps: network evaluations a member. batch: members at a time, which bounds the memory.
+        fast: no gradients of the network: `FAST` in place of `DEFAULT`, a sixth of the work or less.
+        guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
+            `prior.samplers` for what there is.
+        further: observations by any linear map, besides those of the table.
+        batch: members that go through the network at a time, which bounds the memory; member i does not depend on it.
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
@@ -199,18 +241,23 @@ def assimilate(
     Raises:
         InputError: see `pose`; an unknown method, or fewer than one member.
     """
-    if guidance not in METHODS:
-        raise InputError(f"guidance {guidance!r} is unknown, expected one of {', '.join(METHODS)}")
+    guidance, sampler, steps = (
+        given if given is not None else default
+        for given, default in zip((guidance, sampler, steps), FAST if fast else DEFAULT, strict=True)
+    )
+    for what, name, known in (("guidance", guidance, METHODS), ("sampler", sampler, SAMPLERS)):
+        if name not in known:
+            raise InputError(f"{what} {name!r} is unknown, expected one of {', '.join(known)}")
     if members < 1 or steps < 2 or batch < 1:
         raise InputError(f"expected members >= 1, steps >= 2, batch >= 1, got {members}, {steps}, {batch}")
-    problem = pose(prior, observations, region, grid, date)
+    problem = pose(prior, observations, region, grid, date, further)
     draws = sample_posterior(
-        prior, problem.likelihood, problem.context, members, seed, guidance, steps, batch, progress
+        prior, problem.likelihood, problem.context, members, seed, guidance, sampler, steps, batch, progress
     )
     level = level_source(observations)
     if level is not None:
         residual = problem.likelihood.value - problem.likelihood.operator(draws)
-        draws[:, 0] += residual[:, torch.from_numpy(level)].mean(1)[:, None, None]
+        draws[:, 0] += residual[:, np.flatnonzero(level)].mean(1)[:, None, None]
     date = problem.date
     analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date), prior.standardizer)
     climatology = prior.standardizer.climatology(problem.grid.latitude, date)
@@ -222,9 +269,10 @@ def assimilate(
     analysis.attrs = {
         "Conventions": "CF-1.11",
         "title": "Ensemble analysis of the surface ocean",
-        "source": f"genda_lite {__version__}, {prior.name} prior, guidance {guidance}, {steps} steps",
+        "source": f"genda_lite {__version__}, {prior.name} prior, {guidance} guidance, {steps} steps of {sampler}",
         "prior": prior.name,
         "guidance": guidance,
+        "sampler": sampler,
         "steps": steps,
         "seed": seed,
         "observations": len(observations),

@@ -1,8 +1,16 @@
 """Guidance: from a prior and observations to a denoiser of the posterior.
 
-A diffusion model samples its prior by calling E[x0 | x] at falling noise. To sample the posterior, call an
-approximation of E[x0 | x, y] instead: a guided denoiser is a denoiser. Both methods here treat what is still unknown
-at noise sigma as Gaussian, x0 | x ~ N(D, P), and differ in how they carry the innovation back into the state.
+A diffusion model samples its prior by calling D = E[x0 | x] at falling noise. To sample the posterior, call an
+approximation of E[x0 | x, y] instead: a guided denoiser is a denoiser. By Bayes' rule and Tweedie's formula it is
+
+    E[x0 | x, y] = D + sigma^2 grad_x ln p(y | x)
+
+and with x0 | x ~ N(D, V) and y = H x0 + e, e ~ N(0, R), whose V hardly depends on x,
+
+    E[x0 | x, y] ~ D + sigma^2 J' H' (H V H' + R)^-1 (y - H D),    J = dD / dx
+
+The exact V is sigma^2 J'. The methods differ in the V they take, and in whether the innovation y - H D is carried back
+into the state by the network's Jacobian, one vector-Jacobian product (VJP), or by the covariance of the prior.
 """
 
 from collections.abc import Callable
@@ -10,115 +18,266 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..observe import Likelihood
+from ..observe import LinearGaussian
 from ..prior.base import Prior
+from ..prior.samplers import Denoise
 
-Denoiser = Callable[[Tensor, Tensor], Tensor]
+DIRECT = 2000  # observations; for more, a factor takes much memory, and soon longer than iterations without it
+REUSE = 3.0  # a factor serves until the noise has fallen by this much
+MAX_ITERATIONS, TOLERANCE = 100, 1e-3
 
 
 def conjugate_gradients(
-    matrix: Callable[[Tensor], Tensor], rhs: Tensor, scale: Tensor, tolerance: float, max_iterations: int
+    matrix: Callable[[Tensor], tuple[Tensor, Tensor]],
+    rhs: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    max_iterations: int,
+    tolerance: float = 0.0,
 ) -> Tensor:
-    """Solve A v = b for a symmetric positive A, each row of b (B, m) on its own (Hestenes & Stiefel 1952).
+    """Solve A v = b for a symmetric positive A, each row of b (B, m) on its own (Hestenes & Stiefel 1952), and return
+    L v for a linear L. A row also ends where A is not positive along its direction.
 
     Args:
-        scale: (m,) approximate diagonal of A, the preconditioner.
+        matrix: p -> (A p, L p); L p = p gives v itself, and what was computed on the way to A p costs nothing more.
+        precondition: r -> an approximation of A^-1 r, which may itself be iterative (Notay 2000).
         tolerance: a row is solved when its residual has fallen below this fraction of its start; it then stays as it
             is, so that the result does not depend on the rows beside it.
     """
-    v, residual = torch.zeros_like(rhs), rhs.clone()
-    z = residual / scale
+    residual, total = rhs, 0.0
+    z = precondition(residual)
     direction, power = z, (residual * z).sum(-1, keepdim=True)
     goal = tolerance**2 * power
-    for _ in range(max_iterations):
+    for iteration in range(max_iterations):
         unsolved = power > goal
-        if not unsolved.any():
+        if iteration and not unsolved.any():
             break
-        image = matrix(direction)
-        step = unsolved * power / (direction * image).sum(-1, keepdim=True).clamp(min=1e-30)
-        v = v + step * direction
-        residual = residual - step * image
-        z = residual / scale
+        image, companion = matrix(direction)
+        curvature = (direction * image).sum(-1, keepdim=True)
+        step = torch.where(unsolved & (curvature > 0), power / curvature, 0.0)
+        total = total + step.view(-1, *[1] * (companion.ndim - 1)) * companion
+        if iteration + 1 == max_iterations:
+            break
+        change = step * image
+        residual = residual - change
+        z = precondition(residual)
         previous, power = power, (residual * z).sum(-1, keepdim=True)
-        direction = z + power / previous.clamp(min=1e-30) * direction
-    return v
+        direction = z - (z * change).sum(-1, keepdim=True) / previous.clamp(min=1e-30) * direction
+    return total
 
 
-def innovation_weights(
-    prior: Prior,
-    likelihood: Likelihood,
-    innovation: Tensor,
-    sigma: Tensor,
-    tolerance: float = 1e-4,
-    max_iterations: int = 100,
-) -> Tensor:
-    """(H P H' + R)^-1 d for innovations d (B, m): how much each observation still pulls at noise sigma."""
-    observe = likelihood.observed_operator
-    covariance = prior.covariance(sigma, likelihood.observed_channels)
+class InnovationSolver:
+    """Solves (H P H' + R) v = d, P = S sigma^2 (S + sigma^2)^-1: how much each observation still pulls at noise sigma.
 
-    def matrix(v):
-        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v)
+    By conjugate gradients. Up to `DIRECT` observations they are preconditioned by a Cholesky factor of the matrix at
+    the noise s at which it was last needed. As P grows with sigma, and P / sigma^2 falls, for s >= sigma
 
-    unknown = prior.spectrum.posterior_variance(sigma).mean()
-    scale = likelihood.variance + (likelihood.shared**2).sum(0) + unknown
-    return conjugate_gradients(matrix, innovation, scale, tolerance, max_iterations)
+        (sigma / s)^2 A(s) <= A(sigma) <= A(s),    A(sigma) = H P H' + R
+
+    so that few iterations are needed until the noise has fallen by `REUSE`, however many the observations and small
+    their errors. All members share the factor.
+
+    More observations are preconditioned by R and the mean variance of what is unknown. Where errors are small and
+    observations dense the iterations may end early; the finest differences between neighbouring observations then wait
+    for a later step, at less noise, where they converge.
+    """
+
+    def __init__(self, prior: Prior, likelihood: LinearGaussian):
+        self.prior, self.likelihood = prior, likelihood
+        self.direct = likelihood.value.shape[-1] <= DIRECT
+        self.factor, self.factored_at = None, torch.tensor(0.0)
+
+    def __call__(self, sigma: Tensor, innovation: Tensor) -> Tensor:
+        """v for each row of d, (B, m)."""
+        likelihood, observe = self.likelihood, self.likelihood.observed_operator
+        covariance = self.prior.covariance(sigma, likelihood.observed_channels)
+
+        def matrix(v: Tensor) -> tuple[Tensor, Tensor]:
+            return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+
+        if self.direct and not self.factored_at / REUSE <= sigma <= self.factored_at:
+            self.factor = None  # makes room
+            self.factor, self.factored_at = cholesky(lambda v: matrix(v)[0], innovation), sigma
+
+        def precondition(residual: Tensor) -> Tensor:
+            if self.factor is not None:
+                return torch.cholesky_solve(residual.mT, self.factor).mT
+            return likelihood.precision(residual, extra=self.prior.spectrum.posterior_variance(sigma).mean())
+
+        return conjugate_gradients(matrix, innovation, precondition, MAX_ITERATIONS, TOLERANCE)
 
 
-def oi_covariance(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+def cholesky(matrix: Callable[[Tensor], Tensor], like: Tensor, batch: int = 64) -> Tensor | None:
+    """The factor of a symmetric m x m matrix that is given as a function of rows (B, m), found in double precision;
+    none where rounding has left the matrix short of positive, as tiny errors may."""
+    m = like.shape[-1]
+    dense = like.new_empty(m, m, dtype=torch.float64)
+    for some in torch.arange(m, device=like.device).split(batch):
+        dense[some] = matrix(torch.nn.functional.one_hot(some, m).to(like)).double()
+    factor, failed = torch.linalg.cholesky_ex(dense)
+    return None if failed else factor.to(like)
+
+
+def linearized(prior: Prior, x: Tensor, sigma: Tensor, context: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """D(x) and the function v -> sigma^2 J' v, a VJP each."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        estimate = prior.denoise(x, sigma, context)
+
+    def covariance(v: Tensor) -> Tensor:
+        return sigma**2 * torch.autograd.grad(estimate, x, v, retain_graph=True)[0]
+
+    return estimate.detach(), covariance
+
+
+def oi_covariance(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> Denoise:
     """Optimal interpolation inside the denoiser:
 
         E[x0 | x, y] ~ D + P H' (H P H' + R)^-1 (y - H D),   P = S sigma^2 (S + sigma^2)^-1
 
-    with the climatological spectrum S. No gradient through the network. Exact for a
-    Gaussian prior, where P is the covariance of x0 given x: then each step is optimal
-    interpolation (Bretherton et al. 1976) of what is still unknown at this noise.
+    with the climatological spectrum S. No gradient through the network. Exact for a Gaussian prior, where P is the
+    covariance of x0 given x: then each step is optimal interpolation (Bretherton et al. 1976) of what is still unknown
+    at this noise.
     """
+
+    solve = InnovationSolver(prior, likelihood)
 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate = prior.denoise(x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
-        weights = innovation_weights(prior, likelihood, innovation, sigma)
+        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
         increment = prior.covariance(sigma)(likelihood.operator.adjoint(weights))
         return estimate + increment
 
     return denoise
 
 
-def oi_jacobian(prior: Prior, likelihood: Likelihood, context: Tensor) -> Denoiser:
+def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> Denoise:
     """The same weights, carried back by the network's own Jacobian J = dD/dx, one vector-Jacobian product a step:
 
         E[x0 | x, y] ~ D + sigma^2 J' H' (H P H' + R)^-1 (y - H D)
 
-    since Cov[x0 | x] = sigma^2 J' (Tweedie; Rozet et al. 2024, eq. 15): the innovation spreads along the flow.
+    since Cov[x0 | x] = sigma^2 J' (Tweedie's formula, once more differentiated): the innovation spreads along the flow.
     """
 
+    solve = InnovationSolver(prior, likelihood)
+
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            estimate = prior.denoise(x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate.detach())
-        weights = innovation_weights(prior, likelihood, innovation, sigma)
-        (increment,) = torch.autograd.grad(estimate, x, likelihood.operator.adjoint(weights))
-        return estimate.detach() + sigma**2 * increment
+        estimate, covariance = linearized(prior, x, sigma, context)
+        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
+        return estimate + covariance(likelihood.operator.adjoint(weights))
 
     return denoise
 
 
-def interpolated_draws(prior: Prior, likelihood: Likelihood, draws: Tensor, errors: Tensor) -> Tensor:
-    """Draws of the Gaussian posterior from draws s of the Gaussian prior N(0, S) and e of the errors N(0, R):
+def mmps(
+    prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3, by_oi: bool = False
+) -> Denoise:
+    """Moment-matching posterior sampling (MMPS, Rozet et al. 2024): V is the network's own covariance,
 
-        s + S H' (H S H' + R)^-1 (y + e - H s)
+        E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = sigma^2 J'
 
-    (Matheron's rule, e.g. Journel & Huijbregts 1978). The sampler starts from these: at the highest noise level the
-    members then have the posterior's mean and spread, not the prior's.
+    solved by a few iterations of conjugate gradients, one VJP each: V H' p is kept for each direction p, so that no
+    product is left for the end. Where a network's J is not positive along p, as a covariance must be, they end.
+
+    Args:
+        iterations: of conjugate gradients.
+        by_oi: precondition with (H P H' + R)^-1, the covariance of optimal interpolation. The first direction is then
+            that of `oi_jacobian`, its length corrected; for a Gaussian prior one iteration is exact.
     """
+
+    solve = InnovationSolver(prior, likelihood)
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+
+        def matrix(p):
+            carried = covariance(likelihood.operator.adjoint(p))
+            seen = likelihood.operator(carried)
+            positive = (p * seen).sum(-1, keepdim=True) > 0
+            return positive * (seen + likelihood.covariance(p)), carried
+
+        def precondition(r):
+            if by_oi:
+                return solve(sigma, r)
+            return likelihood.precision(r, extra=prior.spectrum.posterior_variance(sigma).mean())
+
+        innovation = likelihood.value - likelihood.operator(estimate)
+        return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
+
+    return denoise
+
+
+def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 1) -> Denoise:
+    """`mmps`, preconditioned by optimal interpolation: the default, in one iteration a step."""
+    return mmps(prior, likelihood, context, iterations, by_oi=True)
+
+
+def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float = 0.1) -> Denoise:
+    """Score-based data assimilation (SDA, Rozet & Louppe 2023; GenDA, Martin et al. 2025): H V H' is taken to be
+    gamma sigma^2, as if what is unknown were white,
+
+        E[x0 | x, y] ~ D + sigma^2 J' H' (R + gamma sigma^2 I)^-1 (y - H D)
+
+    gamma has no universal value. Where many correlated points are observed, gamma sigma^2 is far less than the largest
+    eigenvalue of H V H', each step overshoots, and the sampler may diverge.
+    """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        weights = likelihood.precision(innovation, extra=gamma * sigma**2)
+        return estimate + covariance(likelihood.operator.adjoint(weights))
+
+    return denoise
+
+
+def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float = 40.0) -> Denoise:
+    """Diffusion posterior sampling (Chung et al. 2023, Algorithm 1): V = 0, and for 1 / R a step of given length,
+
+        E[x0 | x, y] ~ D + zeta sigma J' H' (y - H D) / |y - H D|
+
+    The paper moves the variance-preserving state x / (1 + sigma^2)^1/2 by a fixed multiple of the gradient of
+    |y - H D|, in each of a given number of steps. Told to a sampler as a shift of the estimate, it depends less on the
+    steps, and fades out below a noise of one. The errors R do not enter: zeta stands for them.
+    """
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, covariance = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        length = innovation.norm(dim=-1, keepdim=True).clamp(min=1e-30)
+        return estimate + zeta / sigma * covariance(likelihood.operator.adjoint(innovation / length))
+
+    return denoise
+
+
+def perturbations(solve: InnovationSolver, sigma: Tensor, draws: Tensor, errors: Tensor) -> Tensor:
+    """Draws of what remains unknown of N(0, P) once it is observed, P = S sigma^2 (S + sigma^2)^-1:
+
+        p - P H' (H P H' + R)^-1 (H p + e),    p ~ N(0, P), e ~ N(0, R)
+
+    (Matheron's rule, e.g. Journel & Huijbregts 1978). Their covariance is P - P H' (H P H' + R)^-1 H P. Infinite sigma
+    leaves P = S.
+
+    Args:
+        draws: p (B, C, ny, nx). errors: e (B, m).
+    """
+    operator = solve.likelihood.operator
+    weights = solve(sigma, operator(draws) + errors)
+    return draws - solve.prior.covariance(sigma)(operator.adjoint(weights))
+
+
+def interpolated(solve: InnovationSolver) -> Tensor:
+    """The mean of optimal interpolation, S H' (H S H' + R)^-1 y, (1 or B, C, ny, nx)."""
     everything = torch.tensor(torch.inf)
-    weights = innovation_weights(prior, likelihood, likelihood.value + errors - likelihood.operator(draws), everything)
-    return draws + prior.covariance(everything)(likelihood.operator.adjoint(weights))
+    weights = solve(everything, torch.atleast_2d(solve.likelihood.value))
+    return solve.prior.covariance(everything)(solve.likelihood.operator.adjoint(weights))
 
 
-METHODS: dict[str, Callable[[Prior, Likelihood, Tensor], Denoiser]] = {
-    "oi": oi_covariance,
+METHODS: dict[str, Callable[..., Denoise]] = {
+    "mmps-oi": mmps_oi,
+    "mmps": mmps,
     "oi-jacobian": oi_jacobian,
+    "oi": oi_covariance,
+    "sda": sda,
+    "dps": dps,
 }

@@ -1,8 +1,15 @@
-"""Samplers: from a denoiser, guided or not, to draws."""
+"""Samplers: from a denoiser, guided or not, to draws.
+
+All are written for x = x0 + sigma n, and have one signature: `denoise(x, sigma)`, states at the first of the falling
+noise levels `sigmas`, which end in zero, and a source of white noise. With an exact denoiser all sample the same law;
+they differ in how many calls they need and in what becomes of the errors of an approximate one.
+"""
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +19,8 @@ from .base import Prior
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.02
 PRIOR_SIGMA_MIN = 0.005  # of unconditional draws, which no observation holds: what is drawn below it looks like grain
+Denoise = Callable[[Tensor, Tensor], Tensor]
+White = Callable[[], Tensor]
 
 
 def noise_levels(steps: int, high: float = SIGMA_MAX, low: float = SIGMA_MIN) -> Tensor:
@@ -24,20 +33,77 @@ def noise_levels(steps: int, high: float = SIGMA_MAX, low: float = SIGMA_MIN) ->
     return torch.cat([torch.exp(torch.linspace(math.log(high), math.log(low), steps)), torch.zeros(1)])
 
 
-@torch.no_grad()
-def sde_2m(
-    denoise: Callable[[Tensor, Tensor], Tensor],
-    x: Tensor,
-    sigmas: Tensor,
-    noise: Callable[[], Tensor],
-    eta: float = 1.0,
-) -> Tensor:
-    """Second-order multistep stochastic sampler: DPM-Solver++(2M) SDE, midpoint form
-    (Lu et al. 2022), written in sigma.
+def karras_levels(steps: int, high: float = SIGMA_MAX, low: float = SIGMA_MIN, rho: float = 7.0) -> Tensor:
+    """Noise levels evenly spaced in sigma^(1/rho), then zero: (steps + 1,) (Karras et al. 2022, eq. 5)."""
+    root = torch.linspace(high ** (1 / rho), low ** (1 / rho), steps, dtype=torch.float64)
+    return torch.cat([root**rho, torch.zeros(1)]).float()
 
-    With h = ln(sigma_i / sigma_{i+1}) each step is exact for an estimate linear in
-    ln sigma. Fresh noise, eta times that of the reverse diffusion, forgets earlier
-    errors of the guidance; eta = 0 is the deterministic 2M.
+
+def cosine_levels(steps: int, least: float = 1e-3) -> Tensor:
+    """Noise levels of the cosine variance-preserving schedule, even in time, then zero: (steps + 1,).
+
+    There the state is a(t) x0 + b(t) n with a = cos^2(w t), b^2 = 1 - a^2 + least^2 and a(1) = least (Rozet & Louppe
+    2023, as used by GenDA, Martin et al. 2025). Divided by a it is x0 + sigma n with sigma = b / a.
+    """
+    t = torch.linspace(1, 0, steps + 1, dtype=torch.float64)[:-1]
+    a = torch.cos(math.acos(math.sqrt(least)) * t) ** 2
+    return torch.cat([(1 - a**2 + least**2).sqrt() / a, torch.zeros(1)]).float()
+
+
+@torch.no_grad()
+def euler(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, corrections: int = 0, size: float = 0.1) -> Tensor:
+    """First order and deterministic: Euler's step for dx/dsigma = (x - D) / sigma (DDIM, Song et al. 2021).
+
+    On `cosine_levels` these are the variance-preserving predictor of Rozet & Louppe (2023) and GenDA's steps. Each of
+    their Langevin corrections costs one more call and draws x closer to the law at its noise level:
+
+        x <- x + d s + sqrt(2 d) n,   s = (D - x) / sigma^2,   d = size C ny nx / |s|^2
+
+    Args:
+        corrections: after each step. size: of a correction; the law it leads to is too wide by 2 / (2 - size), in
+            variance.
+    """
+    for sigma, following in pairwise(sigmas):
+        estimate = denoise(x, sigma)
+        if following == 0:
+            return estimate
+        x = estimate + (following / sigma) * (x - estimate)
+        for _ in range(corrections):
+            score = (denoise(x, following) - x) / following**2
+            step = size / score.square().mean(tuple(range(1, x.ndim)), keepdim=True)
+            x = x + step * score + (2 * step).sqrt() * noise()
+    return x
+
+
+@torch.no_grad()
+def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, churn: float = 0.0) -> Tensor:
+    """Second order, two calls a step (Karras et al. 2022, Algorithm 2).
+
+    Args:
+        churn: how much noise to add and take away again over all steps (S_churn); 0 is deterministic.
+    """
+    raised_by = 1 + min(churn / (len(sigmas) - 1), math.sqrt(2) - 1)
+    for sigma, following in pairwise(sigmas):
+        if churn:
+            raised = raised_by * sigma
+            x, sigma = x + (raised**2 - sigma**2).sqrt() * noise(), raised
+        estimate = denoise(x, sigma)
+        if following == 0:
+            return estimate
+        slope = (x - estimate) / sigma
+        there = x + (following - sigma) * slope
+        slope_there = (there - denoise(there, following)) / following
+        x = x + 0.5 * (following - sigma) * (slope + slope_there)
+    return x
+
+
+@torch.no_grad()
+def sde_2m(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, eta: float = 1.0) -> Tensor:
+    """Second-order multistep stochastic sampler: DPM-Solver++(2M) SDE, midpoint form (Lu et al. 2022), in sigma.
+
+    With h = ln(sigma_i / sigma_{i+1}), the estimate at the middle of a step is extrapolated from the last two. Fresh
+    noise forgets earlier errors of the guidance: with eta = 1 that of the reverse diffusion, more with more; eta = 0 is
+    the deterministic 2M.
 
     Args:
         denoise: (x, sigma) -> E[x0 | x, ...], one call a step.
@@ -57,6 +123,23 @@ def sde_2m(
         x = x + following * (-torch.expm1(-2 * eta * h)).sqrt() * noise()
         previous, previous_h = estimate, h
     return x
+
+
+class Sampler(NamedTuple):
+    """A sampler with the noise levels it is used on."""
+
+    run: Callable[[Denoise, Tensor, Tensor, White], Tensor]
+    levels: Callable[[int], Tensor]
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "sde-2m": Sampler(sde_2m, noise_levels),
+    "2m": Sampler(partial(sde_2m, eta=0.0), noise_levels),
+    "heun": Sampler(heun, karras_levels),
+    "heun-churn": Sampler(partial(heun, churn=10.0), karras_levels),
+    "vp": Sampler(euler, cosine_levels),
+    "vp-langevin": Sampler(partial(euler, corrections=1), cosine_levels),
+}
 
 
 class MemberNoise:

@@ -88,9 +88,9 @@ class Spectrum(nn.Module):
         super().__init__()
         ny, nx, channels, _ = covariance.shape
         self.shape = (channels, ny, nx)
-        self.univariate = univariate
+        self.univariate = univariate or channels == 1
         self.basis = basis or Basis.cosines(ny, nx)
-        if univariate:
+        if self.univariate:
             variance = torch.diagonal(covariance, dim1=-2, dim2=-1)
         else:
             variance, vectors = torch.linalg.eigh(covariance.double())
@@ -98,14 +98,21 @@ class Spectrum(nn.Module):
         variance = variance.clamp(min=self.FLOOR).permute(2, 0, 1).float().contiguous()
         self.register_buffer("variance", variance, persistent=False)  # (C, ny, nx), of the modes
 
+    def rotate(self, c: Tensor) -> Tensor:
+        """Coefficients in the basis (B, C, ny, nx) -> uncorrelated modes."""
+        return c if self.univariate else torch.einsum("yxce,bcyx->beyx", self.vectors, c)
+
+    def rotate_back(self, z: Tensor) -> Tensor:
+        """Modes -> coefficients in the basis."""
+        return z if self.univariate else torch.einsum("yxce,beyx->bcyx", self.vectors, z)
+
     def to_modes(self, x: Tensor) -> Tensor:
         """Fields (B, C, ny, nx) -> uncorrelated modes."""
-        c = self.basis(x)
-        return c if self.univariate else torch.einsum("yxce,bcyx->beyx", self.vectors, c)
+        return self.rotate(self.basis(x))
 
     def from_modes(self, z: Tensor) -> Tensor:
         """Modes -> fields."""
-        return self.basis.inverse(z if self.univariate else torch.einsum("yxce,beyx->bcyx", self.vectors, z))
+        return self.basis.inverse(self.rotate_back(z))
 
     def wiener_filter(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x0 | x] = S (S + sigma^2)^-1 x, for x = x0 + sigma n; sigma is a scalar or (B,)."""

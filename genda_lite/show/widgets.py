@@ -9,25 +9,27 @@ import xarray as xr
 from ..posterior import assimilate
 from ..prior import Prior
 from ..state import Grid
-from ..verify.osse import ObservingSystem, score_table, southwest
+from ..systems import NADIR
+from ..verify.osse import observe, score_table, southwest
 from .maps import plot_analysis
 
 
 class OsseExplorer(ipywidgets.VBox):
-    """Sliders for the number of altimeter tracks and the cloud cover; the ensemble is made anew at each move.
+    """Sliders for the number of altimeters and the cloud cover; the ensemble is made anew at each move.
 
     Args:
         prior: from `load_prior`.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        options: passed to `assimilate`.
+        options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
     def __init__(self, prior: Prior, truth: xr.Dataset, members: int = 8, seed: int = 0, **options):
-        self.prior, self.members, self.seed, self.options = prior, members, seed, options
+        self.prior, self.members, self.seed = prior, members, seed
+        self.options = {"fast": True} | options
         self.truth = truth.drop_vars("member", errors="ignore")  # which of several oceans it is; ensembles have members
         wide = {"style": {"description_width": "8em"}, "continuous_update": False}
-        self.tracks = ipywidgets.IntSlider(3, 1, 10, description="Altimeter tracks", **wide)
+        self.altimeters = ipywidgets.IntSlider(3, 1, len(NADIR), description="Altimeters", **wide)
         self.cloud = ipywidgets.IntSlider(70, 0, 100, 10, description="Cloud cover (%)", **wide)
         self.channel = ipywidgets.Dropdown(
             options=[("Sea level", "zos"), ("Temperature", "thetao"), ("Salinity", "so")],
@@ -36,8 +38,8 @@ class OsseExplorer(ipywidgets.VBox):
         )
         self.status = ipywidgets.HTML()
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
-        super().__init__([self.tracks, self.cloud, self.channel, self.status, self.picture])
-        for slider in (self.tracks, self.cloud):
+        super().__init__([self.altimeters, self.cloud, self.channel, self.status, self.picture])
+        for slider in (self.altimeters, self.cloud):
             slider.observe(lambda change: self.assimilate(), "value")
         self.channel.observe(lambda change: self.draw(), "value")
         self.assimilate()
@@ -45,8 +47,7 @@ class OsseExplorer(ipywidgets.VBox):
     def assimilate(self) -> None:
         """Observe the truth with the system the sliders describe, assimilate, and draw."""
         self.status.value = "Assimilating …"
-        system = ObservingSystem(self.tracks.value, self.cloud.value / 100, self.seed)
-        self.observations = system.observe(self.truth)
+        self.observations = observe(self.truth, self.altimeters.value, self.cloud.value / 100, self.seed)
         grid = Grid(self.truth["latitude"].values, self.truth["longitude"].values)
         self.analysis = assimilate(
             self.prior,

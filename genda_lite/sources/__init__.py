@@ -2,18 +2,28 @@
 
 from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
 from .download import download_glorys
+from .drifters import ragged_slices, read_drifters
 from .files import open_product
+from .maps import read_salinity, read_temperature
 from .reanalysis import join, read_glorys, read_reanalysis, read_winds
+from .report import Report
 from .samples import load_sample
+from .swath import read_swath
 
 __all__ = [
+    "Report",
     "download_glorys",
     "join",
     "load_sample",
     "open_product",
+    "ragged_slices",
+    "read_drifters",
     "read_glorys",
     "read_reanalysis",
+    "read_salinity",
     "read_sea_level_map",
+    "read_swath",
+    "read_temperature",
     "read_tracks",
     "read_winds",
     "repeat_tracks",

@@ -6,6 +6,7 @@ models. Its mean over the globe is a matter of convention and may differ between
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,54 +15,90 @@ import xarray as xr
 
 from ..errors import InputError
 from .files import (
+    LATITUDE,
+    LONGITUDE,
+    Box,
+    Paths,
     find_coordinate,
     held,
+    in_box,
+    listed,
     open_product,
     provenance,
     require,
     require_time,
+    source_name,
     source_of,
     wrap_longitude,
 )
+from .maps import day_of
+from .report import NothingValid, Report, Tally
 
-# The names of absolute dynamic topography in order of preference: 'unfiltered' keeps the small scales, and
-# the noise that goes with them, which is what assimilation with a stated observation error wants. A sum needs
-# both its parts.
-_TOPOGRAPHY = (
-    ("adt_unfiltered",),
-    ("adt_filtered",),
-    ("adt",),
-    ("sla_unfiltered", "mdt"),
-    ("sla_filtered", "mdt"),
-    ("sla", "mdt"),
-)
 _STANDARD_NAME = "sea_surface_height_above_geoid"
+_UNFILTERED, _FILTERED = ("_unfiltered", "_filtered", ""), ("_filtered", "", "_unfiltered")
 
 # Dynamic topography stays within 3 m of zero; beyond this a value is a fill value the file does not declare.
-_LIMIT = 10.0
+LIMIT = 10.0
 
 
-def read_tracks(path: str | os.PathLike, variable: str | None = None) -> xr.Dataset:
-    """Read sea level along altimeter tracks, from DUACS L3 or any CF file of points in space and time.
+def read_tracks(
+    paths: Paths, variable: str | None = None, filtered: bool = False, box: Box | None = None
+) -> xr.Dataset:
+    """Read sea level along altimeter tracks, from DUACS L3 or any CF files of points in space and time.
 
     Args:
-        path: a NetCDF file.
+        paths: one or more NetCDF files, of one mission or several, in any order.
         variable: the variable to read. By default absolute dynamic topography: `adt_unfiltered`,
-            `adt_filtered` or `adt`, else the sum of `mdt` and `sla_unfiltered`, `sla_filtered` or `sla`, else
-            a variable with standard_name sea_surface_height_above_geoid. A sea level anomaly is never taken
-            for the topography: it is read only when named.
+            `adt_filtered` or `adt`, else the sum of `mdt` and `sla_unfiltered`, `sla_filtered` or `sla` (older
+            files write them in capitals), else a variable with standard_name sea_surface_height_above_geoid.
+            A sea level anomaly is never taken for the topography: it is read only when named.
+        filtered: prefer the filtered variables. 'Unfiltered' keeps the small scales, and the noise that goes
+            with them, which is what assimilation with a stated observation error wants.
+        box: west, east, south, north; only what lies inside is read and counted.
     Returns:
-        dims (point,): `zos` (m, float64), with coordinates `latitude`, `longitude` (in [-180, 180)), `time`
-        (datetime64[ns]) and, where the file has them, `cycle` and `track` (pass number in the cycle). Points
-        without a plausible value, position and time are dropped. Attributes: `source` (file name),
-        `variable`, `dropped_points` and, where the file states them, `product`, `platform`,
-        `product_version`.
+        dims (point,), in order of time: `zos` (m, float64), with coordinates `latitude`, `longitude` (in
+        [-180, 180)), `time` (datetime64[ns], UTC), `mission` and, where the files have them, `cycle` and `track`
+        (pass number in the cycle). Points without a plausible value, position and time are dropped, and so are
+        those that several files hold of one mission; where missions cross, both are kept. Attributes: `source`
+        (file name), `variable`, `dropped_points`, `report` (see `Report.of`) and, where the first file states
+        them, `product`, `platform`, `product_version`.
     Raises:
-        InputError: the file is unreadable, lacks a variable, is not along-track, has units that are no
-            length, or holds no valid point.
+        InputError: a file is unreadable, lacks a variable, is not along-track, has units that are no length or
+            times of another calendar; or none holds a valid point.
     """
+    paths = listed(paths)
+    parts, reports = zip(*(_tracks_of(path, variable, filtered, box) for path in paths), strict=True)
+    read = Report.total(reports, source_name(paths))
+    attrs = parts[0].attrs | {"source": read.source}
+    if not read.kept:
+        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        inside = f" in the box {box}" if box else ""
+        why = f": {read.reasons()}" if read.dropped else ""
+        message = f"{where}: none of the {read.read} points of '{attrs['variable']}'{inside} is valid{why}"
+        raise NothingValid(message, read)
+    parts = [part for part in parts if part.sizes["point"]]
+    for name in ("cycle", "track"):  # only some of the files may have them
+        if not all(name in part.coords for part in parts):
+            parts = [part.drop_vars(name, errors="ignore") for part in parts]
+    # One mission after the other would hide which values are simultaneous; the sort keeps the order of equals.
+    tracks = parts[0] if len(parts) == 1 else xr.concat(parts, "point", combine_attrs="override")
+    if not (np.diff(tracks["time"].values) >= np.timedelta64(0)).all():
+        tracks = tracks.isel(point=np.argsort(tracks["time"].values, kind="stable"))
+    names = ["mission", "time", "latitude", "longitude"]
+    twice = pd.DataFrame({name: tracks[name].values for name in names}).duplicated().values
+    if twice.any():
+        tracks = tracks.isel(point=~twice)
+        read = Report(read.source, read.what, read.read, read.dropped | {"held twice": int(twice.sum())})
+    tracks.attrs = attrs | {"dropped_points": read.read - read.kept} | read.attributes()
+    return tracks
+
+
+def _tracks_of(
+    path: str | os.PathLike, variable: str | None, filtered: bool, box: Box | None
+) -> tuple[xr.Dataset, Report]:
+    """The valid points of one file."""
     with open_product(path) as product:
-        names = (variable,) if variable else _topography(product)
+        names = (variable,) if variable else _topography(product, filtered)
         latitude = require(product, find_coordinate(product, "latitude"))
         longitude = require(product, find_coordinate(product, "longitude"))
         dims = latitude.dims
@@ -81,69 +118,64 @@ def read_tracks(path: str | os.PathLike, variable: str | None = None) -> xr.Data
     described = {key: parts[0].attrs[key] for key in ("standard_name", "long_name") if key in parts[0].attrs}
     if len(parts) > 1:
         described = {"standard_name": _STANDARD_NAME, "long_name": "Absolute dynamic topography"}
-    valid = (
-        np.isfinite(values)
-        & (np.abs(values) < _LIMIT)
-        & (np.abs(latitude.values) <= 90.0)
-        & np.isfinite(longitude.values)
-        & ~np.isnat(time.values)
-    )
-    if not valid.any():
-        raise InputError(f"{path}: none of the {valid.size} points of '{attrs['variable']}' is valid")
-    return xr.Dataset(
-        {"zos": ("point", values[valid], described | {"units": "m"})},
+    north, east = latitude.values.astype(np.float64), wrap_longitude(longitude.values)
+    inside = slice(None) if box is None else in_box(box, north, east)
+    north, east, values, when = north[inside], east[inside], values[inside], time.values[inside]
+    tally = Tally(values.shape)
+    tally.drop(~np.isfinite(values), "without a value")
+    tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
+    tally.drop(~((np.abs(north) <= 90.0) & np.isfinite(east)), "without a position")
+    tally.drop(np.isnat(when), "without a time")
+    keep = tally.keep
+    mission = attrs.get("platform", Path(path).stem)
+    ds = xr.Dataset(
+        {"zos": ("point", values[keep], described | {"units": "m"})},
         coords={
-            "latitude": ("point", latitude.values[valid].astype(np.float64), _LATITUDE),
-            "longitude": ("point", wrap_longitude(longitude.values[valid]), _LONGITUDE),
-            "time": ("point", time.values[valid], {"standard_name": "time"}),
-            **{name: ("point", array.values[valid]) for name, array in extra.items()},
+            "latitude": ("point", north[keep], LATITUDE),
+            "longitude": ("point", east[keep], LONGITUDE),
+            "time": ("point", when[keep], {"standard_name": "time"}),
+            "mission": ("point", np.full(int(keep.sum()), mission)),
+            **{name: ("point", array.values[inside][keep]) for name, array in extra.items()},
         },
-        attrs=attrs | {"dropped_points": int((~valid).sum())},
+        attrs=attrs,
     )
+    return ds, tally.report(attrs["source"], "points")
 
 
-def read_sea_level_map(path: str | os.PathLike, date: str | np.datetime64 | None = None) -> xr.Dataset:
+def read_sea_level_map(
+    path: str | os.PathLike, date: str | np.datetime64 | None = None, box: Box | None = None
+) -> xr.Dataset:
     """Read one day of a gridded sea-level product (DUACS L4).
 
     Args:
         path: a NetCDF file with `adt` on a regular latitude-longitude grid.
         date: the day wanted, such as "2019-02-23"; the nearest time of the file is taken if within a day.
             None takes the first time.
+        box: west, east, south, north; only this is read.
     Returns:
         dims (latitude, longitude), both ascending, longitude in [-180, 180): `zos` (m, from `adt`) and, where
-        the file has them, the geostrophic velocities `ugos`, `vgos` (m s-1); land is NaN. Coordinate `time`,
-        and attributes as for `read_tracks`.
+        the file has them, the geostrophic velocities `ugos`, `vgos` (m s-1) and the formal mapping `error` (m,
+        from `err_sla`); land is NaN. Coordinate `time`, and attributes as for `read_tracks`.
     Raises:
         InputError: the file is unreadable, lacks a variable, has other dimensions or units, does not cover
-            the date, or holds no valid value then.
+            the date or the box, or holds no valid value there.
     """
     with open_product(path) as product:
-        latitude, longitude = (find_coordinate(product, kind) for kind in ("latitude", "longitude"))
-        require(product, latitude, (latitude,))
-        require(product, longitude, (longitude,))
-        attrs = provenance(product) | {"variable": "adt"}
-        day = product
-        if "adt" in product.variables and "time" in product["adt"].dims:
-            day = product.isel(time=_index_of(product, date))
-        elif date is not None:
+        if date is not None and not ("adt" in product.variables and "time" in product["adt"].dims):
             raise InputError(f"{path}: no 'adt' with a time dimension to select {date} from; {held(product)}")
-        dims = (latitude, longitude)
-        fields = {"zos": require(day, "adt", dims, units="m")}
-        for name in ("ugos", "vgos"):
-            if name in product.variables:
-                fields[name] = require(day, name, dims, units="m s-1")
-
-    result = xr.Dataset(fields, attrs=attrs)
-    result["zos"] = result.zos.where(abs(result.zos) < _LIMIT)
-    if not result.zos.notnull().any():
-        raise InputError(f"{path}: 'adt' holds no valid value")
-    result = result.rename({latitude: "latitude", longitude: "longitude"})
-    result = result.assign_coords(
-        latitude=("latitude", result.latitude.values.astype(np.float64), _LATITUDE),
-        longitude=("longitude", wrap_longitude(result.longitude.values), _LONGITUDE),
-    )
-    # A file that holds both 0 and 360 holds the same meridian twice.
-    return result.drop_duplicates("longitude").sortby(["latitude", "longitude"])
+        names = {"zos": ("adt", "m"), "ugos": ("ugos", "m s-1"), "vgos": ("vgos", "m s-1"), "error": ("err_sla", "m")}
+        names = {ours: name for ours, name in names.items() if ours == "zos" or name[0] in product.variables}
+        result = day_of(product, names, date, box)
+        attrs = provenance(product) | {"variable": "adt", "processing_level": "L4"}
+    values = result["zos"].values
+    tally = Tally(values.shape)
+    tally.drop(~np.isfinite(values), "without a value")
+    tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
+    report = tally.report(attrs["source"], "cells")
+    if not report.kept:
+        raise NothingValid(f"{path}: 'adt' holds no valid value: {report.reasons()} of {report.read:,}", report)
+    result["zos"] = result["zos"].where(tally.keep)
+    return result.assign_attrs(attrs | report.attributes())
 
 
 class Orbit(NamedTuple):
@@ -205,42 +237,19 @@ def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], orbit: str = "SARAL")
     return xr.concat(passes, dim="point")
 
 
-_LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
-_LONGITUDE = {"standard_name": "longitude", "units": "degrees_east"}
-
-
-def _topography(product: xr.Dataset) -> tuple[str, ...]:
+def _topography(product: xr.Dataset, filtered: bool) -> tuple[str, ...]:
     """The variables whose sum is absolute dynamic topography."""
-    for names in _TOPOGRAPHY:
-        if all(name in product.variables for name in names):
-            return names
+    as_written = {str(name).lower(): str(name) for name in product.variables}
+    endings = _FILTERED if filtered else _UNFILTERED
+    for names in [(f"adt{end}",) for end in endings] + [(f"sla{end}", "mdt") for end in endings]:
+        if all(name in as_written for name in names):
+            return tuple(as_written[name] for name in names)
     for name, variable in product.data_vars.items():
         if variable.attrs.get("standard_name") == _STANDARD_NAME:
             return (name,)
-    anomalies = [name for name in ("sla_unfiltered", "sla_filtered", "sla") if name in product.variables]
+    anomalies = [as_written[f"sla{end}"] for end in endings if f"sla{end}" in as_written]
     hint = f"; name '{anomalies[0]}' to read the anomaly, without the mean topography," if anomalies else ""
     raise InputError(
         f"{source_of(product)}: no absolute dynamic topography (adt…, or sla… with mdt){hint}; "
         f"{held(product)}"
     )
-
-
-def _index_of(product: xr.Dataset, date: str | np.datetime64 | None) -> int:
-    """The index along time nearest to `date`."""
-    times = require_time(product, ("time",)).values
-    if times.size == 0:
-        raise InputError(f"{source_of(product)}: the time axis is empty")
-    if date is None:
-        return 0
-    try:
-        wanted = pd.Timestamp(date).to_datetime64()
-    except ValueError as error:
-        raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23") from error
-    gaps = np.abs(times - wanted)
-    nearest = int(np.argmin(gaps))
-    if not gaps[nearest] <= np.timedelta64(1, "D"):
-        first, last = (str(np.datetime_as_string(t, "D")) for t in (times.min(), times.max()))
-        raise InputError(
-            f"{source_of(product)}: no map within a day of {date}; the file covers {first} to {last}"
-        )
-    return nearest

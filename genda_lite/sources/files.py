@@ -11,12 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
 
 BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
 ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
+LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
+LONGITUDE = {"standard_name": "longitude", "units": "degrees_east"}
+
+Paths = str | os.PathLike | Sequence[str | os.PathLike]
+Box = tuple[float, float, float, float]  # west, east, south, north (degrees); across 180 degrees west exceeds east
 
 # The first bytes of a file tell its format better than its name does.
 _HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
@@ -35,7 +41,7 @@ _UNITS = {
     "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
     | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0}
     | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
-    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
+    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
 }
 _OFFSETS = {"K": -273.15, "kelvin": -273.15, "Kelvin": -273.15}
 
@@ -76,9 +82,30 @@ def open_product(path: str | os.PathLike) -> xr.Dataset:
     except ImportError:
         raise  # a broken installation is no fault of the file
     except Exception as error:  # a damaged file fails in ways as many as there are bytes
+        if "decode time" in str(error):
+            return _open_with_fills_in_times(path, engine)
         raise InputError(
             f"{path}: damaged or truncated, not readable as NetCDF ({_summary(error)})"
         ) from error
+
+
+def _open_with_fills_in_times(path: Path, engine: str) -> xr.Dataset:
+    """Open a file whose times hold fill values that no attribute declares, as those of drifters do (-1e34)."""
+    raw = xr.open_dataset(path, engine=engine, decode_timedelta=False, decode_times=False)
+    for name, variable in raw.variables.items():
+        if " since " in str(variable.attrs.get("units", "")) and variable.dtype.kind == "f":
+            raw[name] = raw[name].where(abs(raw[name]) < 1e15)
+    try:
+        decoded = xr.decode_cf(raw, decode_timedelta=False)
+    except Exception as error:
+        raw.close()
+        raise InputError(
+            f"{path}: its times cannot be decoded, expected units such as 'days since 1950-01-01' and the "
+            f"standard calendar"
+        ) from error
+    decoded.encoding["source"] = str(path)
+    decoded.set_close(raw.close)
+    return decoded
 
 
 def _open_zarr(path: Path) -> xr.Dataset:
@@ -205,6 +232,85 @@ def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.D
             f"expected units such as 'days since 1950-01-01' and the standard calendar"
         )
     return time.astype("datetime64[ns]")
+
+
+def listed(paths: Paths) -> list:
+    """One or more paths as a list; a folder stands for the NetCDF files in it.
+
+    Raises:
+        InputError: there are none.
+    """
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not paths:
+        raise InputError("no file to read, expected at least one path")
+    return [file for path in paths for file in (sorted(Path(path).glob("*.nc")) or [path])]
+
+
+def source_name(paths: Sequence) -> str:
+    """The name of the first file, and how many more there are."""
+    return Path(paths[0]).name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+def time_index(dataset: xr.Dataset, date: str | np.datetime64 | None) -> int:
+    """The place along time nearest to a date; the first if the date is None.
+
+    Raises:
+        InputError: no time within a day of the date, or what is given is no date.
+    """
+    times = np.atleast_1d(require_time(dataset).values)
+    if times.size == 0:
+        raise InputError(f"{source_of(dataset)}: the time axis is empty")
+    if date is None:
+        return 0
+    gaps = far_from(times, as_date(date))
+    nearest = int(np.argmin(gaps))
+    if not gaps[nearest] <= np.timedelta64(1, "D"):
+        first, last = (str(np.datetime_as_string(t, "D")) for t in (times.min(), times.max()))
+        raise InputError(
+            f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
+        )
+    return nearest
+
+
+def far_from(time: np.ndarray, date: np.datetime64) -> np.ndarray:
+    """How long times are from a date; a date without hours is a day, from any time of which it is no time at all."""
+    day = date.astype("datetime64[D]")
+    same = (np.asarray(time).astype("datetime64[D]") == day) & (date == day)
+    return np.where(same, np.timedelta64(0, "ns"), np.abs(time - date))
+
+
+def as_date(date: str | np.datetime64) -> np.datetime64:
+    """A date as datetime64[ns]; with a time zone it is brought to UTC.
+
+    Raises:
+        InputError: it is not a date.
+    """
+    try:
+        stamp = pd.Timestamp(date)
+    except ValueError as error:
+        raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23") from error
+    return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64().astype("datetime64[ns]")
+
+
+def in_box(box: Box, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Which points lie in a box, edges included; the box may straddle 180 degrees.
+
+    Raises:
+        InputError: not four numbers with south below north.
+    """
+    try:
+        west, east, south, north = map(float, box)
+    except (TypeError, ValueError):
+        raise InputError(f"box {box!r}: expected four numbers (west, east, south, north)") from None
+    if not (south < north and np.isfinite([west, east]).all()):
+        raise InputError(f"box {box!r}: expected south below north (west, east, south, north)")
+    width = east - west if east - west >= 360 else (east - west) % 360
+    slack = 1e-9
+    return (
+        (np.asarray(latitude) >= south - slack)
+        & (np.asarray(latitude) <= north + slack)
+        & ((np.asarray(longitude, np.float64) - west + slack) % 360 <= width + 2 * slack)
+    )
 
 
 def wrap_longitude(longitude: np.ndarray) -> np.ndarray:

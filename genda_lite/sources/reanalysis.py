@@ -5,9 +5,7 @@ told from the headers, and from three frames of each variable, is told at once; 
 are read.
 """
 
-import os
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,10 +15,14 @@ from ..errors import InputError
 from ..state import VARIABLES
 from .files import (
     DEPTH_NAMES,
+    LATITUDE,
+    LONGITUDE,
+    Paths,
     conversion,
     days_per_block,
     find_coordinate,
     held,
+    listed,
     open_product,
     provenance,
     source_of,
@@ -51,11 +53,6 @@ _FILLS = np.array(
 SURFACE, CURRENT_DEPTH, DEEPEST = 0.0, 15.0, 30.0  # m
 
 _DIMS = ("time", "latitude", "longitude")
-_LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
-_LONGITUDE = {"standard_name": "longitude", "units": "degrees_east"}
-
-Paths = str | os.PathLike | Sequence[str | os.PathLike]
-
 
 def read_glorys(paths: Paths) -> xr.Dataset:
     """Read daily means of the ocean: GLORYS12, or any reanalysis with its names.
@@ -173,7 +170,7 @@ def read_reanalysis(paths: Paths) -> xr.Dataset:
     Raises:
         InputError: as in these.
     """
-    paths = _listed(paths)
+    paths = listed(paths)
     names = {}
     for path in paths:
         with open_product(path) as product:
@@ -195,17 +192,10 @@ def read_reanalysis(paths: Paths) -> xr.Dataset:
     return join(read_glorys(ocean), read_winds(winds))
 
 
-def _listed(paths: Paths) -> list:
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    if not paths:
-        raise InputError("no file to read, expected at least one path")
-    return paths
-
-
 def _series(paths: Paths, variables: dict[str, tuple[str, ...]], depths: dict[str, float]) -> xr.Dataset:
     """Variables of one or more files, one after the other in time, on one grid and in the units of the state."""
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
-    paths, attrs, levels, first = _listed(paths), {}, {}, None
+    paths, attrs, levels, first = listed(paths), {}, {}, None
     for path in paths:
         product = _tidy(open_product(path))
         attrs = attrs or provenance(product) | {"held": held(product)}
@@ -261,8 +251,8 @@ def _tidy(product: xr.Dataset) -> xr.Dataset:
     if product["time"].dtype.kind != "M" or product["time"].isnull().any():
         raise InputError(f"{source}: '{names['time']}' does not decode to dates of the standard calendar")
     return product.assign_coords(
-        latitude=("latitude", product["latitude"].values.astype(float), _LATITUDE),
-        longitude=("longitude", wrap_longitude(product["longitude"].values), _LONGITUDE),
+        latitude=("latitude", product["latitude"].values.astype(float), LATITUDE),
+        longitude=("longitude", wrap_longitude(product["longitude"].values), LONGITUDE),
         time=("time", product["time"].values.astype("datetime64[ns]"), {"standard_name": "time"}),
     )
 

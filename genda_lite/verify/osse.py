@@ -1,53 +1,38 @@
 """Observing system simulation experiments: the truth is known, the observing system is ours to choose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
-from ..observe import Observations, altimeter_tracks, clear_sky, sample_points
+from ..instruments import Errors
+from ..observe import Observations
 from ..posterior import assimilate
 from ..prior import Prior
 from ..state import CHANNELS, VARIABLES, Grid
+from ..systems import ObservingSystem, constellation
 from . import scores
 
-SEA_LEVEL_ERROR = 0.03  # m, a nadir altimeter's
-TEMPERATURE_ERROR = 0.3  # degC, an infrared radiometer's
+STANDSTILL = 1.5  # days before, and after, the date for which the true ocean is taken to stand still
 
 
-@dataclass(frozen=True)
-class ObservingSystem:
-    """Altimeter tracks and a cloudy radiometer over a true state.
+def observe(truth: xr.Dataset, altimeters: int = 3, cloud: float = 0.7, seed: int = 0) -> Observations:
+    """What altimeters on their orbits and a radiometer under clouds see of one true state, which stands still for the
+    three days of altimetry; more altimeters or less cloud only add observations.
 
     Args:
-        tracks: number of altimeter tracks. cloud: share of the sea hidden, 0..1.
-        seed: of track positions, clouds and noise; more tracks or less cloud only add observations.
+        truth: dims (latitude, longitude), `zos`, `thetao`, a scalar coordinate `time`.
+        altimeters: how many, 0 to 7. cloud: share of the sea hidden, 0..1.
+
+    Raises:
+        InputError: another number of altimeters, a cloud share outside 0..1, nothing observed at all.
     """
-
-    tracks: int = 3
-    cloud: float = 0.7
-    seed: int = 0
-
-    def observe(self, truth: xr.Dataset) -> Observations:
-        """What the system would have seen of a true state (dims latitude, longitude); no noise is drawn twice.
-
-        Raises:
-            InputError: a negative number of tracks, a cloud share outside 0..1, nothing observed at all.
-        """
-        grid = Grid(truth["latitude"].values, truth["longitude"].values)
-        parts = []
-        if self.tracks:
-            points = altimeter_tracks(grid, self.tracks, self.seed)
-            points = sample_points(truth["zos"], points, SEA_LEVEL_ERROR, self.seed)
-            parts.append(Observations.from_points(points, "zos", SEA_LEVEL_ERROR, reference_error=0.0))
-        sky = clear_sky(grid, self.cloud, self.seed)
-        if sky.any() or not parts:
-            noise = TEMPERATURE_ERROR * np.random.default_rng(self.seed + 1).standard_normal(sky.shape)
-            parts.append(Observations.from_grid(truth["thetao"] + noise, "thetao", TEMPERATURE_ERROR, mask=sky))
-        return parts[0] + parts[1] if len(parts) == 2 else parts[0]
+    still = Errors(variability=0.0)
+    system = ObservingSystem(constellation(altimeters), cloud=cloud, window=STANDSTILL, errors=still, seed=seed)
+    series = truth[["zos", "thetao"]].drop_vars("member", errors="ignore").expand_dims("time")
+    return system.observe(series, truth["time"].values)
 
 
 def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: Sequence[str] = CHANNELS) -> xr.Dataset:
@@ -125,42 +110,44 @@ def climatology_of(analysis: xr.Dataset) -> xr.Dataset:
 def sweep(
     prior: Prior,
     truth: xr.Dataset,
-    tracks: Sequence[int],
+    altimeters: Sequence[int],
     clouds: Sequence[float],
     channels: Sequence[str] = ("zos", "thetao", "so"),
     members: int = 16,
     seed: int = 0,
     progress: bool = True,
+    fast: bool = True,
     **options,
 ) -> xr.Dataset:
-    """Assimilate for every number of tracks and every cloud share: the frames of an explorer.
+    """Assimilate for every number of altimeters and every cloud share: the frames of an explorer.
 
     Args:
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
-        clouds: shares, 0..1. options: passed to `assimilate`.
+        altimeters, clouds: as in `observe`. fast, options: passed to `assimilate`.
 
     Returns:
         maps `truth`, `observations` (NaN where not observed), `mean`, `member_1`, `member_2`, `spread` and scores
-        `rmse`, `mean_spread`, `spread_skill`, dims (tracks, cloud, channel[, latitude, longitude]); cloud in percent.
+        `rmse`, `mean_spread`, `spread_skill`, dims (altimeters, cloud, channel[, latitude, longitude]);
+        cloud in percent.
     """
     truth = truth[[c for c in truth.data_vars if c in (*CHANNELS, "uo", "vo")]].drop_vars("member", errors="ignore")
     grid = Grid(truth["latitude"].values, truth["longitude"].values)
-    settings = [(n, c) for n in tracks for c in clouds]
+    settings = [(n, c) for n in altimeters for c in clouds]
     frames = []
     for number, cloud in tqdm(settings, disable=not progress, desc="assimilations"):
-        observations = ObservingSystem(number, cloud, seed).observe(truth)
+        observations = observe(truth, number, cloud, seed)
         analysis = assimilate(
-            prior, observations, members, seed, date=truth["time"].values, region=southwest(grid), **options
+            prior, observations, members, seed, date=truth["time"].values, region=southwest(grid), fast=fast, **options
         )
         frames.append(_frame(analysis, observations, truth, grid, channels))
     percent = [round(100 * c) for c in clouds]
-    index = pd.MultiIndex.from_product([list(tracks), percent], names=["tracks", "cloud"])
+    index = pd.MultiIndex.from_product([list(altimeters), percent], names=["altimeters", "cloud"])
     ds = xr.concat(frames, dim=pd.Index(range(len(frames)), name="setting"))
     ds = ds.assign_coords(xr.Coordinates.from_pandas_multiindex(index, "setting")).unstack("setting")
-    ds = ds.transpose("tracks", "cloud", "channel", ...)
+    ds = ds.transpose("altimeters", "cloud", "channel", ...)
     for name, title in TITLES.items():
         ds[name].attrs = title
-    ds["tracks"].attrs["long_name"] = "Altimeter tracks"
+    ds["altimeters"].attrs["long_name"] = "Altimeters"
     ds["cloud"].attrs["long_name"] = "Cloud cover"
     return ds
 

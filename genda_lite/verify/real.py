@@ -104,7 +104,7 @@ def score(ensemble: xr.Dataset, case: Case) -> dict[str, float]:
 def evaluate_real(
     tracks_path: str | os.PathLike,
     map_path: str | os.PathLike,
-    experiments: dict[str, tuple[Prior, str]],
+    experiments: dict[str, tuple[Prior, dict]],
     members: int = 16,
     seed: int = 0,
     corners=CORNERS,
@@ -114,7 +114,7 @@ def evaluate_real(
 
     Args:
         tracks_path, map_path: DUACS L3 tracks and L4 map.
-        experiments: name -> prior and guidance (see `assimilate`); all priors of one size.
+        experiments: name -> prior and options of `assimilate`; all priors of one size.
 
     Returns:
         squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); the cases.
@@ -125,10 +125,8 @@ def evaluate_real(
     boxes = list(cases(read_tracks(tracks_path), sea_level, shape, corners, first_days, seed))
     rows: dict[str, list[dict]] = {}
     for case in boxes:
-        for name, (prior, guidance) in experiments.items():
-            analysis = assimilate(
-                prior, case.observations, members, seed, grid=case.grid, date=date, guidance=guidance
-            )
+        for name, (prior, options) in experiments.items():
+            analysis = assimilate(prior, case.observations, members, seed, grid=case.grid, date=date, **options)
             rows.setdefault(name, []).append(score(with_currents(analysis["zos"]), case))
         profile = analysis["zos_climatology"].broadcast_like(case.truth["zos"]).expand_dims("member")
         rows.setdefault("climatology", []).append(score(with_currents(profile), case))

@@ -4,6 +4,9 @@ Each takes xarray objects and averages over the named dimensions `dim`: None ave
 over none and gives a map. A point counts where the mask `where` is true (everywhere if None) and no value
 there is missing, in the truth or in any member; scores of one ensemble therefore always speak of the same
 points. Where no point counts the score is NaN. Everything is computed in float64.
+
+Squared errors and the CRPS of each point are those of the `scores` library (Leeuwenburg et al. 2024,
+doi:10.21105/joss.06889).
 """
 
 from collections.abc import Hashable, Iterable
@@ -11,6 +14,9 @@ from typing import TypeVar
 
 import numpy as np
 import xarray as xr
+from scipy.special import erf
+from scores.continuous import mse
+from scores.probability import crps_for_ensemble
 
 from ..errors import InputError
 
@@ -32,7 +38,7 @@ def rmse(analysis: Fields, truth: Fields, dim: Dim = None, where: xr.DataArray |
         InputError: the grids differ.
     """
     analysis, truth, where = _on_one_grid(analysis, truth, where)
-    squared = _masked((analysis - truth) ** 2, where)
+    squared = _masked(mse(analysis, truth, preserve_dims="all"), where)
     return _like(np.sqrt(squared.mean(dim)), truth)
 
 
@@ -66,19 +72,74 @@ def crps(
     Raises:
         InputError: the grids differ, or there are fewer than two members.
     """
-    size = _members(ensemble, truth, member_dim)
+    _members(ensemble, truth, member_dim)
     ensemble, truth, where = _on_one_grid(ensemble, truth, where)
-    weights = 2.0 * np.arange(1, size + 1) - size - 1
+    ensemble = ensemble - truth  # relative to the truth, so that digits are not lost to a large mean
+    points = crps_for_ensemble(ensemble, 0.0 * truth, member_dim, method="fair", preserve_dims="all")
+    points = points.where(ensemble.notnull().all(member_dim))  # the library would do without the missing members
+    return _like(_masked(points, where).mean(dim), truth)
+
+
+def observed_crps(
+    ensemble: Fields,
+    observed: Fields,
+    error: float,
+    member_dim: str = "member",
+    dim: Dim = None,
+    where: xr.DataArray | None = None,
+) -> Fields:
+    """Fair CRPS against observations that have an error themselves, in the units of the fields.
+
+    What is observed is the truth plus an error; a forecast of it is the ensemble blurred by that error's distribution.
+    With the error N(0, error^2) the expectations of the CRPS are those of a mixture of Gaussians (Grimit et al. 2006),
+
+        CRPS = 1/M sum_i A(x_i - y, error)  -  1/(2 M (M-1)) sum_i sum_j!=i A(x_i - x_j, sqrt(2) error),
+        A(m, s) = E|N(m, s^2)| = m (2 Phi(m/s) - 1) + 2 s phi(m/s),
+
+    and no noise need be drawn. Scored so, the true distribution is the best one on average; scored as `crps` does,
+    one that is too wide by the error is (Ferro 2017). A single member stands for N(x, error^2), whose score it gets
+    (Gneiting et al. 2005); without error that is its absolute error.
+
+    Ferro, C. A. T. (2017), Measuring forecast performance in the presence of observation error, doi:10.1002/qj.3115.
+    Gneiting, T. et al. (2005), Calibrated probabilistic forecasting using ensemble model output statistics and minimum
+    CRPS estimation, doi:10.1175/MWR2904.1.
+    Grimit, E. P. et al. (2006), The continuous ranked probability score for circular variables and its application to
+    mesoscale forecast ensemble verification, doi:10.1256/qj.05.235.
+
+    Args:
+        ensemble: dims (member, …), one member or more.
+        observed: the same points, without members.
+        error: standard deviation of the observations' error.
+        member_dim, dim, where: as for `crps`.
+
+    Raises:
+        InputError: as for `crps`, or a negative error.
+    """
+    if not error >= 0:
+        raise InputError(f"the observations' error is {error}, expected a standard deviation of at least 0")
+    size = _members(ensemble, observed, member_dim, least=1)
+    ensemble, observed, where = _on_one_grid(ensemble, observed, where)
 
     def score(members, value):
-        error = np.abs(members - value[..., None]).mean(-1)
-        # Relative to the truth, so that digits are not lost to a large mean.
-        differences = np.sort(members - value[..., None], axis=-1) @ weights
-        # Sorting puts missing members last, where they still make the sum missing.
-        return error - differences / (size * (size - 1))
+        members = members - value[..., None]
+        total = _folded_mean(members, error).mean(-1)
+        if size == 1:
+            return total - 0.5 * _folded_mean(np.zeros(()), np.sqrt(2) * error)
+        for lag in range(1, size):  # every pair once
+            pairs = _folded_mean(members[..., lag:] - members[..., :-lag], np.sqrt(2) * error)
+            total = total - pairs.sum(-1) / (size * (size - 1))
+        return total
 
-    points = xr.apply_ufunc(score, ensemble, truth, input_core_dims=[[member_dim], []])
-    return _like(_masked(points, where).mean(dim), truth)
+    points = xr.apply_ufunc(score, ensemble, observed, input_core_dims=[[member_dim], []])
+    return _like(_masked(points, where).mean(dim), observed)
+
+
+def _folded_mean(mean: np.ndarray, deviation: float) -> np.ndarray:
+    """E|N(mean, deviation^2)|."""
+    if deviation == 0:
+        return np.abs(mean)
+    z = mean / deviation
+    return mean * erf(z / np.sqrt(2)) + deviation * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
 
 
 def spread(
@@ -185,7 +246,7 @@ def rank_histogram(
     return _like(counts, truth, units="1")
 
 
-def _members(ensemble: Fields, truth: Fields | None, member_dim: str) -> int:
+def _members(ensemble: Fields, truth: Fields | None, member_dim: str, least: int = 2) -> int:
     """The number of members, if there are enough for a variance."""
     if member_dim not in ensemble.dims:
         raise InputError(
@@ -194,8 +255,8 @@ def _members(ensemble: Fields, truth: Fields | None, member_dim: str) -> int:
     if truth is not None and member_dim in truth.dims:
         raise InputError(f"the truth has the dimension '{member_dim}', expected a single field")
     size = ensemble.sizes[member_dim]
-    if size < 2:
-        raise InputError(f"the ensemble has {size} member, expected at least two")
+    if size < least:
+        raise InputError(f"the ensemble has {size} member, expected at least {'two' if least == 2 else least}")
     return size
 
 

@@ -1,0 +1,260 @@
+"""The regression baseline: a network that is shown gridded observations and answers with the most likely state.
+
+GenDA's own baseline (Martin et al. 2025): a U-Net trained with squared errors on the same oceans, seen by the same kind
+of observing systems, learns E[x0 | y], without an ensemble. It is shown each kind of observation as two maps,
+
+    H' R^-1 y / (1 + H' R^-1 1),    H' R^-1 1 / (1 + H' R^-1 1)
+
+which for points are, cell by cell, the estimate of a value of unit variance from all that was measured there, and how
+much of it is known.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from .errors import InputError
+from .frames import Frames, TrainingSet
+from .instruments import DAY
+from .observe import Observations, table_operator
+from .operators import Operator
+from .prior.base import CONTEXT_CHANNELS, Domain, make_context
+from .prior.checkpoint import read_safetensors, write_safetensors
+from .prior.unet import UNet
+from .prior.windows import Windows
+from .state import CHANNELS, Grid, Standardizer
+from .systems import ObservingSystem
+
+FORMAT = "genda_lite regression 1"
+# What is observed as points, and as smooth maps.
+KINDS = (("zos", False), ("thetao", False), *((name, True) for name in ("zos", "thetao", "so", "uas", "vas")))
+LAGS = np.arange(-2, 3)  # frames before and after the date that altimetry is sampled from in training
+
+
+@dataclass(frozen=True)
+class RegressionConfig:
+    """Size of the network, see `UNet`."""
+
+    width: int = 32
+    multipliers: tuple[int, ...] = (1, 2, 3, 2)
+    blocks: int = 1
+    patch: int = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """Observations of one kind: H for one channel, its states holding lags in the place of channels.
+
+    `operator`; `error` (m,) added to H x, or the values themselves; `precision` (m,) 1 / R. Standardized units.
+    """
+
+    operator: Operator
+    error: Tensor
+    precision: Tensor
+
+    def maps(self, value: Tensor) -> Tensor:
+        """The two maps (2, ny, nx) of values (m,)."""
+        both = torch.stack([value * self.precision, self.precision])
+        weighted, known = self.operator.adjoint(both).sum(1)
+        return torch.stack([weighted, known]) / (1 + known)
+
+
+def parts_of(
+    observations: Observations, grid: Grid, standardizer: Standardizer, date=None, lags: Sequence | None = None
+) -> list[Part | None]:
+    """The observations inside a grid by kind, None where there are none of a kind.
+
+    Args:
+        date: values become anomalies from its climatology; None: they are anomalies already.
+        lags: ascending days after the date that the operator's states hold; None: one state for all times.
+
+    Raises:
+        InputError: an observation of no kind that the network knows.
+    """
+    observations = observations.inside(grid)
+    smooth, parts = observations.smoothing > 0, []
+    known = np.zeros(len(observations), bool)
+    for name, is_smooth in KINDS:
+        here = (observations.channel == name) & (smooth == is_smooth)
+        known |= here
+        if not here.any():
+            parts.append(None)
+            continue
+        one, i = observations.select(here), CHANNELS.index(name)
+        place, lagged = np.zeros(len(one), int), lags is not None and name == "zos" and not is_smooth
+        if lagged:
+            place = np.searchsorted(lags[:-1] + np.diff(lags) / 2, (one.time - date) / DAY)
+        operator = table_operator(one, grid, place, len(lags) if lagged else 1)
+        value = one.value
+        if lags is None:
+            usual = standardizer.climatology(grid.latitude, date)[i]
+            usual = torch.from_numpy(usual[None, None, :, None].repeat(grid.shape[1], -1)).float()
+            value = value - operator(usual)[0].numpy()
+        scale = standardizer.scale[i]
+        tensors = (torch.from_numpy(np.asarray(a)).float() for a in (value / scale, (scale / one.error) ** 2))
+        parts.append(Part(operator, *tensors))
+    if not known.all():
+        stranger = observations.select(~known)
+        raise InputError(
+            f"the regression knows no {'smooth map' if stranger.smoothing[0] else 'points'} of {stranger.channel[0]}, "
+            f"expected observations like those of an ObservingSystem"
+        )
+    return parts
+
+
+class Regression:
+    """A trained network.
+
+    Args:
+        scale: (C,) of the standardizer that its states belong to.
+    """
+
+    def __init__(self, config: RegressionConfig, scale: np.ndarray, domain: Domain, shape: tuple[int, int]):
+        self.config, self.scale, self.domain, self.shape = config, np.asarray(scale), domain, tuple(shape)
+        self.network = UNet(2 * len(KINDS) + CONTEXT_CHANNELS, len(CHANNELS), **asdict(config))
+        self.network.to(memory_format=torch.channels_last)
+        self.training: dict = {}
+
+    def __call__(self, shown: Tensor, mixed: bool = False) -> Tensor:
+        """Maps and context (B, 14 + 5, ny, nx) -> the standardized state (B, C, ny, nx)."""
+        shown = shown.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=mixed):
+            return self.network(shown, shown.new_zeros(len(shown))).float()
+
+    @torch.no_grad()
+    def estimate(self, prior, observations: Observations, grid: Grid, date, context: Tensor) -> Tensor:
+        """The state (C, ny, nx), in the standardized units of a prior of the same climatology.
+
+        Raises:
+            InputError: the prior has other scales or another size, or see `parts_of`.
+        """
+        if tuple(prior.shape[1:]) != self.shape or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
+            raise InputError("the regression was trained with another climatology or on another size than the prior's")
+        parts = parts_of(observations, grid, prior.standardizer, date)
+        maps = [torch.zeros(2, *grid.shape) if part is None else part.maps(part.error) for part in parts]
+        return self(torch.cat([*maps, context[0].cpu()])[None])[0]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write it, its weights in half precision; the file appears whole or not at all."""
+        tensors = {f"network.{k}": v.half() for k, v in self.network.state_dict().items()}
+        metadata = {
+            "config": json.dumps(asdict(self.config)),
+            "scale": json.dumps([float(s) for s in self.scale]),
+            "domain": json.dumps([self.domain.latitude, self.domain.longitude]),
+            "shape": json.dumps(self.shape),
+            "training": json.dumps(self.training),
+        }
+        write_safetensors(path, FORMAT, tensors, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Regression":
+        """Read a file written by `save`.
+
+        Raises:
+            InputError: it is missing, damaged or something else.
+        """
+        tensors, metadata = read_safetensors(path, FORMAT)
+        try:
+            config = json.loads(metadata["config"])
+            config["multipliers"] = tuple(config["multipliers"])
+            domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
+            new = cls(RegressionConfig(**config), json.loads(metadata["scale"]), domain, json.loads(metadata["shape"]))
+            new.network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
+            new.training = json.loads(metadata["training"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path}: incomplete or foreign checkpoint ({error}), expected {FORMAT!r}") from None
+        new.network.eval().requires_grad_(False)
+        return new
+
+
+# --- What it is trained on -------------------------------------------------------------------------------------------
+
+
+def patterns(
+    systems: Callable[[int], ObservingSystem], numbers: range, standardizer: Standardizer, domain: Domain, step: float,
+    size: int, times: np.ndarray,
+) -> Iterator[list[Part | None]]:
+    """What observing systems see of a motionless ocean: where, when, how well, and with which errors.
+
+    Observations are linear: with a window's own values added, H x + e, a pattern made once serves any ocean. Simulating
+    the satellites takes longer than a step of training, so that patterns are made beforehand and used again and again.
+
+    Args:
+        systems: the system of a number. step: days between frames. times: dates to draw from.
+    """
+    for number in numbers:
+        rng = np.random.default_rng([number, 6])
+        west, south = (rng.uniform(low, high) for low, high in (domain.longitude, domain.latitude))
+        grid = domain.fit(west, south, (size, size))
+        date = rng.choice(times)
+        calm = xr.Dataset(coords=grid.coordinates() | {"time": [date]})
+        for name in ("zos", "thetao", "so", "uas", "vas"):
+            calm[name] = (("time", "latitude", "longitude"), np.zeros((1, size, size)))
+        seen = systems(number).observe(calm, date)
+        yield parts_of(seen, grid, standardizer, date, lags=step * LAGS)
+
+
+class ObservedWindows(Dataset):
+    """Random windows of many oceans, each seen by a pattern drawn at random; numbered as those of `Windows`.
+
+    Args:
+        data: frames at an even step. windows: which of them, and where. bank: of `patterns`.
+    """
+
+    def __init__(self, data: TrainingSet, windows: Windows, bank: list[list[Part | None]]):
+        self.data, self.windows, self.bank = data, windows, bank
+        ends = data.frames.ends if isinstance(data.frames, Frames) else [len(data.frames)]
+        self.starts = np.concatenate([[0], ends]).astype(int)  # of each ocean, and the end of the last
+        self.zos = sea_level(data)
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        """Maps and context (14 + 5, n, n), and the state (C, n, n)."""
+        w, rng = self.windows, np.random.default_rng([self.windows.seed, i, 2])
+        frame, south, west = w.place(i, np.random.default_rng([w.seed, i]))
+        rows, columns = slice(south, south + w.size), slice(west, west + w.size)
+        x, season = self.data.frames[frame][:, rows, columns], self.data.harmonics[None, frame, 1:]
+        context = make_context(w.domain, w.latitude[None, rows], w.longitude[None, columns], season, torch.ones(1))[0]
+        ocean = int(np.searchsorted(self.starts, frame, side="right")) - 1
+        near = np.clip(frame + LAGS, self.starts[ocean], self.starts[ocean + 1] - 1)
+        lagged = torch.stack([self.zos[f][rows, columns] for f in near]).float()[None]
+        maps = []
+        for (name, smooth), part in zip(KINDS, self.bank[rng.integers(len(self.bank))], strict=True):
+            if part is None:
+                maps.append(torch.zeros(2, w.size, w.size))
+                continue
+            state = lagged if name == "zos" and not smooth else x[None, CHANNELS.index(name), None]
+            maps.append(part.maps(part.operator(state)[0] + part.error * rng.choice([-1.0, 1.0])))
+        return torch.cat([*maps, context]), x
+
+
+def sea_level(data: TrainingSet) -> Tensor:
+    """Standardized sea level of all frames (n, ny, nx), half precision, read without the other channels."""
+    if not isinstance(data.frames, Frames):
+        return torch.stack([frame[0] for frame in data.frames]).half()
+    standardizer, parts = data.standardizer, []
+    for ocean in data.frames.oceans:
+        for some in np.array_split(np.arange(ocean.sizes["time"]), max(1, ocean.sizes["time"] // 60)):
+            zos = ocean["zos"].isel(time=some).transpose("time", "latitude", "longitude")
+            usual = [standardizer.climatology(data.latitude, t)[0] for t in zos["time"].values]
+            anomaly = (zos.values - np.stack(usual)[:, :, None]) / standardizer.scale[0]
+            parts.append(torch.from_numpy(anomaly).half())
+    return torch.cat(parts)
+
+
+def loss_of(regression: Regression, network: nn.Module, batch: tuple[Tensor, Tensor], mixed: bool = False) -> Tensor:
+    """Mean squared error (B, C)."""
+    shown, x = batch
+    shown = shown.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(shown.device.type, torch.bfloat16, enabled=mixed):
+        estimate = network(shown, shown.new_zeros(len(shown)))
+    return (estimate.float() - x).square().mean((-1, -2))

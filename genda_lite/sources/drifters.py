@@ -1,0 +1,374 @@
+"""Drifters: trajectories with velocities, to verify currents with. They are no observations of the state here.
+
+A set of trajectories is a ragged array as in clouddrift (Elipot et al. 2024, doi:10.21105/joss.06742): the fixes of all
+drifters one after the other along `obs`, and how many belong to each drifter in `rowsize` along `traj`.
+
+    for rows in ragged_slices(ds): ds.isel(obs=rows)         # one drifter after the other
+"""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..errors import InputError
+from ..state import EARTH_RADIUS
+from .files import (
+    LATITUDE,
+    LONGITUDE,
+    ZARR_FILES,
+    Box,
+    Paths,
+    conversion,
+    find_coordinate,
+    held,
+    in_box,
+    listed,
+    open_product,
+    source_name,
+    source_of,
+    wrap_longitude,
+)
+from .report import NothingValid, Report, Tally
+
+# Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated.
+GOOD_FLAGS = (1, 2, 5, 7, 8)
+FASTEST = 5.0  # m/s; no current of the open sea, and no drifter, is faster
+DROGUE_DEPTH = 10.0  # m; a drogue hangs at 15 m, an undrogued drifter floats at 0 m
+ON, LOST, UNKNOWN = 1, 0, -1  # states of the drogue
+AGROUND_KM, AGROUND = 0.5, np.timedelta64(24, "h")  # that long within that distance of the last fix: on a beach
+RAN_AGROUND = 1  # the Global Drifter Program's typedeath
+
+_U, _V = ("ewct", "ve", "u"), ("nsct", "vn", "v")
+_NAMES = {  # in lower case
+    "id": ("id", "ids", "platform_id", "platform_code", "platform", "trajectory", "drifter_id"),
+    "time": ("time", "date"),
+    "latitude": ("latitude", "lat"),
+    "longitude": ("longitude", "lon", "lon360"),
+    "u": _U,
+    "v": _V,
+    "depth": ("depth", "deph"),
+    "drogue": ("drogue_status", "drogue_presence", "drogue"),
+    "drogue_lost": ("drogue_lost_date",),
+    "death": ("typedeath",),
+    "end": ("end_date", "end_time"),
+}
+_FLAGS = {"time_qc": "time", "position_qc": "position", "u_qc": "velocity", "v_qc": "velocity", "value_qc": "velocity"}
+
+
+def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -> xr.Dataset:
+    """Read drifters: Copernicus Marine In Situ (CSV, NetCDF), the Global Drifter Program (ERDDAP's CSV and NetCDF,
+    files of single drifters), or a ragged array of clouddrift (NetCDF, Zarr).
+
+    Fixes are dropped, and counted, that lack time, position or velocity; that a quality flag calls bad, or that move
+    faster than any drifter; that repeat a time of the same drifter; and the last ones of a drifter that lies still, or
+    ended aground by its metadata. A lost drogue is told by its own flag or date or, failing these, by the depth that is
+    stated (15 m with, 0 m without).
+
+    Args:
+        paths: one or more files, in any order. Times with a zone are brought to UTC; others are UTC.
+        box: west, east, south, north; only fixes inside are read and counted.
+        drogued: keep only fixes whose drogue is known to be on.
+    Returns:
+        dims (traj, obs): `rowsize` (traj); `latitude`, `longitude` (degrees, in [-180, 180)), `u`, `v` (m s-1) and
+        `drogue` (1 on, 0 lost, -1 unknown) along obs; coordinates `id` (traj) and `time` (obs, UTC, ascending in each
+        trajectory). Attributes `source` and `report` (see `Report.of`).
+    Raises:
+        InputError: a file is unreadable, lacks a variable or states other units; or no fix is valid.
+    """
+    paths = listed(paths)
+    tables = [_read(path) for path in paths]
+    cut = sum(table.attrs.get("cut", 0) for table in tables)
+    table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    table["longitude"] = wrap_longitude(table["longitude"])
+    if box is not None:
+        known = table[["latitude", "longitude"]].notna().all(axis=1)
+        table = table[~known | in_box(box, table["latitude"], table["longitude"])]
+    source = source_name(paths)
+    table = table.sort_values(["id", "time"], kind="stable", ignore_index=True)
+    tally = Tally(len(table))
+    tally.drop(table["time"].isna(), "without a time")
+    tally.drop(~(table["latitude"].abs() <= 90) | table["longitude"].isna(), "without a position")
+    tally.drop(table["bad"], "flagged bad")
+    tally.drop(table[["u", "v"]].isna().any(axis=1), "without a velocity")
+    tally.drop(np.hypot(table["u"], table["v"]) > FASTEST, f"faster than {FASTEST:g} m/s")
+    kept = table[tally.keep]
+    tally.drop(_at(kept[kept.duplicated(["id", "time"])], table), "at a time of the same drifter held before")
+    tally.drop(_at(_aground(table[tally.keep]), table), "aground")
+    if drogued:
+        tally.drop(table["drogue"] != ON, "without a drogue")
+    report = tally.report(source, "fixes")
+    if cut:
+        report = Report(source, "fixes", report.read + cut, report.dropped | {"cut off at the end of the file": cut})
+    if not report.kept:
+        inside = f" in the box {box}" if box else ""
+        message = f"{source}: no valid fix of a drifter{inside} ({report.reasons() or 'there is none'})"
+        raise NothingValid(message, report)
+    return _ragged(table[tally.keep], report)
+
+
+def ragged_slices(ds: xr.Dataset) -> list[slice]:
+    """The rows along `obs` of each trajectory."""
+    ends = np.cumsum(ds["rowsize"].values)
+    return [slice(int(end - size), int(end)) for end, size in zip(ends, ds["rowsize"].values, strict=True)]
+
+
+def _ragged(table: pd.DataFrame, report: Report) -> xr.Dataset:
+    ids, sizes = np.unique(table["id"].to_numpy(str), return_counts=True)
+    described = {
+        "latitude": LATITUDE,
+        "longitude": LONGITUDE,
+        "u": {"units": "m s-1", "standard_name": "eastward_sea_water_velocity"},
+        "v": {"units": "m s-1", "standard_name": "northward_sea_water_velocity"},
+    }
+    ds = xr.Dataset(
+        {"rowsize": ("traj", sizes, {"long_name": "Number of fixes", "sample_dimension": "obs"})}
+        | {name: ("obs", table[name].to_numpy(np.float64), attrs) for name, attrs in described.items()},
+        coords={
+            "id": ("traj", ids, {"cf_role": "trajectory_id"}),
+            "time": ("obs", table["time"].to_numpy("datetime64[ns]"), {"standard_name": "time"}),
+        },
+        attrs={"featureType": "trajectory", "source": report.source} | report.attributes(),
+    )
+    flags = {"flag_values": np.array([LOST, ON, UNKNOWN], np.int8), "flag_meanings": "lost on unknown"}
+    ds["drogue"] = ("obs", table["drogue"].to_numpy(np.int8), {"long_name": "Drogue"} | flags)
+    return ds
+
+
+def _at(rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    """Where in a table its rows are."""
+    return table.index.isin(rows.index)
+
+
+def _aground(table: pd.DataFrame) -> pd.DataFrame:
+    """The last fixes of drifters that have come to rest."""
+    rows = []
+    for _, one in table.groupby("id", sort=False):
+        time, north, east = (one[name].to_numpy() for name in ("time", "latitude", "longitude"))
+        km = np.radians(1) * EARTH_RADIUS / 1e3
+        shift = (east - east[-1] + 180) % 360 - 180
+        away = np.hypot(north - north[-1], shift * np.cos(np.radians(north[-1]))) * km > AGROUND_KM
+        rest = np.flatnonzero(away)[-1] + 1 if away.any() else 0
+        still = np.zeros(len(one), bool)
+        if time[-1] - time[rest] >= AGROUND:
+            still[rest:] = True
+        ended = (one["death"] == RAN_AGROUND) & one["end"].notna()
+        still |= (ended & (one["time"] > one["end"] - pd.Timedelta(AGROUND))).to_numpy()
+        rows.append(one[still])
+    return pd.concat(rows) if rows else table
+
+
+# --- Files to tables ------------------------------------------------------------------------------------------------
+
+
+def _read(path: str | os.PathLike) -> pd.DataFrame:
+    """A table of fixes: id, time, latitude, longitude, u, v, bad, drogue, death, end."""
+    path = Path(path)
+    if any((path / name).is_file() for name in ZARR_FILES) or not _is_text(path):
+        with open_product(path) as product:
+            columns = _columns(product)
+    else:
+        columns = _text_columns(path)
+    n = len(columns["time"])
+    table = pd.DataFrame({name: columns[name] for name in ("id", "time")})
+    for name in ("latitude", "longitude", "u", "v"):
+        table[name] = np.asarray(columns[name], np.float64)
+    table.loc[table["latitude"].abs() > 90, "latitude"] = np.nan  # fill values that no attribute declares
+    table.loc[table["longitude"].abs() > 360, "longitude"] = np.nan
+    table.loc[table[["u", "v"]].abs().max(axis=1) > 100, ["u", "v"]] = np.nan
+    table["bad"] = _bad(columns, n)
+    table["drogue"] = _drogue(columns, n)
+    table["death"] = columns.get("death", np.full(n, -1))
+    table["end"] = columns.get("end", np.full(n, np.datetime64("NaT", "ns")))
+    table.attrs["cut"] = columns.get("cut", 0)
+    return table
+
+
+def _bad(columns: dict, n: int) -> np.ndarray:
+    bad = np.zeros(n, bool)
+    for name in _FLAGS:
+        if name in columns:
+            flag = np.asarray(columns[name], np.float64)
+            bad |= ~np.isin(flag, GOOD_FLAGS) & ~np.isnan(flag)
+    return bad
+
+
+def _drogue(columns: dict, n: int) -> np.ndarray:
+    """The state of the drogue at each fix."""
+    drogue = np.full(n, UNKNOWN, np.int8)
+    if "depth" in columns:
+        depth = np.abs(np.asarray(columns["depth"], np.float64))
+        drogue = np.where(np.isnan(depth), UNKNOWN, np.where(depth >= DROGUE_DEPTH, ON, LOST)).astype(np.int8)
+    if "drogue_lost" in columns:  # no date: it never was; 1970: it is not known
+        lost, time = pd.to_datetime(columns["drogue_lost"]), pd.to_datetime(columns["time"])
+        drogue = np.where(pd.isna(lost) | (time < lost), ON, LOST).astype(np.int8)
+        drogue[np.asarray(lost.year == 1970)] = UNKNOWN
+    if "drogue" in columns:  # 1 present, 0 or 4 (Copernicus) absent, 2 unknown
+        flag = np.asarray(columns["drogue"], np.float64)
+        drogue = np.where(flag == 1, ON, np.where(np.isin(flag, (0, 4)), LOST, UNKNOWN)).astype(np.int8)
+    return drogue
+
+
+def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
+    """One array a quantity, along all fixes, of a NetCDF file or Zarr store."""
+    source = source_of(product)
+    as_written = {str(name).lower(): name for name in product.variables}
+    time = _loaded(product, find_coordinate(product, "time"))
+    n = time.size
+    if time.dtype.kind != "M":
+        raise InputError(f"{source}: time does not decode to dates of the standard calendar")
+    sizes = _loaded(product, as_written["rowsize"]).astype(int) if "rowsize" in as_written else np.array([n])
+    if sizes.sum() != n:
+        raise InputError(f"{source}: 'rowsize' adds up to {sizes.sum()}, expected the {n} fixes that the file holds")
+
+    def along(name: str) -> np.ndarray:
+        values = _loaded(product, name)
+        if values.ndim == 2 and len(values) == n and values.shape[1] != 1:
+            values = values[:, _level(product, as_written, n)]
+        if values.size == n:
+            return values.ravel()
+        if values.size == len(sizes):
+            return np.repeat(values.ravel(), sizes)
+        raise InputError(f"{source}: '{name}' has {values.size} values, expected {n} as there are times")
+
+    columns = {"time": time.ravel().astype("datetime64[ns]")}
+    for ours, aliases in _NAMES.items():
+        found = [as_written[alias] for alias in aliases if alias in as_written]
+        if ours not in columns and found:
+            columns[ours] = along(found[0])
+            if ours in ("u", "v"):
+                columns[ours] = columns[ours] * conversion(product[found[0]], "m s-1", source)[0]
+                for quality in (f"{found[0]}_QC", f"{found[0]}_qc"):
+                    if quality in product.variables:
+                        columns[f"{ours}_qc"] = along(quality)
+    for quality in ("time_qc", "position_qc"):
+        if quality in as_written:
+            columns[quality] = along(as_written[quality])
+    if "id" not in columns:
+        stated = [str(product.attrs[key]) for key in ("platform_code", "platform_id", "id") if key in product.attrs]
+        columns["id"] = np.full(n, stated[0] if stated else Path(source).stem)
+    _require(columns, source, held(product))
+    columns["id"] = _text(columns["id"])
+    if "end" in columns and columns["end"].dtype.kind != "M":
+        del columns["end"]
+    return columns
+
+
+def _loaded(product: xr.Dataset, name) -> np.ndarray:
+    try:
+        return product[name].values
+    except Exception as error:  # the header may be whole while the data are not
+        raise InputError(f"{source_of(product)}: '{name}' cannot be read, file damaged ({error})") from error
+
+
+def _level(product: xr.Dataset, as_written: dict, n: int) -> int:
+    """The level nearest to 15 m, where velocities are given at several."""
+    depth = next((np.abs(_loaded(product, as_written[name])) for name in ("deph", "depth") if name in as_written), None)
+    if depth is None:
+        return 0
+    return int(np.nanargmin(np.abs((depth.mean(0) if depth.ndim == 2 else depth) - 15.0)))
+
+
+def _text(ids: np.ndarray) -> np.ndarray:
+    """Identifiers as text, whether they are numbers, bytes or text in the file."""
+    if ids.dtype.kind == "f":
+        ids = ids.astype(np.int64)
+    if ids.dtype.kind in "SO":
+        ids = np.array([one.decode() if isinstance(one, bytes) else str(one) for one in ids])
+    return np.char.strip(ids.astype(str))
+
+
+def _require(columns: dict, source: str, holds: str) -> None:
+    for name, aliases in _NAMES.items():
+        if name in ("time", "latitude", "longitude", "u", "v", "id") and name not in columns:
+            raise InputError(f"{source}: no {name} of drifters ({', '.join(aliases)}); {holds}")
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError:
+        return False  # `open_product` says what is wrong
+    return bool(start) and b"\0" not in start and b"," in start.splitlines()[0]
+
+
+def _text_columns(path: Path) -> dict[str, np.ndarray]:
+    """One array a quantity, along all fixes, of a CSV file: a row a fix, or (Copernicus) a row a fix and variable."""
+    try:
+        raw = pd.read_csv(path, dtype=str, skipinitialspace=True, on_bad_lines="error")
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read(1) in b"\r\n"
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: damaged, not readable as CSV ({str(error).splitlines()[0]})") from error
+    units = {}
+    for column in raw.columns:  # "time (UTC)"
+        name, unit = re.fullmatch(r"(.*?)\s*(?:[(\[](.*)[)\]])?\s*", str(column)).groups()
+        units[name.lower()] = unit
+    raw.columns = list(units) if len(units) == raw.shape[1] else [str(name).lower() for name in raw.columns]
+    cut = 0
+    if not whole and len(raw):  # what follows the last end of line is half a row
+        raw, cut = raw.iloc[:-1], 1
+    times = [name for name in _NAMES["time"] if name in raw]
+    if times and len(raw) and str(raw[times[0]].iloc[0]).strip() == "UTC":  # ERDDAP's row of units
+        units |= {name: None if pd.isna(unit) else unit for name, unit in raw.iloc[0].items()}
+        raw = raw.iloc[1:]
+    if not len(raw):
+        raise InputError(f"{path}: the table has no rows, expected fixes of drifters")
+    if {"variable", "value"} <= set(raw.columns):
+        raw = _wide(raw, path)
+    columns = {}
+    for ours, aliases in _NAMES.items():
+        found = [alias for alias in aliases if alias in raw]
+        if not found:
+            continue
+        values = raw[found[0]]
+        if ours in ("time", "drogue_lost", "end"):
+            columns[ours] = _dates(values)
+        elif ours == "id":
+            columns[ours] = values.fillna("").str.strip().to_numpy(str)
+        else:
+            columns[ours] = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+        if ours in ("u", "v"):
+            unit = units.get(found[0]) or "m s-1"  # Copernicus' table states none: its velocities are in m s-1
+            stated = xr.DataArray(0.0, name=found[0], attrs={"units": unit})
+            columns[ours] = columns[ours] * conversion(stated, "m s-1", str(path))[0]
+            quality = [name for name in (f"{found[0]}_qc", f"{found[0]}_quality_flag") if name in raw]
+            if quality:
+                columns[f"{ours}_qc"] = pd.to_numeric(raw[quality[0]], errors="coerce").to_numpy(np.float64)
+    for quality in ("time_qc", "position_qc", "value_qc"):
+        if quality in raw:
+            columns[quality] = pd.to_numeric(raw[quality], errors="coerce").to_numpy(np.float64)
+    _require(columns, str(path), f"the file has {', '.join(raw.columns)}")
+    return columns | {"cut": cut}
+
+
+def _dates(values: pd.Series) -> np.ndarray:
+    """Dates in UTC; what is none becomes NaT."""
+    dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
+    return dates.dt.tz_localize(None).to_numpy("datetime64[ns]")
+
+
+def _wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A row a fix from a row a fix and variable."""
+    keys = [name for name in ("platform_id", "time", "latitude", "longitude", "depth") if name in raw]
+    if not {"platform_id", "time", "latitude", "longitude"} <= set(keys):
+        raise InputError(f"{path}: expected columns platform_id, time, latitude, longitude beside variable and value")
+    wide = None
+    for name, rows in raw.groupby("variable", sort=False):
+        name = str(name).lower()
+        if name not in (*_U, *_V, *_NAMES["drogue"]):
+            continue
+        columns = {"value": name, "value_qc": f"{name}_qc"}
+        rows = rows[[*keys, *(column for column in columns if column in rows)]].rename(columns=columns)
+        # A fix that is there twice would pair with itself crosswise; numbered, the copies stay copies.
+        rows["copy"] = rows.groupby(keys, dropna=False).cumcount()
+        wide = rows if wide is None else wide.merge(rows, "outer", [*keys, "copy"])
+    if wide is None:
+        shown = ", ".join(sorted(map(str, raw["variable"].unique()))[:8])
+        raise InputError(f"{path}: no velocities EWCT and NSCT among the variables, the file has {shown}")
+    return wide

@@ -1,0 +1,224 @@
+"""SWOT: the sea level of KaRIn's two swaths, and of the nadir altimeter between them."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+from .altimetry import LIMIT
+from .files import (
+    LATITUDE,
+    LONGITUDE,
+    Box,
+    find_coordinate,
+    held,
+    in_box,
+    open_product,
+    provenance,
+    require,
+    require_time,
+    source_of,
+    wrap_longitude,
+)
+from .report import NothingValid, Tally
+
+PIXEL = 2.0  # km, the posting of low-rate products along and across the track
+
+# Sums that make absolute dynamic topography: L3 of version 2 and later, L3 of version 1, L2 with its calibration.
+_TOPOGRAPHY = (
+    ("ssha_unfiltered", "mdt"),
+    ("ssha_filtered", "mdt"),
+    ("ssha", "mdt"),
+    ("ssha_noiseless", "mdt"),
+    ("ssha_karin_2", "height_cor_xover", "mean_dynamic_topography"),
+)
+PARTS = ("swath", "nadir", "all")
+
+
+def read_swath(
+    path: str | os.PathLike,
+    part: str = "swath",
+    variable: str | None = None,
+    cell: float = PIXEL,
+    box: Box | None = None,
+) -> xr.Dataset:
+    """Read a pass of SWOT: L3 Basic or Expert (AVISO), or L2 Expert (PO.DAAC).
+
+    Of KaRIn, pixels that a flag (`quality_flag`, or `…_qual` of the variable) does not call good are dropped; a file
+    without flags is edited already, as L3 Basic is. L3 keeps the nadir altimeter in the pixels that `i_num_line` and
+    `i_num_pixel` list, which KaRIn's flag says nothing about.
+
+    Args:
+        path: a NetCDF file with two-dimensional latitude and longitude.
+        part: "swath" (KaRIn), "nadir" or "all".
+        variable: by default the sum of `mdt` and `ssha_unfiltered`, `ssha_filtered`, `ssha` or `ssha_noiseless`; of L2,
+            `ssha_karin_2`, `height_cor_xover` and `mean_dynamic_topography`. An anomaly is read only when named.
+        cell: km; pixels are averaged to squares of about this width, if half of each is valid. Neighbouring pixels
+            have errors alike: 8 km lose little.
+        box: west, east, south, north; only what lies inside is read and counted.
+    Returns:
+        dims (point,): `zos` (m), with coordinates `latitude`, `longitude`, `time` (NaT where the file has none),
+        `across` (km from nadir, right of the flight positive; NaN if unknown), `nadir` (bool), and `cycle` and `track`
+        where the file's name tells them. Attributes as for `read_tracks`, and `cell_km`.
+    Raises:
+        InputError: the file is unreadable, lacks a variable, is no swath; or no pixel is valid: the message counts why.
+    """
+    if part not in PARTS:
+        raise InputError(f"part {part!r} of a swath is unknown, expected one of {', '.join(PARTS)}")
+    if not PIXEL <= cell < 200:
+        raise InputError(f"cells of {cell:g} km: expected at least the pixels' {PIXEL:g} km, and less than the swath")
+    with open_product(path) as product:
+        names = (variable,) if variable else _topography(product)
+        places = [find_coordinate(product, kind) for kind in ("latitude", "longitude")]
+        latitude, longitude = (require(product, place) for place in places)
+        dims = latitude.dims
+        if len(dims) != 2 or set(longitude.dims) != set(dims):
+            raise InputError(
+                f"{path}: latitude and longitude have dimensions {dims} and {longitude.dims}, expected two in common, "
+                f"along and across the swath"
+            )
+        longitude = longitude.transpose(*dims)
+        addends = [require(product, name, dims, units="m").values for name in names]
+        values = sum(addends)
+        good = [require(product, flag, dims).values == 0 for flag in _flags(product, names)]
+        time = _time(product, dims)
+        across = _across(product, dims)
+        nadir = _nadir(product, latitude.shape)
+        attrs = provenance(product) | {"variable": " + ".join(names), "cell_km": float(cell)}
+
+    east = wrap_longitude(longitude.values)
+    fields = {"zos": values, "latitude": latitude.values.astype(np.float64), "east": east, "across": across}
+    seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer, and stays it in a mean of one
+    wanted = {"swath": ~nadir, "nadir": nadir, "all": np.ones_like(nadir)}[part]
+    if box is not None:
+        wanted &= in_box(box, fields["latitude"], east)
+    tally = Tally(int(wanted.sum()))
+    if good:
+        tally.drop(~(np.logical_and.reduce(good) | nadir)[wanted], "flagged bad")
+    tally.drop(~np.isfinite(values[wanted]), "without a value")
+    tally.drop(~(np.abs(values[wanted]) < LIMIT), "with an implausible value")
+    tally.drop(~(np.isfinite(fields["latitude"]) & np.isfinite(east))[wanted], "without a position")
+    report = tally.report(attrs["source"], "pixels")
+    if not report.kept:
+        hint = _other_ways(names, part, nadir, values, addends[0])
+        inside = f" in the box {box}" if box else ""
+        raise NothingValid(
+            f"{path}: no pixel of the {part} is valid{inside} ({report.reasons() or 'there is none'}), "
+            f"nothing to assimilate{hint}",
+            report,
+        )
+    valid = np.zeros(nadir.shape, bool)
+    valid[wanted] = tally.keep
+
+    swath = [_averaged(fields, seconds, valid & ~nadir, round(cell / PIXEL))]
+    swath += [_averaged(fields, seconds, valid & nadir, 1)]
+    count = [len(table["zos"]) for table in swath]
+    table = {name: np.concatenate([one[name] for one in swath]) for name in swath[0]}
+    if not sum(count):
+        raise InputError(f"{path}: no cell of {cell:g} km is half valid, expected a smaller cell")
+    numbers = re.search(r"_(\d{3})_(\d{3})_\d{8}T", Path(path).name)
+    extra = dict(zip(("cycle", "track"), map(int, numbers.groups()), strict=True)) if numbers else {}
+    return xr.Dataset(
+        {"zos": ("point", table["zos"], {"units": "m", "long_name": "Sea level"})},
+        coords={
+            "latitude": ("point", table["latitude"], LATITUDE),
+            "longitude": ("point", wrap_longitude(table["east"]), LONGITUDE),
+            "time": ("point", table["time"], {"standard_name": "time"}),
+            "across": ("point", table["across"], {"units": "km"}),
+            "nadir": ("point", np.repeat([False, True], count)),
+            **{name: ("point", np.full(sum(count), number)) for name, number in extra.items()},
+        },
+        attrs=attrs | {"dropped_points": report.read - report.kept} | report.attributes(),
+    )
+
+
+def _other_ways(names: tuple[str, ...], part: str, nadir: np.ndarray, values: np.ndarray, anomaly: np.ndarray) -> str:
+    """What else a file without a valid pixel has to offer."""
+    for what, has, variable in (("", values, ""), (names[0], anomaly, f", variable='{names[0]}'")):
+        count = int((nadir & np.isfinite(has)).sum())
+        if count and (part == "swath" or what):
+            only = f" hold '{what}' without '{names[1]}' and" if what else ""
+            return f"; its {count} nadir points{only} are read by part='nadir'{variable}"
+    return ""
+
+
+def _topography(product: xr.Dataset) -> tuple[str, ...]:
+    for names in _TOPOGRAPHY:
+        if all(name in product.variables for name in names):
+            return names
+    first = [names[0] for names in _TOPOGRAPHY if names[0] in product.variables]
+    hint = f"; name '{first[0]}' to read the anomaly, without the mean topography" if first else ""
+    raise InputError(f"{source_of(product)}: no absolute dynamic topography of a swath{hint}; {held(product)}")
+
+
+def _flags(product: xr.Dataset, names: tuple[str, ...]) -> list[str]:
+    """The flags that apply to variables; in each, 0 is good."""
+    flags = ["quality_flag", *(f"{name}_qual" for name in names)]
+    return [flag for flag in flags if flag in product.variables]
+
+
+def _time(product: xr.Dataset, dims: tuple) -> np.ndarray:
+    """The time of each pixel, from that of its line."""
+    shape = [product.sizes[dim] for dim in dims]
+    if not any(str(name).lower() == "time" for name in product.variables):
+        return np.full(shape, np.datetime64("NaT", "ns"))
+    time = require_time(product)
+    if len(time.dims) != 1 or time.dims[0] not in dims:
+        raise InputError(f"{source_of(product)}: time has dimensions {time.dims}, expected that of the lines")
+    axis = dims.index(time.dims[0])
+    return np.broadcast_to(time.values[:, None] if axis == 0 else time.values, shape)
+
+
+def _across(product: xr.Dataset, dims: tuple) -> np.ndarray:
+    """Distance from nadir of each pixel (km)."""
+    shape = tuple(product.sizes[dim] for dim in dims)
+    if "cross_track_distance" not in product.variables:
+        return np.full(shape, np.nan)
+    distance = require(product, "cross_track_distance")
+    metres = str(distance.attrs.get("units", "km")).strip() in ("m", "metre", "meters", "metres")
+    missing = [dim for dim in dims if dim not in distance.dims]
+    distance = distance.expand_dims({dim: product.sizes[dim] for dim in missing}).transpose(*dims)
+    return distance.values.astype(np.float64) / (1e3 if metres else 1.0)
+
+
+def _nadir(product: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
+    """Which pixels hold values of the nadir altimeter."""
+    nadir = np.zeros(shape, bool)
+    if "i_num_line" in product.variables and "i_num_pixel" in product.variables:
+        line, pixel = (require(product, name).values for name in ("i_num_line", "i_num_pixel"))
+        known = np.isfinite(line.astype(float)) & np.isfinite(pixel.astype(float))
+        line, pixel = line[known].astype(int), pixel[known].astype(int)
+        if ((line < 0) | (line >= shape[0]) | (pixel < 0) | (pixel >= shape[1])).any():
+            raise InputError(f"{source_of(product)}: 'i_num_line' and 'i_num_pixel' point outside the {shape} pixels")
+        nadir[line, pixel] = True
+    return nadir
+
+
+def _averaged(fields: dict[str, np.ndarray], time: np.ndarray, valid: np.ndarray, width: int) -> dict[str, np.ndarray]:
+    """Means over squares of `width` pixels of which at least half are valid, one point each."""
+    if width == 1:
+        table = {name: values[valid] for name, values in fields.items()}
+        return table | {"time": time[valid].astype("datetime64[ns]")}
+    lines, pixels = np.nonzero(valid)
+    across = -(-valid.shape[1] // width)
+    square, first, place, count = np.unique(
+        lines // width * across + pixels // width, return_index=True, return_inverse=True, return_counts=True
+    )
+    half = count >= width**2 / 2
+
+    def mean(name):
+        values = fields[name][lines, pixels]
+        step = values - values[first][place]
+        if name == "east":  # a square may straddle 180 degrees
+            step = (step + 180) % 360 - 180
+        return (values[first] + np.bincount(place, step, len(square)) / count)[half]
+
+    table = {name: mean(name) for name in fields}
+    start = time[lines, pixels]
+    unknown = start == np.iinfo(np.int64).min
+    lag = np.bincount(place, np.where(unknown, 0, start - start[first][place]), len(square)) / count
+    table["time"] = (start[first] + np.rint(lag).astype(np.int64))[half].astype("datetime64[ns]")
+    return table

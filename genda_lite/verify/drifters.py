@@ -1,0 +1,329 @@
+"""Analysed currents against drifters.
+
+    long = segments(good_drifters)                          # GenDA's choice: hourly, unbroken, over ten days
+    card = scorecard({"ours": analysis, "geostrophic": map}, long, observation_error(long))
+    card.value, card.interval(), card.difference("ours", "geostrophic")
+
+The measures of GenDA's notebook (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063), with what they lack:
+probabilistic scores that know of the observations' error, and intervals from resampling whole drifters, whose hourly
+velocities are anything but independent.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+from ..state import coriolis
+from ..trajectories import HOUR, SECOND, Interpolator, advect, at_points, distance, row_of, running_mean, segments
+from . import scores
+
+__all__ = ["Scorecard", "observation_error", "rank_counts", "running_mean", "scorecard", "segments", "separation"]
+
+COMPONENTS = (("uo", "u"), ("vo", "v"))  # of an analysis, and of a drifter
+METRICS = {  # name -> units
+    "vector_error": "m s-1",
+    "rmse_u": "m s-1",
+    "rmse_v": "m s-1",
+    "within_45": "1",
+    "speed_bias": "m s-1",
+    "correlation": "1",
+    "crps": "m s-1",
+    "spread_skill": "1",
+}
+
+
+def observation_error(drifters: xr.Dataset, hours: int | None = None) -> float:
+    """Standard deviation of what a drifter's hourly velocity has and a daily map has not, one component (m s-1).
+
+    It is that of the velocity about its running mean, from the drifters alone: inertial and tidal motion, and noise. A
+    mean over one inertial period takes out inertial motion wholly, so that all of it is in the departures; over 24
+    hours at 38 degrees it leaves -18 % of it, and the departures are as much too large. What persists for days (slip in
+    the wind, eddies smaller than the map's cells) is not in it.
+
+    Args:
+        drifters: hourly segments.
+        hours: of the running mean; by default the inertial period at their mean latitude.
+
+    Raises:
+        InputError: no segment is as long as the running mean.
+    """
+    if hours is None:
+        latitude = float(np.abs(drifters["latitude"]).mean())
+        hours = round(2 * np.pi / coriolis(max(latitude, 5.0)) / HOUR)
+    mean = running_mean(drifters, hours)
+    if not mean.sizes["obs"]:
+        raise InputError(f"no segment has {hours} observations, too few for a running mean")
+    sizes = np.repeat(drifters["rowsize"].values, drifters["rowsize"].values)
+    begin = np.cumsum(drifters["rowsize"].values) - drifters["rowsize"].values
+    offset = np.arange(drifters.sizes["obs"]) - np.repeat(begin, drifters["rowsize"].values)
+    middle = (offset >= hours // 2) & (offset <= sizes - hours + hours // 2)
+    departures = [drifters[name].values[middle] - mean[name].values for name in ("u", "v")]
+    return float(np.sqrt(np.mean(np.square(departures))))
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Measures of several products against the same observations.
+
+    Attributes:
+        value: one variable a measure (`METRICS`), dims (product, group); `observations` and `drifters` count.
+        resampled: the same of resampled drifters, dims (sample, product, group).
+    """
+
+    value: xr.Dataset
+    resampled: xr.Dataset
+
+    def interval(self, level: float = 0.95) -> xr.Dataset:
+        """Bootstrap percentile intervals, dims (bound, product, group)."""
+        return _percentiles(self.resampled, level)
+
+    def difference(self, product: str, other: str, level: float = 0.95) -> xr.Dataset:
+        """A product's measures less another's, dims (bound, group), `bound` being value, low and high.
+
+        The same drifters are drawn for both, so that what makes an hour hard for either cancels: an interval without
+        zero tells them apart even where their own intervals overlap.
+
+        Raises:
+            InputError: there is no such product.
+        """
+        known = list(self.value["product"].values)
+        for name in (product, other):
+            if name not in known:
+                raise InputError(f"there is no product {name!r}, expected one of {', '.join(known)}")
+        names = list(METRICS)
+        value, samples = (
+            (part[names].sel(product=product, drop=True) - part[names].sel(product=other, drop=True)).assign_attrs({})
+            for part in (self.value, self.resampled)
+        )
+        return xr.concat([value.expand_dims(bound=["value"]), _percentiles(samples, level)], "bound")
+
+
+def _percentiles(samples: xr.Dataset, level: float) -> xr.Dataset:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # a measure that is not defined, of any sample
+        bounds = samples.quantile([(1 - level) / 2, (1 + level) / 2], "sample").rename(quantile="bound")
+    return bounds.assign_coords(bound=["low", "high"])
+
+
+def scorecard(
+    products: Mapping[str, xr.Dataset],
+    drifters: xr.Dataset,
+    error: float,
+    groups: np.ndarray | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+) -> Scorecard:
+    """Score analyses, interpolated to drifters in space and time, where all of them have a current.
+
+    Over the observations, with a = (ua, va) the ensemble mean and o = (u, v) the drifter's velocity:
+
+        vector_error = mean |a - o|;  rmse_u, rmse_v
+        within_45: share of the angles between a and o of at most 45 degrees
+        speed_bias = mean |a| - mean |o|, which is negative for a smooth mean of a good ensemble
+        correlation: of the vectors, sum a'.o' / sqrt(sum |a'|^2 sum |o'|^2), ' for less the mean; the real part of the
+            complex correlation (Kundu 1976)
+        crps: `observed_crps`, mean of both components
+        spread_skill = sqrt((((M+1)/M) mean variance + error^2) / mean square of a - o), over both components; 1 if the
+            ensemble's spread and the observations' error together are as large as the departures. Without members the
+            spread is zero.
+
+    Kundu, P. K. (1976), Ekman veering observed near the ocean bottom,
+    doi:10.1175/1520-0485(1976)006<0238:EVONTO>2.0.CO;2.
+    Efron, B. & Tibshirani, R. J. (1993), An Introduction to the Bootstrap: resampling of the independent units.
+
+    Args:
+        products: name -> `uo`, `vo` (m s-1), dims ([member,] time, latitude, longitude).
+        drifters: ragged array with `u`, `v` (m s-1), such as `segments` or `running_mean` give; segments with the same
+            `id` are resampled together.
+        error: standard deviation of a component of the drifters' velocities (m s-1), `observation_error` say.
+        groups: (obs,) labels by which to split, `speed_classes` or `regions` for example.
+        samples: of the bootstrap. seed: of it. Drifters caught in one eddy are not independent, either: where many are,
+            the intervals are too narrow.
+
+    Raises:
+        InputError: no products, one that cannot be interpolated, or no observation where all have a current.
+    """
+    if not products:
+        raise InputError("there are no products to score, expected at least one")
+    found = {name: at_points(product, drifters) for name, product in products.items()}
+    usable = np.isfinite(drifters["u"].values) & np.isfinite(drifters["v"].values)
+    for one in found.values():
+        for name, _ in COMPONENTS:
+            usable &= np.isfinite(one[name].transpose(..., "obs").values).reshape(-1, len(usable)).all(0)
+    if not usable.any():
+        raise InputError(
+            f"none of the {usable.size} observations of drifters lies where and when all products have a current"
+        )
+    groups = np.full(usable.size, "all") if groups is None else np.asarray(groups)
+    labels, group = np.unique(groups[usable], return_inverse=True)
+    ids, drifter = np.unique(drifters["id"].values[row_of(drifters)][usable], return_inverse=True)
+
+    def summed(terms: dict[str, np.ndarray]) -> xr.Dataset:
+        cell, size = drifter * len(labels) + group, len(ids) * len(labels)
+        dims, shape = ("drifter", "group"), (len(ids), len(labels))
+        return xr.Dataset({n: (dims, np.bincount(cell, t, size).reshape(shape)) for n, t in terms.items()})
+
+    here = drifters.isel(obs=usable)
+    sums = xr.concat([summed(_terms(one.isel(obs=usable), here, error)) for one in found.values()], "product")
+    sums = sums.assign_coords(product=list(products), group=labels)
+    drawn = np.random.default_rng(seed).multinomial(len(ids), np.full(len(ids), 1 / len(ids)), samples)
+    weights = xr.DataArray(drawn.astype(float), dims=("sample", "drifter"))
+    value = _measures(sums.sum("drifter"))
+    value["observations"] = sums["count"].isel(product=0, drop=True).sum("drifter").astype(int)
+    value["drifters"] = (sums["count"].isel(product=0, drop=True) > 0).sum("drifter")
+    return Scorecard(value, _measures(sums.map(lambda one: weights.dot(one))))
+
+
+def _terms(analysis: xr.Dataset, drifters: xr.Dataset, error: float) -> dict[str, np.ndarray]:
+    """What each observation adds to the sums from which `_measures` are made, (obs,) each."""
+    terms = {"count": np.ones(drifters.sizes["obs"])}
+    means, members = [], analysis.sizes.get("member", 1)
+    terms["crps"], terms["variance"] = np.zeros_like(terms["count"]), np.zeros_like(terms["count"])
+    for name, observed in COMPONENTS:
+        field = analysis[name] if "member" in analysis[name].dims else analysis[name].expand_dims("member")
+        means.append(field.mean("member").values)
+        terms["crps"] += 0.5 * scores.observed_crps(field, drifters[observed], error, dim=()).values
+        if members > 1:
+            terms["variance"] += (members + 1) / members * field.var("member", ddof=1).values
+    a, o = means[0] + 1j * means[1], drifters["u"].values + 1j * drifters["v"].values
+    terms |= {"error": np.abs(a - o), "square_u": (a - o).real ** 2, "square_v": (a - o).imag ** 2}
+    turned = a * o.conj()
+    terms["within"] = (turned.real >= np.abs(turned.imag)).astype(float)  # |angle| <= 45 degrees
+    terms |= {"speed": np.abs(a), "observed_speed": np.abs(o), "dot": turned.real}
+    terms |= {"a_u": a.real, "a_v": a.imag, "o_u": o.real, "o_v": o.imag, "a_a": np.abs(a) ** 2, "o_o": np.abs(o) ** 2}
+    terms["noise"] = np.full_like(terms["count"], 2 * error**2)
+    return terms
+
+
+def _measures(sums: xr.Dataset) -> xr.Dataset:
+    """The measures of `scorecard` from sums of `_terms`; NaN for a group without observations."""
+    m = sums / sums["count"].where(sums["count"] > 0)
+    cross = m["dot"] - m["a_u"] * m["o_u"] - m["a_v"] * m["o_v"]
+    spread_a, spread_o = (m[f"{x}_{x}"] - m[f"{x}_u"] ** 2 - m[f"{x}_v"] ** 2 for x in "ao")
+    square = m["square_u"] + m["square_v"]
+    measures = {
+        "vector_error": m["error"],
+        "rmse_u": np.sqrt(m["square_u"]),
+        "rmse_v": np.sqrt(m["square_v"]),
+        "within_45": m["within"],
+        "speed_bias": m["speed"] - m["observed_speed"],
+        "correlation": cross / np.sqrt(spread_a * spread_o),
+        "crps": m["crps"],
+        "spread_skill": np.sqrt((m["variance"] + m["noise"]) / square),
+    }
+    return xr.Dataset({name: measures[name].assign_attrs(units=units) for name, units in METRICS.items()})
+
+
+def rank_counts(analysis: xr.Dataset, drifters: xr.Dataset, error: float, seed: int = 0) -> xr.DataArray:
+    """Rank histogram of the drifters' velocities among the members, both components together.
+
+    Noise of the observations' error is added to the members: without it a perfect ensemble looks overconfident (Hamill
+    2001; Saetra et al. 2004, doi:10.1175/1520-0493(2004)132<1487:EOOEOT>2.0.CO;2).
+
+    Args:
+        analysis: `uo`, `vo` (m s-1), dims (member, time, latitude, longitude). drifters, error: as for `scorecard`.
+
+    Returns:
+        counts, dims (rank,). Neighbouring hours are not independent, so neither are they.
+
+    Raises:
+        InputError: as for `scorecard`, or there are fewer than two members.
+    """
+    found, rng = at_points(analysis, drifters), np.random.default_rng(seed)
+    counts = []
+    for name, observed in COMPONENTS:
+        noisy = found[name] + error * rng.standard_normal(found[name].shape)
+        counts.append(scores.rank_histogram(noisy, drifters[observed], seed=seed))
+    return (counts[0] + counts[1]).rename("counts")
+
+
+def speed_classes(drifters: xr.Dataset, edges: tuple[float, ...] = (0.25, 0.5, 1.0)) -> np.ndarray:
+    """Labels by observed speed (m s-1), (obs,), for `scorecard`.
+
+    An observation picked for its high speed owes some of it to chance, so every product looks too slow there, and too
+    fast where speeds are low: compare products with each other within a class, not classes.
+    """
+    bounds = [*edges, np.inf]
+    speed = np.hypot(drifters["u"].values, drifters["v"].values)
+    names = [f"{low:g}-{high:g} m/s" for low, high in zip([0.0, *edges[:-1]], edges, strict=True)]
+    return np.array([*names, f"{edges[-1]:g} m/s and more"])[np.searchsorted(bounds[:-1], speed, side="right")]
+
+
+def regions(drifters: xr.Dataset, boxes: Mapping[str, tuple[float, float, float, float]]) -> np.ndarray:
+    """Labels by place, (obs,), for `scorecard`: the first box (south, north, west, east; degrees) that holds it.
+
+    Observations in none are "elsewhere".
+    """
+    latitude, longitude = drifters["latitude"].values, drifters["longitude"].values
+    inside = [
+        (latitude >= south) & (latitude <= north) & ((longitude - west) % 360 <= (east - west) % 360)
+        for south, north, west, east in boxes.values()
+    ]
+    return np.select(inside, list(boxes), "elsewhere")
+
+
+def separation(
+    analyses: Mapping[str, xr.Dataset], drifters: xr.Dataset, days: int = 5, every: float = 24.0, length: float = HOUR
+) -> xr.Dataset:
+    """How far synthetic drifters, started on real ones, are from them after 1, 2, ... days.
+
+    A start counts where the real drifter is heard of for all these days, without a gap, and the synthetic ones of all
+    products stay at sea: slow and central places count for more than they would otherwise.
+
+    Args:
+        analyses: name -> `uo`, `vo` (m s-1), dims ([member,] time, latitude, longitude); a member at a time is in
+            memory.
+        drifters: hourly segments.
+        every: hours between starts along a segment. length: of a step of the integration (s), a part of a day.
+
+    Returns:
+        `separation` (m), dims (product, start, day), the mean over the members of an ensemble (for the path in its mean
+        current pass the mean); `displacement` (m), dims (start, day), how far the real drifter has moved, which is the
+        separation from one that stays; `drifter` (start,), whose start it is. Resample drifters, not starts.
+
+    Raises:
+        InputError: an analysis cannot be interpolated, or no start counts.
+    """
+    sizes = drifters["rowsize"].values
+    first = np.cumsum(sizes) - sizes
+    time = drifters["time"].values
+    starts = []
+    lead, between = np.arange(days + 1) * np.timedelta64(1, "D"), np.timedelta64(round(every * 3600), "s")
+    for begin, size in zip(first, sizes, strict=True):
+        row = time[begin : begin + size]
+        wanted = np.arange(row[0], row[-1] - lead[-1] + SECOND, between)
+        at = np.searchsorted(row, wanted[:, None] + lead)
+        exact = (at < size) & (row[np.minimum(at, size - 1)] == wanted[:, None] + lead)
+        starts.append(begin + at[exact.all(1)])
+    where = np.concatenate(starts) if starts else np.empty((0, days + 1), int)  # (start, day)
+    latitude, longitude = drifters["latitude"].values[where], drifters["longitude"].values[where]
+    steps = round(86400 / length)
+    parts = []
+    for analysis in analyses.values():
+        members = range(analysis.sizes.get("member", 1))
+        apart = []
+        for m in members:
+            one = analysis.isel(member=m) if "member" in analysis.dims else analysis
+            current = Interpolator(one)
+            seconds = current.seconds(time[where[:, 0]])
+            path = advect(current, seconds, latitude[:, 0], longitude[:, 0], days * steps, length)[::steps]
+            apart.append(distance(path[..., 0].T, path[..., 1].T, latitude, longitude))
+        parts.append(np.mean(apart, 0))
+    apart = np.array(parts)[..., 1:]
+    stayed = distance(latitude[:, :1], longitude[:, :1], latitude, longitude)[:, 1:]
+    counts = np.isfinite(apart).all((0, 2))
+    if not counts.any():
+        raise InputError(f"no drifter can be followed for {days} days where and when all analyses have a current")
+    metres = {"units": "m"}
+    return xr.Dataset(
+        {
+            "separation": (("product", "start", "day"), apart[:, counts], metres),
+            "displacement": (("start", "day"), stayed[counts], metres),
+            "drifter": ("start", drifters["id"].values[row_of(drifters)[where[counts, 0]]]),
+        },
+        {"product": list(analyses), "day": np.arange(1, days + 1)},
+    )

@@ -1,0 +1,51 @@
+"""The reference from docstrings: plain text becomes reStructuredText, its meaning unchanged; nothing is left out."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATH = ROOT / "book" / "_ext" / "plain_docstrings.py"
+# Not for import by others: the command line says all with --help.
+INTERNAL = {"__main__", "cli", "version", "prior.signals", "show.assets"}
+
+
+@pytest.fixture(scope="module")
+def rewritten():
+    spec = importlib.util.spec_from_file_location("plain_docstrings", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.rewritten
+
+
+def test_formulas_become_literal_blocks_and_sections_stay(rewritten):
+    before, formula, after = ["What it is,", ""], "    x* = |y|,   k_", ["", "and more.", ""]
+    sections = ["Args:", "    a: of `size` n.", "    b: c*d."]
+    assert rewritten([*before, formula, *after, *sections]) == [
+        *before, ".. code-block:: text", "", formula, *after, "Args:", "    a: of ``size`` n.", r"    b: c\*d.",
+    ]  # fmt: skip
+
+
+def test_a_formula_that_follows_at_once_is_parted_from_its_paragraph(rewritten):
+    assert rewritten(["So", "    a = b"]) == ["So", "", ".. code-block:: text", "", "    a = b"]
+
+
+def test_marks_lose_their_meaning_and_names_become_code(rewritten):
+    assert rewritten(["The |x| of `a_` and b_, `f`s."]) == [r"The \|x\| of ``a_`` and b\_, ``f``\ s."]
+
+
+def test_arguments_that_share_a_line_are_parted(rewritten):
+    text = ["Do it.", "", "Args:", "    a: of all. b: the other. Note: c, d: two", "        more. c, d: both."]
+    assert rewritten(text, ["a", "b", "c", "d"])[3:] == [
+        "    a: of all.", "    b: the other. Note: c, d: two", "        more.", "    c, d: both.",
+    ]  # fmt: skip
+
+
+def test_the_reference_leaves_no_module_out():
+    pages = "".join(page.read_text() for page in (ROOT / "book").glob("api*.md"))
+    listed = set(re.findall(r"automodule:: genda_lite\.(\S+)", pages))
+    files = [path.relative_to(ROOT / "genda_lite") for path in (ROOT / "genda_lite").rglob("*.py")]
+    modules = {".".join(path.with_suffix("").parts) for path in files if path.name != "__init__.py"}
+    assert listed == modules - INTERNAL, "book/api*.md and the package differ"

@@ -1,0 +1,158 @@
+"""The regression baseline: what it is shown, what it is trained on, and that it learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from genda_lite.baselines import interpolated_ensemble
+from genda_lite.frames import TrainingSet
+from genda_lite.instruments import DAY
+from genda_lite.observe import Observations
+from genda_lite.posterior.assimilate import pose
+from genda_lite.prior.samplers import MemberNoise
+from genda_lite.prior.windows import Windows
+from genda_lite.regression import KINDS, ObservedWindows, Regression, RegressionConfig, loss_of, parts_of, patterns
+from genda_lite.state import CHANNELS, Grid, harmonics
+from genda_lite.systems import L4, NADIR, ObservingSystem
+
+DATE = np.datetime64("2001-02-03T12:00", "ns")
+EVERYTHING = ObservingSystem(NADIR, swot=True, cloud=0.4, l4=L4, wind=True)
+
+
+@pytest.fixture(scope="module")
+def frames(gaussian_prior) -> TrainingSet:
+    """Two months of an ocean, standing still: 20 frames of one draw of the prior, three days apart."""
+    grid = Grid.around(-60.0, 38.0, (16, 16))
+    noise = MemberNoise(0, range(1), gaussian_prior.shape, "cpu")
+    x = gaussian_prior.spectrum.from_modes(gaussian_prior.spectrum.variance.sqrt() * noise())[0]
+    times = DATE + 3 * np.arange(20) * DAY
+    return TrainingSet(
+        [x] * 20, torch.from_numpy(harmonics(times)).float(), grid.latitude, grid.longitude, gaussian_prior.standardizer
+    )
+
+
+def one_point(grid: Grid, row: int, column: int, value: float, error: float) -> Observations:
+    table = xr.Dataset({"thetao": ("point", [value])})
+    table = table.assign_coords(
+        latitude=("point", grid.latitude[[row]]), longitude=("point", grid.longitude[[column]])
+    )
+    return Observations.from_points(table, "thetao", error)
+
+
+def test_a_point_is_shown_as_the_estimate_of_a_value_of_unit_variance(grid, standardizer):
+    usual = standardizer.climatology(grid.latitude, DATE)[1]
+    scale = standardizer.scale[1]
+    parts = parts_of(one_point(grid, 3, 5, usual[3] + 2 * scale, 0.5 * scale), grid, standardizer, DATE)
+    assert [part is None for part in parts] == [kind != ("thetao", False) for kind in KINDS]
+    value, known = parts[1].maps(parts[1].error)
+    assert float(known[3, 5]) == pytest.approx(1 / (1 + 0.25), rel=1e-4)
+    assert float(value[3, 5]) == pytest.approx(2 / (1 + 0.25), rel=1e-4)
+    assert float(known.sum() - known[3, 5]) == pytest.approx(0, abs=1e-5)
+
+
+def test_two_points_in_a_cell_count_by_their_precision(grid, standardizer):
+    usual, scale = standardizer.climatology(grid.latitude, DATE)[1][3], standardizer.scale[1]
+    both = one_point(grid, 3, 5, usual + scale, 0.5 * scale) + one_point(grid, 3, 5, usual - scale, scale)
+    value, known = (m[3, 5] for m in (lambda p: p.maps(p.error))(parts_of(both, grid, standardizer, DATE)[1]))
+    assert float(known) == pytest.approx(5 / 6, rel=1e-4) and float(value) == pytest.approx(3 / 6, rel=1e-4)
+
+
+def test_every_kind_of_a_system_is_shown(gaussian_prior, grid):
+    (pattern,) = patterns(
+        lambda _: EVERYTHING, range(1), gaussian_prior.standardizer, gaussian_prior.domain, 3.0, 16, np.array([DATE])
+    )
+    assert all(part is not None for part in pattern)
+    stranger = one_point(grid, 1, 1, 0.0, 1.0)
+    stranger = replace(stranger, channel=np.array(["so"]))
+    with pytest.raises(ValueError, match="no points of so"):
+        parts_of(stranger, grid, gaussian_prior.standardizer, DATE)
+
+
+def test_training_shows_what_a_case_shows(gaussian_prior, frames):
+    """A pattern laid over an ocean that stands still is the simulated observation of that ocean."""
+    grid, standardizer = Grid(frames.latitude, frames.longitude), gaussian_prior.standardizer
+    quiet = replace(EVERYTHING, seed=3)
+    truth = standardizer.to_dataset(frames.frames[0][None], grid, DATE).isel(member=0).drop_vars(["member", "time"])
+    series = xr.concat([truth.assign_coords(time=DATE + day * DAY) for day in range(-5, 6)], "time")
+    calm = xr.zeros_like(series)
+    lags = 3.0 * np.arange(-2, 3)
+    seen, pattern = (
+        parts_of(quiet.observe(series, DATE), grid, standardizer, DATE),
+        parts_of(quiet.observe(calm, DATE), grid, standardizer, DATE, lags=lags),
+    )
+    x = frames.frames[0]
+    for (name, smooth), one, other in zip(KINDS, seen, pattern, strict=True):
+        state = x[CHANNELS.index(name)].expand(1, 5 if name == "zos" and not smooth else 1, -1, -1)
+        shown = other.maps(other.operator(state)[0] + other.error)
+        # Smooth maps blur the climatology, too, which has no place in the pattern: a slope at the edges.
+        torch.testing.assert_close(shown, one.maps(one.error), atol=0.05 if smooth else 2e-3, rtol=0)
+
+
+def test_windows_are_reproducible_and_complete(gaussian_prior, frames):
+    bank = list(
+        patterns(
+            lambda n: replace(EVERYTHING, seed=n),
+            range(3),
+            gaussian_prior.standardizer,
+            gaussian_prior.domain,
+            3.0,
+            16,
+            np.array([DATE]),
+        )
+    )
+    windows = ObservedWindows(frames, Windows(frames, gaussian_prior.domain, 16), bank)
+    shown, x = windows[7]
+    assert shown.shape == (2 * len(KINDS) + 5, 16, 16) and x.shape == (7, 16, 16)
+    assert torch.isfinite(shown).all() and shown.equal(windows[7][0]) and not shown.equal(windows[8][0])
+
+
+def small() -> RegressionConfig:
+    return RegressionConfig(width=8, multipliers=(1, 1))
+
+
+def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refuses):
+    bank = list(
+        patterns(
+            lambda _: EVERYTHING,
+            range(1),
+            gaussian_prior.standardizer,
+            gaussian_prior.domain,
+            3.0,
+            16,
+            np.array([DATE]),
+        )
+    )
+    windows = ObservedWindows(frames, Windows(frames, gaussian_prior.domain, 16), bank)
+    torch.manual_seed(0)
+    regression = Regression(small(), gaussian_prior.standardizer.scale, gaussian_prior.domain, (16, 16))
+    batch = [torch.stack(parts) for parts in zip(*(windows[i] for i in range(8)), strict=True)]
+    optimizer = torch.optim.Adam(regression.network.parameters(), 3e-3)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = loss_of(regression, regression.network, batch).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]
+
+    regression.save(tmp_path / "regression.safetensors")
+    again = Regression.load(tmp_path / "regression.safetensors")
+    grid = Grid(frames.latitude, frames.longitude)
+    truth = gaussian_prior.standardizer.to_dataset(frames.frames[0][None], grid, DATE).isel(member=0).drop_vars("time")
+    series = xr.concat([truth.assign_coords(time=DATE + day * DAY) for day in range(-5, 6)], "time")
+    seen = EVERYTHING.observe(series, DATE).inside(grid)
+    problem = pose(gaussian_prior, seen, {"southwest": (grid.longitude[0], grid.latitude[0])}, None, DATE)
+    estimate = again.estimate(gaussian_prior, seen, problem.grid, DATE, problem.context)
+    oi = interpolated_ensemble(gaussian_prior, problem.likelihood, 2).mean
+    error, climatology = ((a - frames.frames[0]).square().mean() for a in (estimate, torch.zeros_like(oi)))
+    assert error < 0.4 * climatology  # it knows this one ocean by heart
+    again.scale = 2 * again.scale
+    with refuses("another climatology"):
+        again.estimate(gaussian_prior, seen, problem.grid, DATE, problem.context)
+    (tmp_path / "regression.safetensors").write_bytes(b"no")
+    with refuses("safetensors"):
+        Regression.load(tmp_path / "regression.safetensors")

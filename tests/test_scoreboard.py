@@ -1,0 +1,244 @@
+"""The scoreboard: honest cases, scores right on ensembles whose quality is known, tables that say who is ahead."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from typer.testing import CliRunner
+
+from genda_lite.baselines import Ensemble, climatological_ensemble
+from genda_lite.cli import app
+from genda_lite.errors import InputError
+from genda_lite.instruments import DAY
+from genda_lite.posterior.assimilate import Settings
+from genda_lite.prior import GaussianPrior
+from genda_lite.prior.samplers import MemberNoise
+from genda_lite.state import CHANNELS, Grid
+from genda_lite.systems import NADIR, ObservingSystem, random_system
+from genda_lite.verify import scoreboard as sb
+
+
+@pytest.fixture(scope="module")
+def series(gaussian_prior) -> xr.Dataset:
+    """Two oceans of 30 days whose states are draws of the prior on a larger grid, each day another."""
+    grid = Grid.around(-60.0, 38.0, (24, 24))
+    times = np.datetime64("2001-01-01T12:00", "ns") + np.arange(30) * DAY
+    noise = MemberNoise(0, range(60), gaussian_prior.shape, "cpu")
+    x = gaussian_prior.spectrum.from_modes(gaussian_prior.spectrum.variance.sqrt() * noise())
+    x = torch.nn.functional.interpolate(x, size=grid.shape, mode="bilinear")
+    days = []
+    for i, one in enumerate(x):
+        state = gaussian_prior.standardizer.to_dataset(one[None], grid, times[i % 30]).isel(member=0, drop=True)
+        days.append(state.rename(u_ageo_eddy="uo", v_ageo_eddy="vo"))
+    both = [xr.concat(days[k : k + 30], "time") for k in (0, 30)]
+    return xr.concat(both, "member")
+
+
+@pytest.fixture(scope="module")
+def cases(series, gaussian_prior) -> sb.Cases:
+    return sb.Cases([series], gaussian_prior, 4)
+
+
+# --- Cases -----------------------------------------------------------------------------------------------------------
+
+
+def test_systems_are_of_all_kinds_and_reproducible():
+    systems = [random_system(seed) for seed in range(200)]
+    assert {len(s.missions) for s in systems} == set(range(1, 8))
+    assert {s.swot for s in systems} == {s.wind for s in systems} == {False, True}
+    assert {s.l4 for s in systems} >= {(), ("zos",), ("zos", "thetao", "so")}
+    assert 0 <= min(s.cloud for s in systems) < 0.05 and 0.9 < max(s.cloud for s in systems) <= 0.95
+    assert random_system(3) == random_system(3) != random_system(4)
+
+
+def test_a_case_is_what_its_ocean_holds(cases, series):
+    case = cases[1]
+    ocean = series.isel(member=1).sel(time=case.date)
+    box = {name: case.truth[name] for name in ("latitude", "longitude")}
+    for name in ("zos", "thetao", "so", "uo", "vo", "uas", "vas"):
+        np.testing.assert_array_equal(case.truth[name], ocean[name].sel(box))
+    assert case.grid.holds(case.observations.latitude, case.observations.longitude).all()
+    radiometer = (case.observations.channel == "thetao") & (case.observations.smoothing == 0)
+    assert radiometer.sum() == case.clear.sum()
+    again = cases[1]
+    assert again.truth.equals(case.truth) and (again.observations.value == case.observations.value).all()
+
+
+def test_altimetry_of_a_case_is_of_its_own_day(cases, series):
+    case = replace(cases, system=lambda number: ObservingSystem(NADIR, cloud=1.0))[0]
+    seen, zos = case.observations, series["zos"].isel(member=0)
+    where = {name: ("point", getattr(seen, name)) for name in ("latitude", "longitude")}
+    where = {name: xr.DataArray(v[1], dims="point") for name, v in where.items()}
+    day = zos.sel(time=xr.DataArray(seen.time, dims="point"), method="nearest")
+    own = np.array([float(day[i].interp({k: v[i] for k, v in where.items()})) for i in range(0, len(seen), 7)])
+    assert np.std(seen.value[::7] - own) < 0.05 < np.std(own)
+
+
+def test_dates_keep_away_from_the_ends_of_the_series(series, gaussian_prior):
+    dates = [case.date for case in sb.Cases([series], gaussian_prior, 6)]
+    first, last = series["time"].values[[0, -1]]
+    assert dates == sorted(dates) and len(set(dates)) == 6
+    assert min(dates) - first >= 5 * DAY and last - max(dates) >= 5 * DAY
+
+
+def test_louder_errors_are_not_told(cases):
+    system = ObservingSystem(NADIR[:1], swot=True, cloud=1.0)
+    for number in range(4):
+        quiet, loud = (replace(cases, system=lambda _: system, louder=f)[number].observations for f in (1.0, 3.0))
+        np.testing.assert_array_equal(quiet.error, loud.error)
+        if (quiet.value != loud.value).any():
+            return
+    raise AssertionError("SWOT came by in no case")
+
+
+def test_boxes_that_do_not_fit_are_refused(series, gaussian_prior, refuses):
+    with refuses("12 x 24", "16 x 16"):
+        sb.Cases([series.isel(latitude=slice(12))], gaussian_prior, 2)[0]
+
+
+# --- Scores ----------------------------------------------------------------------------------------------------------
+
+
+def truth_of(case: sb.Case, prior) -> torch.Tensor:
+    return prior.standardizer.to_tensor(case.truth)
+
+
+def test_the_truth_itself_scores_zero(cases, gaussian_prior):
+    case = cases[0]
+    x = truth_of(case, gaussian_prior)
+    one = sb.evaluate(Ensemble(None, x), case, gaussian_prior)
+    state = one.sel(channel=list(CHANNELS))
+    assert float(state["crps"].max()) < 1e-4 and float(state["mse"].max()) < 1e-8
+    assert one["variance"].isnull().all() and "ranks" not in one
+    power = one["power"]
+    np.testing.assert_allclose(power.sel(kind="mean"), power.sel(kind="truth"), rtol=1e-3)
+
+
+def test_scores_of_a_known_ensemble(cases, gaussian_prior):
+    """White deviations of the truth by d, as large as those of the members: calibrated, with a CRPS of d / sqrt(pi)."""
+    case, d, generator = cases[0], 0.3, torch.Generator().manual_seed(0)
+    x = truth_of(case, gaussian_prior)
+    centre = x + d * torch.randn(x.shape, generator=generator)
+    draws = centre + d * torch.randn(40, *x.shape, generator=generator)
+    one = sb.evaluate(Ensemble(draws), case, gaussian_prior).sel(zone="all", channel=list(CHANNELS))
+    scale = gaussian_prior.standardizer.scale
+    np.testing.assert_allclose(one["crps"] / scale, d / np.sqrt(np.pi), rtol=0.2)
+    np.testing.assert_allclose(np.sqrt(one["variance"]) / scale, d, rtol=0.1)
+    np.testing.assert_allclose(np.sqrt(one["mse"]) / scale, d * np.sqrt(1 + 1 / 40), rtol=0.2)
+    np.testing.assert_allclose(one["ranks"].sum("rank"), 1)
+
+
+def test_zones_split_the_whole(cases, gaussian_prior):
+    case = cases[0]
+    one = sb.evaluate(climatological_ensemble(gaussian_prior, 3), case, gaussian_prior)["mse"].sel(channel="so")
+    share = case.clear.mean()
+    assert float(one.sel(zone="all")) == pytest.approx(
+        share * float(one.sel(zone="clear")) + (1 - share) * float(one.sel(zone="cloudy"))
+    )
+
+
+def test_effective_resolution_is_where_the_error_has_half_the_power():
+    k = np.arange(1, 30) / 500e3
+    ratio = (k * 100e3) ** 2
+    assert sb.effective_resolution(k, ratio) == pytest.approx(np.sqrt(2) * 100e3, rel=1e-6)
+    assert sb.effective_resolution(k, ratio * 1e-9) == pytest.approx(1 / k[-1])
+    assert sb.effective_resolution(k, np.ones_like(k)) == np.inf
+    assert np.isnan(sb.effective_resolution(k, k * np.nan))
+
+
+# --- The board -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table(cases, gaussian_prior, covariance, standardizer, domain) -> xr.Dataset:
+    univariate = GaussianPrior(covariance, standardizer, domain, univariate=True)
+    fast = partial(sb.sampled, gaussian_prior, Settings("oi", "sde-2m", 12))
+    chosen = [
+        sb.Method("climatology", lambda task: climatological_ensemble(gaussian_prior, task.members)),
+        sb.Method("OI, univariate", partial(sb.interpolated, univariate)),
+        sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior)),
+        sb.Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape))),
+        sb.Method("diffusion", fast),
+        sb.Method("diffusion, slow", fast, few=True),
+    ]
+    return sb.run(cases, chosen, gaussian_prior, members=8, every=2)
+
+
+def test_observations_help_and_the_sampler_is_optimal_interpolation(table):
+    crps = table["crps"].sel(zone="all", channel="thetao").mean("case")  # in this ocean each day's sea level is new
+    climatology, oi, ours = (
+        float(crps.sel(experiment=name)) for name in ("climatology", "OI, multivariate", "diffusion")
+    )
+    assert oi < 0.8 * climatology and ours == pytest.approx(oi, rel=0.1)
+
+
+def test_slow_methods_run_on_some_cases_and_are_compared_on_these(table):
+    ran = table["crps"].sel(experiment="diffusion, slow", channel="zos", zone="all").notnull()
+    assert ran.values.tolist() == [True, False, True, False]
+    same = sb.paired(table, "diffusion, slow", "diffusion", "zos")
+    assert same.value == pytest.approx(0, abs=1e-9) and same.cases == 2
+    tables = sb.board(table)
+    assert any(title.startswith("CRPS, 4 cases") for title in tables)
+    names = [row["method"] for row in tables["CRPS, 2 of these cases"]]
+    assert "diffusion, slow" in names and len(names) == 6
+    assert "diffusion, slow" not in [row["method"] for row in tables["CRPS, 4 cases"]]
+
+
+def test_paired_differences_have_the_interval_of_student(table):
+    from scipy import stats
+
+    a, b = (table["crps"].sel(experiment=m, channel="so", zone="all").values for m in ("diffusion", "climatology"))
+    d = sb.paired(table, "diffusion", "climatology", "so")
+    half = stats.t.ppf(0.975, 3) * (a - b).std(ddof=1) / 2
+    assert d.value == pytest.approx((a - b).mean() / b.mean())
+    assert (d.low, d.high) == pytest.approx((d.value - half / b.mean(), d.value + half / b.mean()))
+
+
+def test_every_target_is_told(table):
+    rows = sb.targets(table)
+    names = " ".join(row["name"] for row in rows)
+    for word in ("climatology", "OI, univariate", "OI, multivariate", "U-Net", "spread/skill of so", "departure"):
+        assert word in names
+    assert {"name", "value", "target", "met", "beside", "detail"} <= set(rows[0])
+    assert len(sb.details(table)) > 500
+
+
+def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_path):
+    calls = []
+
+    def climatology(task):
+        calls.append(task.seed)
+        return climatological_ensemble(gaussian_prior, task.members, task.seed)
+
+    chosen = [sb.Method("climatology", climatology)]
+    whole = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
+    (tmp_path / "case002.nc").unlink()
+    again = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
+    assert calls == [0, 1, 2, 3, 2]
+    xr.testing.assert_allclose(again.drop_vars("seconds"), whole.drop_vars("seconds"))
+    with pytest.raises(InputError, match="other settings"):
+        sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
+
+
+def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior):
+    chosen = [sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior))]
+    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, louder=30.0)
+    assert row["value"] > 1 and row["beside"]["cases"] == 2
+
+
+@pytest.mark.slow
+def test_the_quick_board_of_the_shipped_prior(tmp_path):
+    said = CliRunner().invoke(app, ["evaluate", "osse", "--quick", "--json", str(tmp_path / "rows.json")])
+    assert said.exit_code == 0, said.output
+    rows = {row["name"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
+    assert rows["CRPS of thetao, diffusion less climatology (share)"]["met"]
+    assert rows["crps of so, all, diffusion"]["value"] > 0
+
+
+def test_the_command_refuses_what_it_cannot_write(tmp_path):
+    said = CliRunner().invoke(app, ["evaluate", "osse", "--json", str(tmp_path / "no" / "rows.json")])
+    assert isinstance(said.exception, InputError) and "does not exist" in str(said.exception)
