@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0, help="computing time of each training; 0: only the speed")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], help="fp32, bf16")
+    parser.add_argument("--only", nargs="+", choices=OURS + PEERS, default=OURS + PEERS, help="rows to make")
     parser.add_argument("--json", type=Path, help="write the rows to this file, too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -140,13 +141,14 @@ def main() -> None:
         print(json.dumps(row))
         return
     rows = []
-    for name in OURS + PEERS:
+    for name in arguments.only:
         for precision in arguments.precision:
             command = [sys.executable, __file__, str(arguments.folder), "--one", name, "--precision", precision]
             command += ["--minutes", str(arguments.minutes), "--device", arguments.device]
             ended = subprocess.run(command, capture_output=True, text=True)
             if ended.returncode:
-                print(f"{name}, {precision}: left out ({ended.stderr.strip().splitlines()[-1]})")
+                reason = ended.stderr.strip().splitlines() or ["it was ended"]
+                print(f"{name}, {precision}: left out ({reason[-1]})")
                 continue
             rows.append(json.loads(ended.stdout.splitlines()[-1]))
             print(json.dumps(rows[-1]), flush=True)
