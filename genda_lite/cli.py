@@ -354,19 +354,7 @@ def prior(
         f"{'quick: ' if quick else ''}{samples} states drawn in {steps} steps, {samples} windows of {unseen}; "
         f"training data: {known}"
     )
-    print_table(
-        [
-            {
-                "quantity": row["name"],
-                "value": row["value"],
-                "target": row["target"] or "",
-                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
-                "beside": ", ".join(f"{value:.3f} ({name})" for name, value in row["beside"].items()),
-            }
-            for row in rows
-            if not row["detail"]
-        ]
-    )
+    print_judged(rows)
     if json is not None:
         write_rows(json, rows)
 
@@ -464,6 +452,13 @@ def osse(
         typer.echo(f"\n{title}\n")
         print_table(part)
     typer.echo("")
+    print_judged(rows)
+    if json is not None:
+        write_rows(json, [*rows, *scoreboard.details(table)])
+
+
+def print_judged(rows: list[dict]) -> None:
+    """Rows of `verify.prior.row`, but for the details, as a Markdown table: figures beside their targets."""
     print_table(
         [
             {
@@ -477,8 +472,6 @@ def osse(
             if not row["detail"]
         ]
     )
-    if json is not None:
-        write_rows(json, [*rows, *scoreboard.details(table)])
 
 
 def print_table(rows: list[dict], header: bool = True) -> None:
