@@ -102,18 +102,16 @@ def test_exact_and_sampled_posterior_stand_side_by_side(page, site):
     host = page.locator("[data-genda-explorer=ready]").first
     method = host.get_by_role("slider", name="Method")
     ratio = {}
-    for presses in range(4):
-        if presses:
-            method.press("ArrowRight")
-        else:
-            method.press("Home")
-        ratio[host.get_attribute("data-dial-method")] = float(host.locator("[data-score=seen]").inner_text().split()[0])
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
+        method.press(key)
+        told = host.locator("[data-score=seen]").inner_text()
+        ratio[host.get_attribute("data-dial-method")] = float(told.split()[0])
+    assert list(ratio) == ["default", "fast", "SDA 0.1", "SDA 0.01"]
     assert 0.8 < ratio["default"] < 1.2 and ratio["SDA 0.01"] < 0.5
-    exact = [host.locator(f"canvas[data-panel={name}]").evaluate("c => c.toDataURL()") for name in ("exact_mean", "mean")]
-    assert exact[0] != exact[1]
 
 
-NARROW = ("01_observing", "02_products", "04_bayes", "05_osse", "notation", "glossary", "api", "api_prior", "data", "cite")
+NARROW = ("01_observing", "02_products", "04_bayes", "05_osse")
+NARROW += ("notation", "glossary", "api", "api_prior", "data", "cite")
 
 
 @pytest.mark.parametrize("name", NARROW)
