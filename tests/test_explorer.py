@@ -71,6 +71,17 @@ def test_a_panel_is_stored_once_for_the_dials_it_has(frames):
                       "spread": ["tracks", "cloud"]}  # fmt: skip
 
 
+def test_magnitudes_of_a_group_share_their_colours(frames):
+    wider = frames.assign(exact=2 * frames.spread)
+    payload = explorer(wider, DIALS, magnitudes={"spread": "width", "exact": "width"}).payload
+    assert {panel["name"]: panel["kind"] for panel in payload["panels"]}["exact"] == "width"
+    for channel in payload["channels"]:
+        scale = channel["scales"]["width"]
+        assert scale["low"] == 0 and scale["high"] == wider.exact.sel(channel=channel["name"]).max()
+        codes = [unpack(channel["fields"][name], (3, 3, 12, 16)) for name in ("spread", "exact")]
+        np.testing.assert_allclose(2.0 * (codes[0] - 1.0), codes[1] - 1.0, atol=1.5)
+
+
 def test_colours_are_shared_by_the_fields_and_start_from_zero_for_the_spread(frames):
     for channel in explorer(frames, DIALS).payload["channels"]:
         here, scales = frames.sel(channel=channel["name"]), channel["scales"]

@@ -265,6 +265,13 @@ def test_conjugate_gradients_solves_each_row():
     torch.testing.assert_close(v @ a, b, atol=1e-3, rtol=0)
 
 
+def test_conjugate_gradients_leaves_what_is_solved():
+    """One unknown is solved in one iteration; what rounding leaves of the residual is no direction for the others."""
+    b = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0)) * torch.logspace(-20, 10, 2000)[:, None]
+    v = conjugate_gradients(lambda v: (0.7 * v, v), b, lambda r: 0.9 * r, 5)
+    torch.testing.assert_close(0.7 * v, b)
+
+
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_sampler_converges_to_a_gaussian_at_second_order(eta):
     """Variance of a scalar Gaussian after the sampler: the error falls about fourfold when steps double."""

@@ -46,7 +46,8 @@ def conjugate_gradients(
     residual, total = rhs, 0.0
     z = precondition(residual)
     direction, power = z, (residual * z).sum(-1, keepdim=True)
-    goal = tolerance**2 * power
+    rounding = 10 * torch.finfo(rhs.dtype).eps  # of what is left below it no direction can be told
+    goal = max(tolerance, rounding) ** 2 * power
     for iteration in range(max_iterations):
         unsolved = power > goal
         if iteration and not unsolved.any():

@@ -113,7 +113,7 @@ def explorer(
     frames: xr.Dataset,
     dials: Mapping[str, str | Callable[[float], str]],
     channels: Mapping[str, ChannelStyle] | None = None,
-    magnitudes: Collection[str] = ("spread",),
+    magnitudes: Collection[str] | Mapping[str, str] = ("spread",),
     start: Mapping[str, float] | None = None,
 ) -> Explorer:
     """Maps, scores and a chart under sliders, from results computed for every setting of the sliders.
@@ -129,7 +129,8 @@ def explorer(
         dials: dimension -> the setting in words, a format such as "cloud {:g} %" or a function of the value.
         channels: name -> style, where the default styles of the state's channels do not serve.
         magnitudes: panels with colours of their own, from zero; all others of a channel share one range of
-            colours. Either spans every setting, so that a colour keeps its meaning while a slider moves.
+            colours. Either spans every setting, so that a colour keeps its meaning while a slider moves. Given as
+            panel -> group, the panels of a group share theirs.
         start: dial -> the value shown first; the middle one where not given.
 
     Raises:
@@ -140,7 +141,8 @@ def explorer(
     scores = [name for name in frames if name not in panels]
     if not panels:
         raise InputError("the frames hold no map: no variable has the dimensions latitude and longitude")
-    kinds = {panel: panel if panel in magnitudes else "field" for panel in panels}
+    groups = magnitudes if isinstance(magnitudes, Mapping) else {name: name for name in magnitudes}
+    kinds = {panel: groups.get(panel, "field") for panel in panels}
     styles = STYLES | dict(channels or {})
 
     def describe(name: str) -> dict[str, Any]:

@@ -361,6 +361,21 @@ def by_method(lines: list[dict]) -> list[dict]:
     return table
 
 
+def lines_of(rows: list[dict]) -> list[dict]:
+    """The lines of `evaluate_posterior` again, from the rows that `rows_of` made of them and `genda evaluate posterior
+    --json` wrote; a value that was no finite number, and is null there, is NaN."""
+    cases = [*CASES, *(f"sweep: {case.name}" for case in SWEEP)]
+    lines: dict[tuple[str, str], dict] = {}
+    for one in rows:
+        about, _, score = one["name"].rpartition(": ")
+        for case in cases:
+            if about.endswith(f", {case}"):
+                name = about.removesuffix(f", {case}")
+                line = lines.setdefault((case, name), {"case": case, "method": name})
+                line[score] = math.nan if one["value"] is None else one["value"]
+    return list(lines.values())
+
+
 def rows_of(lines: list[dict]) -> list[dict]:
     """Lines of `evaluate_posterior` as rows `name`, `value`, `target`, `met`, … (see `verify.prior.row`).
 
