@@ -146,7 +146,7 @@ def assimilate(
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
-    guidance: Annotated[str | None, typer.Option(help="oi, oi-jacobian, mmps, mmps-oi, sda or dps.")] = None,
+    guidance: Annotated[str | None, typer.Option(help="hybrid, oi, oi-jacobian, mmps, sda or dps.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .observe import Observations

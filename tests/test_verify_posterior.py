@@ -77,7 +77,7 @@ def test_calls_are_counted_and_fast_takes_no_gradient(experiment):
         found = run_case(small, settings)
         assert (found["forwards"], found["VJPs"]) == (forwards, products)
     found = run_case(small, DEFAULT._replace(guidance="mmps", steps=5))
-    assert (found["forwards"], found["VJPs"]) == (5, 15)
+    assert found["forwards"] == 5 and 10 < found["VJPs"] <= 15  # three a step, fewer where two have solved it
 
 
 def test_command_writes_rows(monkeypatch, tmp_path, capsys):
