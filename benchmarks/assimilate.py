@@ -21,7 +21,6 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -30,6 +29,7 @@ from genda_lite.errors import atomic_path
 from genda_lite.observe import Observations
 from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, pose, sample_posterior
 from genda_lite.prior import DiffusionPrior
+from genda_lite.show.board import plot_growth
 
 METHODS = {"default": DEFAULT, "fast": FAST, "GenDA's sampler": Settings("sda", "vp", 256)}
 DATE = np.datetime64("2001-01-01T12:00")
@@ -108,27 +108,6 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(rows: list[dict], path: Path) -> None:
-    """Seconds against each of what was varied."""
-    usual = asdict(Job())
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True, layout="constrained")
-    labels = {"members": "members", "size": "grid points along a side", "observations": "observations"}
-    for axis, (what, label) in zip(axes, labels.items(), strict=True):
-        for method, color in (("default", "C0"), ("fast", "C1")):
-            others = [k for k in usual if k not in (what, "method")]
-            line = [r for r in rows if r["method"] == method and all(r[k] == usual[k] for k in others)]
-            line.sort(key=lambda r: r[what])
-            axis.loglog([r[what] for r in line], [r["seconds"] for r in line], "o-", color=color, label=method)
-        axis.set(xlabel=label)
-        axis.grid(alpha=0.3)
-    genda = next((r for r in rows if r["method"] not in ("default", "fast")), None)
-    if genda:
-        axes[0].plot(genda["members"], genda["seconds"], "ks", label=genda["method"])
-    axes[0].set(ylabel="seconds an analysis")
-    axes[0].legend(fontsize=9)
-    figure.savefig(path, dpi=150)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Seconds and memory of an analysis.")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -159,7 +138,7 @@ def main() -> None:
             with atomic_path(path) as temporary:
                 temporary.write_text(text)
     if arguments.figure:
-        draw(rows, arguments.figure)
+        plot_growth(rows, asdict(Job())).savefig(arguments.figure, dpi=150)
 
 
 if __name__ == "__main__":

@@ -240,6 +240,16 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
         sb.frame_of([{"name": "something else", "value": 1.0}])
 
 
+def test_growth_of_cost_is_drawn_where_one_thing_varies():
+    usual = {"members": 16, "size": 64, "observations": 1000}
+    varied = [{}, {"members": 4}, {"size": 128}, {"observations": 8000}]
+    rows = [usual | {"method": "default", "seconds": 10.0 + i} | change for i, change in enumerate(varied)]
+    figure = board.plot_growth([*rows, usual | {"method": "GenDA's sampler", "seconds": 40.0}], usual)
+    drawn = [ax.lines[0].get_xydata().tolist() for ax in figure.axes]
+    assert drawn == [[[4, 11], [16, 10]], [[64, 10], [128, 12]], [[1000, 10], [8000, 13]]]
+    assert figure.axes[1].lines[2].get_xydata().tolist() == [[64, 40]]
+
+
 def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_path):
     calls = []
 

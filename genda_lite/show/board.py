@@ -1,9 +1,9 @@
 """The scoreboard of twin experiments, drawn: who is ahead and how surely, whose spread can be believed, at what cost.
 
-Each takes the frame that `verify.scoreboard.frame_of` makes of the rows that `genda evaluate osse --json` writes.
+All but `plot_growth` take what `verify.scoreboard.frame_of` makes of the rows of `genda evaluate osse --json`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -98,6 +98,35 @@ def plot_cost(board: pd.DataFrame, channels: Sequence[str] = OCEAN[:3]) -> Figur
         axes[0].set_ylabel(f"CRPS / CRPS of {YARDSTICK}")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+    return figure
+
+
+def plot_growth(rows: Sequence[dict], usual: Mapping[str, float]) -> Figure:
+    """Seconds of an analysis against members, grid and number of observations, each varied by itself.
+
+    Args:
+        rows: of `benchmarks/assimilate.py`: `method`, `members`, `size`, `observations`, `seconds`.
+        usual: `members`, `size`, `observations` where they are not varied.
+    """
+    labels = {"members": "members", "size": "grid points along a side", "observations": "observations"}
+    table = pd.DataFrame(rows)
+    with plt.rc_context(FONT):
+        figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.0), layout="constrained", sharey=True)
+        for ax, (what, label) in zip(axes, labels.items(), strict=True):
+            others = [k for k in labels if k != what]
+            here = table[(table[others] == [usual[k] for k in others]).all(axis=1)].sort_values(what)
+            for method, color, mark in (("default", BLUE, "o-"), ("fast", BLUE, "o--")):
+                line = here[here["method"] == method]
+                ax.loglog(line[what], line["seconds"], mark, color=color, ms=4.5, label=method)
+            alone = here[~here["method"].isin(["default", "fast"])]
+            ax.plot(alone[what], alone["seconds"], "s", color=ORANGE, ms=5.5, label="GenDA's sampler")
+            ticks = sorted(here[what].unique())
+            ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+            ax.minorticks_off()
+            ax.set(xlabel=label)
+            ax.grid(alpha=0.3)
+        axes[0].set_ylabel("seconds an analysis")
+        axes[0].legend(fontsize=8)
     return figure
 
 
