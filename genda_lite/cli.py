@@ -408,7 +408,7 @@ def osse(
     ] = None,
     cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
-    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 5,
+    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,

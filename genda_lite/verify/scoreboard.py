@@ -349,13 +349,13 @@ def run(
     tables = []
     for number in range(len(cases)):
         path = folder / f"case{number:03d}.nc" if folder else None
-        missing, found = [m for m in chosen if not m.few or number % every == 0], []
+        here, found = [m for m in chosen if not m.few or number % every == 0], []
         if path and path.exists():
             with xr.open_dataset(path, engine="h5netcdf") as kept:
                 if kept.attrs["settings"] != settings:
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
                 found = [kept.load()]
-            missing = [m for m in missing if m.name not in found[0]["experiment"].values]
+        missing = [m for m in here if not found or m.name not in found[0]["experiment"].values]
         if missing:
             found.append(run_case(cases[number], missing, prior, members, number))
             progress(f"case {number + 1} of {len(cases)}: {float(found[-1]['seconds'].sum()):.0f} s")
@@ -363,7 +363,7 @@ def run(
         if missing and path:
             with atomic_path(path) as temporary:
                 table.assign_attrs(settings=settings).to_netcdf(temporary, engine="h5netcdf")
-        tables.append(table)
+        tables.append(table.sel(experiment=[m.name for m in here]))
     names = [m.name for m in chosen]
     tables = [table.reindex(experiment=names).expand_dims("case") for table in tables]
     return xr.concat(tables, "case", data_vars="all", coords="minimal", join="outer").assign_attrs(members=members)
