@@ -446,7 +446,7 @@ def osse(
         if not quick:
             some = [m for m in chosen if m.name in (scoreboard.INTERPOLATIONS[1], scoreboard.OURS)]
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
-            rows += scoreboard.sensitivity(few, some, model, members, progress=say)
+            rows += scoreboard.sensitivity(few, some, model, members, folder=folder, progress=say)
     typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
     for title, part in scoreboard.board(table).items():
         typer.echo(f"\n{title}\n")

@@ -370,15 +370,18 @@ def run(
 
 
 def sensitivity(
-    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, louder: float = 3.0, **options
+    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, louder: float = 3.0,
+    folder: Path | None = None, progress: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """What it costs that SWOT's correlated errors (roll and timing) are `louder` times what is stated: CRPS of sea
-    level over that with the stated ones, in cases that all have a swath."""
-    with_swath = replace(cases, system=lambda number: replace(cases.system(number), swot=True))
-    quiet, loud = (
-        run(replace(with_swath, louder=factor), chosen, prior, members, **options) for factor in (1.0, louder)
-    )
-    rows = []
+    level over that with the stated ones, in cases that all have a swath. See `run` for the other arguments."""
+    with_swath, tables = replace(cases, system=lambda number: replace(cases.system(number), swot=True)), []
+    for factor in (1.0, louder):
+        place = folder and folder / f"swath{factor:g}"
+        if place:
+            place.mkdir(exist_ok=True)
+        tables.append(run(replace(with_swath, louder=factor), chosen, prior, members, 1, place, progress))
+    (quiet, loud), rows = tables, []
     for method in quiet["experiment"].values:
         crps = [t["crps"].sel(experiment=method, channel="zos", zone="all").mean() for t in (quiet, loud)]
         ratio = figures(loud).spread_skill.sel(experiment=method, channel="zos")
