@@ -11,6 +11,7 @@ words or for judgement; a program cannot mark those.
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -20,7 +21,7 @@ import xarray as xr
 from ..errors import InputError
 from ..geostrophy import METRES_PER_DEGREE, SMOOTHING, geostrophic_current, smooth
 from ..instruments import DAY, MAPS
-from ..state import EARTH_RADIUS, GRAVITY, Grid, coriolis
+from ..state import CHANNELS, EARTH_RADIUS, GRAVITY, Grid, coriolis
 
 # All exercises, in the order of the chapters.
 EXERCISES = {
@@ -262,30 +263,38 @@ def blurred_eddy(answer) -> str:
     )
 
 
-@checks("ex-observing-across")
-def crossings(answer) -> str:
-    """Longitudes where tracks of the first n altimeters cross 38 N within five days of the chapter's date."""
+@cache
+def crossing_longitudes(n: int) -> np.ndarray:
+    """Where tracks of the first n altimeters cross 38 N within five days of the chapter's date, ascending."""
     from ..orbits import MISSIONS, ground_track
-    from ..sources import load_sample
+    from ..sources import open_product
+    from ..sources.samples import sample_path
     from ..systems import constellation
 
+    with open_product(sample_path("nature_heldout.nc")) as ocean:
+        date = ocean.time.values[10]
+    where = []
+    for name in constellation(n):
+        track = ground_track(MISSIONS[name], date - 5 * DAY, date + 5 * DAY, (33.0, 43.0), (-65.0, -55.0))
+        for one in np.unique(track.track):
+            along = track.isel(point=np.flatnonzero(track.track == one)).sortby("latitude")
+            if along.latitude.min() < 38 < along.latitude.max():
+                where.append(float(np.interp(38, along.latitude, along.longitude)))
+    return np.sort(where)
+
+
+@checks("ex-observing-across")
+def crossings(answer) -> str:
+    """Longitudes of crossings, see `crossing_longitudes`."""
     if not isinstance(answer, dict) or set(answer) != {1, 3, 7}:
         raise Wrong("Expected a dictionary with the keys 1, 3 and 7, the numbers of altimeters.")
-    date = load_sample("nature_heldout").time.values[10]
-    for n, given in answer.items():
-        where = []
-        for name in constellation(n):
-            track = ground_track(MISSIONS[name], date - 5 * DAY, date + 5 * DAY, (33.0, 43.0), (-65.0, -55.0))
-            for one in np.unique(track.track):
-                along = track.isel(point=np.flatnonzero(track.track == one)).sortby("latitude")
-                if along.latitude.min() < 38 < along.latitude.max():
-                    where.append(float(np.interp(38, along.latitude, along.longitude)))
-        found, right = np.sort(numbers(given).ravel()), np.sort(where)
+    for n, given in sorted(answer.items()):
+        found, right = np.sort(numbers(given).ravel()), crossing_longitudes(n)
         if len(found) != len(right):
-            many = "too many" if len(found) > len(right) else "too few"
+            many = "Too many" if len(found) > len(right) else "Too few"
             raise Wrong(
-                f"{many.capitalize()} crossings by {n} altimeter{'s' * (n > 1)}: {len(found)}. Take each pass within "
-                "five days of the date, before and after, once, and only if it has points on both sides of 38°N."
+                f"{many} crossings by {n} altimeter{'s' * (n > 1)}: {len(found)}. Take each pass within five days of "
+                "the date, before and after, once, and only if it has points on both sides of 38°N."
             )
         if np.abs(found - right).max() > 0.1:
             raise Wrong(f"The number of crossings by {n} is right, their longitudes (degrees east) are not.")
@@ -439,22 +448,28 @@ def ring(answer) -> str:
     return "A warm ring runs faster than its sea level says."
 
 
-@checks("ex-scale")
-def everybodys_climatology(answer) -> str:
-    """Standard deviations of the held-out oceans, standardized by the fit to all training oceans."""
+@cache
+def heldout_deviations() -> np.ndarray:
+    """Standard deviations of sea level and salinity of each held-out ocean, standardized by the fit to all others."""
     from ..frames import members_of
     from ..prepare import fit_standardizer, standardized, to_state
     from ..sources import load_sample
 
+    judge, channels = fit_standardizer(load_sample("nature_training")), [CHANNELS.index("zos"), CHANNELS.index("so")]
+    x = [standardized(to_state(o, judge), judge)[:, channels] for o in members_of(load_sample("nature_heldout"))]
+    return np.array([(one.numpy() ** 2).mean((0, 2, 3)) ** 0.5 for one in x]).ravel()
+
+
+@checks("ex-scale")
+def everybodys_climatology(answer) -> str:
+    """In any order, see `heldout_deviations`."""
     found = numbers(answer).ravel()
-    judge = fit_standardizer(load_sample("nature_training"))
-    x = [standardized(to_state(o, judge), judge)[:, [0, 2]] for o in members_of(load_sample("nature_heldout"))]
-    right = np.array([(one.numpy() ** 2).mean((0, 2, 3)) ** 0.5 for one in x]).ravel()
-    if len(found) != len(right):
+    if len(found) != 4:
         raise Wrong(
-            f"Expected {len(right)} numbers, sea level and salinity of each held-out ocean, by the climatology fitted "
-            f"to all training oceans; got {len(found)}."
+            "Expected 4 numbers: sea level and salinity of both held-out oceans, by the climatology fitted to all "
+            f"training oceans; got {len(found)}."
         )
+    right = heldout_deviations()
     if not near(np.sort(found), np.sort(right), 0.02):
         told_apart(
             np.sort(found),
@@ -539,7 +554,8 @@ def particles(answer) -> str:
         )
     raise Wrong(
         f"The distribution functions of draws and prior differ by up to {distance:.2f}. The flow says "
-        "dx/dσ = (x - D)/σ; a step goes from one level to the next, which is lower, and starts at the highest with noise of that size."
+        "dx/dσ = (x - D)/σ; a step goes from one level to the next, which is lower; the "
+        "start is noise of the size of the highest."
     )
 
 
