@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-slow lint data osse-data clean
+.PHONY: help book serve student test test-slow lint data osse-data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ book: $(VENV)/.installed _build/inputs  ## run every notebook and build the book
 
 serve:  ## serve the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
+
+student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
+	$(BIN)/genda student book _build/student
 
 lint: $(VENV)/.installed  ## check the style of the code
 	$(BIN)/ruff check .

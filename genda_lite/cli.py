@@ -457,6 +457,18 @@ def osse(
         write_rows(json, [*rows, *scoreboard.details(table)])
 
 
+@app.command()
+def student(
+    book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+) -> None:
+    """Write the notebooks without solutions and outputs, with an empty cell for each answer (nbgrader's metadata)."""
+    from .teaching import write_student_versions
+
+    for path in write_student_versions(book, out):
+        typer.echo(str(path))
+
+
 def print_judged(rows: list[dict]) -> None:
     """Rows of `verify.prior.row`, but for the details, as a Markdown table: figures beside their targets."""
     print_table(

@@ -111,7 +111,7 @@ def test_exact_and_sampled_posterior_stand_side_by_side(page, site):
 
 
 NARROW = ("01_observing", "02_products", "04_bayes", "05_osse")
-NARROW += ("notation", "glossary", "api", "api_prior", "data", "cite")
+NARROW += ("teach", "notation", "glossary", "api", "api_prior", "data", "cite")
 
 
 @pytest.mark.parametrize("name", NARROW)
@@ -127,6 +127,17 @@ def test_pages_are_not_too_heavy():
         pytest.skip("the book is not built")
     for page in (SITE / "book").glob("*.html"):
         assert page.stat().st_size < 2e6, f"{page.name} has {page.stat().st_size / 1e6:.1f} MB"
+
+
+def test_the_page_for_teachers_shows_figures_of_the_chapters(page, site):
+    page.goto(f"{site}/book/teach.html")
+    pictures = page.locator(".figure-gallery-entry img")
+    assert pictures.count() >= 10
+    for picture in pictures.all():
+        assert len(picture.get_attribute("alt")) > 30 and picture.evaluate("picture => picture.naturalWidth") > 100
+    page.locator(".figure-gallery-entry a").first.click()
+    assert "/book/01_observing.html#fig-" in page.url
+    assert page.locator(page.url[page.url.index("#") :]).is_visible()
 
 
 def test_the_reference_explains_arguments_and_results(page, site):
