@@ -45,7 +45,7 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
                 ax.plot(1 + one["value"], place, "o", ms=5.5, **style)
             ax.axvline(1, color="k", lw=0.8)
             ax.set(xscale="log", title=_title(channel))
-        axes[0].set_xlim(right=1.06 * FARTHEST)
+        axes[0].set_xlim(0.55, 1.06 * FARTHEST)
         for ax in axes:
             _plain_ticks(ax)
         axes[0].set_yticks(range(len(names)), names)
