@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from ..errors import InputError
 from ..state import VARIABLES
 from ..verify.scoreboard import INTERPOLATIONS, OCEAN, OURS
+from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH
 
 YARDSTICK = INTERPOLATIONS[1]
 FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"  # differ in lightness, too
+ORANGE = "#d55e00"  # differs from the others in lightness, too
 SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
 
 

@@ -535,7 +535,7 @@ def details(table: xr.Dataset) -> list[dict]:
 
 
 _NAMES = (
-    re.compile(r"CRPS of (?P<channel>\w+), (?P<method>.+) less OI, multivariate \(share\)"),
+    re.compile(rf"CRPS of (?P<channel>\w+), (?P<method>.+) less {re.escape(INTERPOLATIONS[1])} \(share\)"),
     re.compile(r"(?P<score>rmse|crps|spread_skill|outside) of (?P<channel>\w+), (?P<zone>\w+), (?P<method>.+)"),
     re.compile(r"CPU (?P<score>seconds) a case, (?P<method>.+)"),
 )
