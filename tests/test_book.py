@@ -122,13 +122,6 @@ def test_pages_fit_a_narrow_screen(page, site, name):
     assert width <= room
 
 
-def test_pages_are_not_too_heavy():
-    if not SITE.exists():
-        pytest.skip("the book is not built")
-    for page in (SITE / "book").glob("*.html"):
-        assert page.stat().st_size < 2e6, f"{page.name} has {page.stat().st_size / 1e6:.1f} MB"
-
-
 def test_the_page_for_teachers_shows_figures_of_the_chapters(page, site):
     page.goto(f"{site}/book/teach.html")
     pictures = page.locator(".figure-gallery-entry img")
