@@ -412,11 +412,11 @@
       speak();
     }
 
-    /** The files of a channel hold what does not depend on the dials that split it, and what does, apart. */
-    const part = (next, name) => (name ? [next.name, ...data.split.map((dial) => setting[position[dial]])] : [next.name]).join("-");
+    /** A panel of a channel, out of the file that holds it: what depends on the dials that split a pack stands apart. */
     async function unpacked(next, panel) {
       const entry = next.fields[panel.name];
-      const name = part(next, entry.split);
+      const apart = entry.split ? data.split.map((name) => dials[position[name]].settings[setting[position[name]]]) : [];
+      const name = [next.name, ...apart].join("-");
       const chunk = folder ? await fetched(folder, name) : data.chunks[name];
       const raw = await inflate(chunk[panel.name]);
       const size = rows * columns;

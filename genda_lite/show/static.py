@@ -204,7 +204,7 @@ def static_explorer(
         channels: name -> style, where the default styles of the state's channels do not serve.
         magnitudes: panels with colours of their own, from zero; all others of a channel share one range of
             colours. Either spans every setting, so that a colour keeps its meaning while a slider moves.
-        start: dial -> the value shown first; the middle one where not given.
+        start: dial -> the value shown first; where not given, the middle of a slider, else the first.
         views: title -> the panels to show, a choice for the reader; by default all.
         against: a positive score, the same in every channel, that the others are drawn against; it should depend on
             one dial or a few.
@@ -363,11 +363,11 @@ def _scale(channel: str, fields: list[np.ndarray], style: ChannelStyle, kind: st
 def _dial(values: xr.DataArray, words: str | Callable[[Any], str], start: Mapping[str, Any]) -> dict[str, Any]:
     """A control: its label, its settings and what each is called."""
     name, settings = str(values.name), values.values.tolist()
-    first = start.get(name, settings[len(settings) // 2])
+    kind = {bool: "switch", str: "choice"}.get(type(settings[0]), "slider")
+    first = start.get(name, settings[len(settings) // 2 if kind == "slider" else 0])
     if first not in settings:
         raise InputError(f"dial {name!r} cannot start at {first!r}, expected one of {_listed(settings)}")
     say = words.format if isinstance(words, str) else words
-    kind = {bool: "switch", str: "choice"}.get(type(settings[0]), "slider")
     return {
         "name": name,
         "kind": kind if kind != "switch" or settings == [False, True] else "choice",
