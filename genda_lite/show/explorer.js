@@ -477,9 +477,9 @@
 
   for (const host of document.querySelectorAll("[data-genda-explorer=waiting]")) {
     host.dataset.gendaExplorer = "loading";
-    explore(host).catch((error) => {
+    explore(host).catch((error) => { // most likely a pack that did not arrive
       host.dataset.gendaExplorer = "failed";
-      host.append(`This figure could not be drawn (${error.message}); a current browser is needed.`);
+      host.append(`It could not be drawn: ${error.message}. A current browser is needed.`);
     });
   }
 })();

@@ -159,7 +159,11 @@ class Packed:
 
     def _repr_html_(self) -> str:
         address = html.escape(self.address)
-        return f'{WAITING} data-pack="{address}">{NO_SCRIPT}<script defer src="{address}/{PROGRAM}"></script>'
+        return (
+            f'{WAITING} data-pack="{address}"><p>This figure is drawn here from files that come with the page. In a '
+            "running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
+            f'{NO_SCRIPT}<script defer src="{address}/{PROGRAM}"></script>'
+        )
 
 
 def packed(address: str = "../_static/explorer") -> Packed:
