@@ -19,7 +19,7 @@ VIEWS = {"All": ("truth", "observations", *ANALYSIS)} | {
     title: ("truth", "observations", name) for title, name in zip(("Mean", "Member", "Spread"), ANALYSIS, strict=True)
 }
 START = {"method": "diffusion", "altimeters": 3, "swot": False, "cloud": 70, "error": 1.0, "member": 1}
-ROUNDING = 0.01  # of the range of colours; maps then err by a third of this
+ROUNDING = 0.02  # of the range of colours; maps then err by a third of this, and the pack stays below 3 MB
 TITLE = "Explorer of observing systems"
 
 
