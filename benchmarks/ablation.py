@@ -28,7 +28,7 @@ from genda_lite.frames import TrainingSet, training_set
 from genda_lite.posterior import assimilate
 from genda_lite.prepare import to_state, total_current
 from genda_lite.prior.diffusion import NetworkConfig
-from genda_lite.prior.spectral import Basis
+from genda_lite.prior.spectral import Basis, Spectrum
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, Validation
 from genda_lite.prior.windows import Noise, Windows
 from genda_lite.sources import open_product
@@ -67,11 +67,11 @@ VARIANTS = {
     "0.3 M parameters": Variant({"width": 16}),
     "0.8 M parameters": Variant({"width": 24}),
     "1.4 M parameters, patches of 4": Variant({"width": 64, "multipliers": (1, 1, 1), "patch": 4}),
-    "20 oceans, 240 frames": Variant(every=20),
+    "20 oceans, 260 frames": Variant(every=20),
     "20 oceans, 980 frames": Variant(every=5),
-    "1 ocean, 240 frames": Variant(oceans=1),
-    "3 oceans alike, 240 frames": Variant(alike=True),
-    "3 oceans, 240 frames": Variant(oceans=3, every=3),
+    "1 ocean, 244 frames": Variant(oceans=1),
+    "3 oceans alike, 246 frames": Variant(alike=True),
+    "3 oceans, 246 frames": Variant(oceans=3, every=3),
 }
 
 
@@ -126,8 +126,8 @@ def twin_errors(prior, truth: xr.Dataset, cases: int = 8, members: int = 8) -> d
     }
 
 
-def run(name: str, folder: Path, everything: TrainingSet, length: int, images: int) -> dict:
-    """Train and measure one variant."""
+def run(name: str, folder: Path, everything: TrainingSet, unit: Spectrum, length: int, images: int) -> dict:
+    """Train and measure one variant; losses in units of the Wiener filter of the spectrum `unit`."""
     variant, standardizer = VARIANTS[name], everything.standardizer
     if variant.alike:
         data = training_set(open_product(folder / "alike.nc"), standardizer)
@@ -144,7 +144,6 @@ def run(name: str, folder: Path, everything: TrainingSet, length: int, images: i
         "frames": len(data.frames),
         "images": trainer.step * trainer.config.batch,
     }
-    unit = Trainer(everything, None, CONFIG, NETWORK).denoiser.spectrum  # of the default, for all variants
     for label in ("validation", "twin"):
         unseen = training_set(open_product(folder / f"{label}.nc"), standardizer)
         windows = Windows(unseen, trainer.prior.domain, CONFIG.size, Noise(CONFIG.noise_mean, CONFIG.noise_std), seed=5)
@@ -163,10 +162,11 @@ def main() -> None:
     results.mkdir(exist_ok=True)
     oceans = [open_product(arguments.folder / f"{file}.nc") for file in TRAINING]
     everything = training_set(oceans)
+    unit = Trainer(everything, None, CONFIG, NETWORK).denoiser.spectrum  # of the default, for all variants
     for name in arguments.only:
         path = results / f"{name}.json"
         if not path.exists():
-            row = run(name, arguments.folder, everything, oceans[0].sizes["time"], arguments.images)
+            row = run(name, arguments.folder, everything, unit, oceans[0].sizes["time"], arguments.images)
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(row))
     rows = [json.loads(path.read_text()) for name in VARIANTS if (path := results / f"{name}.json").exists()]

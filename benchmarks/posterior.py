@@ -41,7 +41,7 @@ from genda_lite.errors import atomic_path
 from genda_lite.observe import LinearGaussian
 from genda_lite.operators import Points
 from genda_lite.posterior.assimilate import DEFAULT, FAST, sample_posterior
-from genda_lite.posterior.guidance import interpolated, perturbations
+from genda_lite.posterior.guidance import InnovationSolver, interpolated, perturbations
 from genda_lite.prepare import to_state
 from genda_lite.prior import Prior
 from genda_lite.prior.base import grid_context
@@ -102,9 +102,10 @@ def exact_members(experiment: Experiment, rows: LinearGaussian, seed: int) -> Te
         given = LinearGaussian(rows.operator, values, rows.variance, rows.shared)
         errors = given.variance.sqrt() * torch.randn(values.shape, generator=generator)
         gaussian = SimpleNamespace(spectrum=component, covariance=component.posterior_covariance)
+        solve = InnovationSolver(gaussian, given)
         draws = component.sample(int(own.sum()), generator=generator)
-        spread = perturbations(gaussian, given, torch.tensor(torch.inf), draws, errors)
-        members[own] = mean + interpolated(gaussian, given) + spread
+        spread = perturbations(solve, torch.tensor(torch.inf), draws, errors)
+        members[own] = mean + interpolated(solve) + spread
     return members
 
 

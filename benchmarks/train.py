@@ -19,29 +19,30 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from genda_lite.frames import training_set
 from genda_lite.prior.base import CONTEXT_CHANNELS
 from genda_lite.prior.spectral import White
-from genda_lite.prior.train import CONFIGURATIONS, Trainer
+from genda_lite.prior.train import CONFIGURATIONS, Trainer, optimizers
 from genda_lite.sources import open_product
 
 OURS = ("genda_lite", "genda_lite, scalar EDM")
 PEERS = ("PhysicsNeMo SongUNet", "PhysicsNeMo SongUNet, Wiener loss", "PhysicsNeMo DiT", "PhysicsNeMo DiT, Wiener loss")
 RATES = 5e-4, 1e-3, 2e-3  # learning rates that a peer is tuned over
+DATES = 60  # of each series: 600 frames of ten oceans, more than minutes of training wear out
 
 
-def trainer(
-    name: str, folder: Path, mixed: bool, device: str, images: int = 10**6, rate: float = 1e-3, dates: int | None = None
-) -> Trainer:
-    """A training of ours, or one whose network is a peer; on all dates, or the first few."""
+def trainer(name: str, folder: Path, mixed: bool, device: str, dates: int) -> Trainer:
+    """A training of ours, or one whose network is a peer, on dates spread over the series."""
     network, config = CONFIGURATIONS["lite"]
     if name.endswith("scalar EDM"):
         network = replace(network, preconditioning="edm")
-    data = training_set([open_product(folder / f"train{i}.nc").isel(time=slice(dates)) for i in (0, 1)])
+    oceans = [open_product(folder / f"train{i}.nc") for i in (0, 1)]
+    data = training_set([ds.isel(time=np.linspace(0, ds.sizes["time"] - 1, dates).astype(int)) for ds in oceans])
     validation = training_set(open_product(folder / "validation.nc"), data.standardizer)
-    one = Trainer(data, validation, replace(config, images=images), network, device, mixed)
+    one = Trainer(data, validation, replace(config, images=10**6), network, device, mixed)
     if name in PEERS:
         from train_peer import peer
 
@@ -49,9 +50,20 @@ def trainer(
         shape = one.denoiser.spectrum.shape
         net = peer(parameters, shape[0], CONTEXT_CHANNELS, config.size, mixed, transformer="DiT" in name).to(device)
         net.scaling = one.denoiser.spectrum if name.endswith("Wiener loss") else White(shape).to(device)
-        one.denoiser = one.model = net
-        one.average = copy.deepcopy(net).eval().requires_grad_(False)
-        one.optimizers = [torch.optim.AdamW(net.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)]
+        one.average = net.eval().requires_grad_(False)
+    return fresh(one, name)
+
+
+def fresh(one: Trainer, name: str, images: int = 10**6, rate: float = RATES[1]) -> Trainer:
+    """The same training from its start: what its data cost to prepare is paid once."""
+    one = copy.copy(one)
+    one.config = replace(one.config, images=images)
+    one.average = copy.deepcopy(one.average)
+    one.denoiser = one.model = copy.deepcopy(one.average).train().requires_grad_(True)
+    one.optimizers = optimizers(one.denoiser, one.config)
+    if name in PEERS:
+        one.optimizers = [torch.optim.AdamW(one.denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)]
+    one.step, one.batches, one.running = 0, None, [0.0, 0]
     return one
 
 
@@ -80,9 +92,9 @@ def speed(one: Trainer, device: str, steps: int = 20) -> float:
     return steps * one.config.batch / (clock(device) - start)
 
 
-def loss_after(name: str, folder: Path, mixed: bool, device: str, seconds: float, speed: float, rate: float) -> float:
-    """Validation loss of a training of so many seconds, in units of the Wiener filter's."""
-    one = trainer(name, folder, mixed, device, max(int(speed * seconds), 200), rate)
+def loss_after(start: Trainer, name: str, images: int, rate: float) -> float:
+    """Validation loss of a training on so many images, in units of the Wiener filter's."""
+    one = fresh(start, name, images, rate)
     while one.step < one.config.steps:
         one.train_step()
     return one.validate(one.average)["validation"]
@@ -91,23 +103,24 @@ def loss_after(name: str, folder: Path, mixed: bool, device: str, seconds: float
 def measure(name: str, folder: Path, mixed: bool, device: str, minutes: float) -> dict:
     """One row of the table."""
     before = peak_memory(device)
-    speed(trainer(name, folder, mixed, device, dates=3), device, steps=2)  # few data, so that they do not count
+    speed(trainer(name, folder, mixed, device, 3), device, steps=2)  # few data, so that they do not count
     memory = peak_memory(device) - before
-    one = trainer(name, folder, mixed, device)
-    rate = speed(one, device)
+    start = trainer(name, folder, mixed, device, DATES)
+    images_per_second = speed(fresh(start, name), device)
     row = {
         "name": name,
         "precision": "bf16" if mixed else "fp32",
-        "parameters": sum(p.numel() for p in one.denoiser.parameters()),
-        "images/s": rate,
+        "parameters": sum(p.numel() for p in start.denoiser.parameters()),
+        "images/s": images_per_second,
         "MiB": memory,
     }
     if minutes:
         chosen = RATES[1]
         if name in PEERS:
-            trials = {r: loss_after(name, folder, mixed, device, 6 * minutes, rate, r) for r in RATES}
+            few = max(int(6 * minutes * images_per_second), 200)
+            trials = {rate: loss_after(start, name, few, rate) for rate in RATES}
             chosen = row["learning rate"] = min(trials, key=trials.get)
-        row["validation loss"] = loss_after(name, folder, mixed, device, 60 * minutes, rate, chosen)
+        row["validation loss"] = loss_after(start, name, int(60 * minutes * images_per_second), chosen)
     return row
 
 
@@ -117,6 +130,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0, help="computing time of each training; 0: only the speed")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], help="fp32, bf16")
+    parser.add_argument("--only", nargs="+", choices=OURS + PEERS, default=OURS + PEERS, help="rows to make")
     parser.add_argument("--json", type=Path, help="write the rows to this file, too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -127,13 +141,14 @@ def main() -> None:
         print(json.dumps(row))
         return
     rows = []
-    for name in OURS + PEERS:
+    for name in arguments.only:
         for precision in arguments.precision:
             command = [sys.executable, __file__, str(arguments.folder), "--one", name, "--precision", precision]
             command += ["--minutes", str(arguments.minutes), "--device", arguments.device]
             ended = subprocess.run(command, capture_output=True, text=True)
             if ended.returncode:
-                print(f"{name}, {precision}: left out ({ended.stderr.strip().splitlines()[-1]})")
+                reason = ended.stderr.strip().splitlines() or ["it was ended"]
+                print(f"{name}, {precision}: left out ({reason[-1]})")
                 continue
             rows.append(json.loads(ended.stdout.splitlines()[-1]))
             print(json.dumps(rows[-1]), flush=True)

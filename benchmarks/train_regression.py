@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with the oceans of `make data`")
     parser.add_argument("--prior", default=None, help="whose climatology to take; by default the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (.safetensors)")
-    parser.add_argument("--images", type=int, default=320_000, help="windows to train on, in all")
+    parser.add_argument("--images", type=int, default=192_000, help="windows to train on, in all")
     parser.add_argument("--patterns", type=int, default=1000, help="different observing systems")
     parser.add_argument("--width", type=int, default=32, help="channels of the network's first level")
     parser.add_argument("--report", type=int, default=500, help="steps between reports and checkpoints")

@@ -146,7 +146,7 @@ def assimilate(
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
-    guidance: Annotated[str | None, typer.Option(help="oi, oi-jacobian, mmps, mmps-oi, sda or dps.")] = None,
+    guidance: Annotated[str | None, typer.Option(help="hybrid, oi, oi-jacobian, mmps, sda or dps.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .observe import Observations
@@ -380,19 +380,7 @@ def prior(
         f"{'quick: ' if quick else ''}{samples} states drawn in {steps} steps, {samples} windows of {unseen}; "
         f"training data: {known}"
     )
-    print_table(
-        [
-            {
-                "quantity": row["name"],
-                "value": row["value"],
-                "target": row["target"] or "",
-                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
-                "beside": ", ".join(f"{value:.3f} ({name})" for name, value in row["beside"].items()),
-            }
-            for row in rows
-            if not row["detail"]
-        ]
-    )
+    print_judged(rows)
     if json is not None:
         write_rows(json, rows)
 
@@ -490,6 +478,13 @@ def osse(
         typer.echo(f"\n{title}\n")
         print_table(part)
     typer.echo("")
+    print_judged(rows)
+    if json is not None:
+        write_rows(json, [*rows, *scoreboard.details(table)])
+
+
+def print_judged(rows: list[dict]) -> None:
+    """Rows of `verify.prior.row`, but for the details, as a Markdown table: figures beside their targets."""
     print_table(
         [
             {
@@ -503,8 +498,6 @@ def osse(
             if not row["detail"]
         ]
     )
-    if json is not None:
-        write_rows(json, [*rows, *scoreboard.details(table)])
 
 
 def print_table(rows: list[dict], header: bool = True) -> None:

@@ -117,11 +117,11 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
     """A field (dims time, latitude, longitude) at points, (m,): bilinear, on the nearest day."""
     days = series["time"].values
     used, day = np.unique(np.searchsorted(days[:-1] + np.diff(days) / 2, points["time"].values), return_inverse=True)
-    fields = series.isel(time=used).transpose("time", "latitude", "longitude").values.astype(float)
+    fields = torch.from_numpy(series.isel(time=used).transpose("time", "latitude", "longitude").values.astype(float))
     # The operator of the analysis, with days in the place of channels.
     grid = Grid(series["latitude"].values, series["longitude"].values)
     where = points["latitude"].values, points["longitude"].values
-    return Points(grid, day, *where, channels=len(used))(torch.from_numpy(fields)[None])[0].numpy()
+    return Points(grid, day, *where, channels=len(used)).to(fields)(fields[None])[0].numpy()
 
 
 def nadir_errors(points: xr.Dataset, errors: Errors, name: str, seed: int = 0) -> np.ndarray:

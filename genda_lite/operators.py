@@ -54,11 +54,12 @@ class Points:
         index = np.stack([corner, corner + 1, corner + nx, corner + nx + 1], -1)
         weight = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], -1)
         self.shape = (channels, ny, nx)
-        self.index, self.weight = torch.from_numpy(index), torch.from_numpy(weight).float()
+        self.index, self.exact_weight = torch.from_numpy(index), torch.from_numpy(weight)
+        self.weight = self.exact_weight.float()
 
     def to(self, like: Tensor) -> Self:
         """Move to the device and precision of a tensor."""
-        self.index, self.weight = self.index.to(like.device), self.weight.to(like)
+        self.index, self.weight = self.index.to(like.device), self.exact_weight.to(like)
         return self
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -205,6 +205,28 @@ def test_one_mission_after_another_fills_the_map(page, site):
     assert seen[0] != seen[2] and seen[1] > 2 * seen[3]
 
 
+def test_the_chapter_on_bayes_describes_its_figures(page, site):
+    page.goto(f"{site}/book/04_bayes.html")
+    figures = page.locator("article figure:has(img)")
+    assert figures.count() >= 8
+    for figure in figures.all():
+        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert figure.locator("figcaption").text_content().strip().startswith("Fig.")
+    assert page.locator("article .solution.dropdown").count() >= 4
+
+
+def test_exact_and_sampled_posterior_stand_side_by_side(page, site):
+    page.goto(f"{site}/book/04_bayes.html")
+    host = page.locator("[data-genda-explorer=ready]").first
+    ratio = {}
+    for name in ("default", "fast", "SDA 0.1", "SDA 0.01"):
+        host.get_by_role("radio", name=name, exact=True).check()
+        told = host.locator("[data-score=seen]").inner_text()
+        ratio[host.get_attribute("data-dial-method")] = float(told.split()[0])
+    assert list(ratio) == ["default", "fast", "SDA 0.1", "SDA 0.01"]
+    assert 0.8 < ratio["default"] < 1.2 and ratio["SDA 0.01"] < 0.5
+
+
 def test_pages_are_not_too_heavy():
     if not SITE.exists():
         pytest.skip("the book is not built")

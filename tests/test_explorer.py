@@ -130,6 +130,18 @@ def test_words_become_buttons_and_truth_values_a_switch(frames):
     }  # fmt: skip
 
 
+def test_magnitudes_of_a_group_share_their_colours(frames):
+    wider = frames.assign(exact=2 * frames.spread)
+    payload = static_explorer(wider, DIALS, magnitudes={"spread": "width", "exact": "width"}).payload
+    assert {panel["name"]: panel["kind"] for panel in payload["panels"]}["exact"] == "width"
+    for channel in payload["channels"]:
+        scale = channel["scales"]["width"]
+        assert scale["low"] == 0 and scale["high"] == wider.exact.sel(channel=channel["name"]).max()
+        packed_maps = payload["chunks"][channel["name"]]
+        codes = [unpack(packed_maps[name], (3, 3, 12, 16)) for name in ("spread", "exact")]
+        np.testing.assert_allclose(2.0 * (codes[0] - 1.0), codes[1] - 1.0, atol=1.5)
+
+
 def test_colours_are_shared_by_the_fields_and_start_from_zero_for_the_spread(frames):
     for channel in static_explorer(frames, DIALS).payload["channels"]:
         here, scales = frames.sel(channel=channel["name"]), channel["scales"]
@@ -272,7 +284,7 @@ def test_a_pack_is_loaded_from_the_disk_when_it_is_looked_at(packs):
     page.evaluate("scrollTo(0, 3000)")
     page.wait_for_selector("[data-genda-explorer=ready]")
     assert page.evaluate(loaded) == 3  # contents, what the method does not change, and what it does
-    page.get_by_text("old method").click()
+    page.get_by_role("radio", name="old method").check()
     page.wait_for_selector("[data-dial-method=old][data-genda-explorer=ready]")
     assert page.evaluate(loaded) == 4
 

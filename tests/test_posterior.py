@@ -132,7 +132,7 @@ def test_jacobian_guidance_is_the_same_for_a_gaussian(prior, grid, truth):
     problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
     runs = [
         sample_posterior(prior, problem.likelihood, problem.context, 4, 0, guidance, steps=24)
-        for guidance in ("oi", "oi-jacobian", "mmps-oi")
+        for guidance in ("oi", "oi-jacobian", "hybrid")
     ]
     for run in runs[1:]:
         torch.testing.assert_close(runs[0], run, atol=0.02, rtol=0)
@@ -265,6 +265,13 @@ def test_conjugate_gradients_solves_each_row():
     torch.testing.assert_close(v @ a, b, atol=1e-3, rtol=0)
 
 
+def test_conjugate_gradients_leaves_what_is_solved():
+    """One unknown is solved in one iteration; what rounding leaves of the residual is no direction for the others."""
+    b = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0)) * torch.logspace(-20, 10, 2000)[:, None]
+    v = conjugate_gradients(lambda v: (0.7 * v, v), b, lambda r: 0.9 * r, 5)
+    torch.testing.assert_close(0.7 * v, b)
+
+
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 def test_sampler_converges_to_a_gaussian_at_second_order(eta):
     """Variance of a scalar Gaussian after the sampler: the error falls about fourfold when steps double."""
@@ -342,14 +349,15 @@ def test_every_sampler_serves_the_posterior(prior, grid, truth, sampler):
     assert 0.85 < draws.var(0).mean() / variance.mean() < 1.15
 
 
-def test_one_iteration_by_oi_is_exact_for_a_gaussian(prior, grid, truth):
-    """And plain MMPS comes to the same in many: at any noise, E[x0 | x, y] is that of optimal interpolation."""
+def test_hybrid_is_exact_for_a_gaussian(prior, grid, truth):
+    """At any noise it is optimal interpolation, whatever the shares; plain MMPS comes to the same in many steps."""
     problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
     for level in (0.05, 1.0, 20.0):
         sigma, x = torch.tensor(level), prior.spectrum.sample(3, level, torch.Generator().manual_seed(0))
         exact = METHODS["oi"](prior, problem.likelihood, None)(x, sigma)
-        ours = METHODS["mmps-oi"](prior, problem.likelihood, None, iterations=1)(x, sigma)
-        torch.testing.assert_close(ours, exact, atol=2e-3, rtol=0)
+        for crossover in (0.3, None):
+            ours = METHODS["hybrid"](prior, problem.likelihood, None, crossover)(x, sigma)
+            torch.testing.assert_close(ours, exact, atol=2e-3, rtol=0)
         if level < 20:
             plain = METHODS["mmps"](prior, problem.likelihood, None, iterations=150)(x, sigma)
             torch.testing.assert_close(plain, exact, atol=2e-2, rtol=0)
@@ -382,20 +390,56 @@ def test_a_factor_serves_until_the_noise_has_fallen(prior, grid, truth, monkeypa
         assert (seen[0] - seen[1]).norm() < 1e-3 * d.norm()
 
 
+def test_inflation_widens_the_channels_it_is_given_for(prior, grid, truth, monkeypatch):
+    problem = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE)
+
+    def spread():
+        draws = sample_posterior(prior, problem.likelihood, problem.context, 32, 0, "oi", steps=24, batch=32)
+        return draws.std(0).mean((1, 2))
+
+    before = spread()
+    monkeypatch.setattr(prior, "inflation", (1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.0))
+    ratio = spread() / before
+    assert ratio[2] > 1.1
+    assert ratio[[0, 1, 3, 4, 5, 6]].max() < 1.05  # these learn of it by their correlation with that channel
+
+
 def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth):
     """A denoiser that turns against its input: no step is taken, none blows up."""
     likelihood = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
 
     class Contrary:
-        spectrum, covariance = prior.spectrum, staticmethod(prior.covariance)
+        spectrum, covariance, crossover = prior.spectrum, staticmethod(prior.covariance), np.inf
 
         @staticmethod
         def denoise(x, sigma, context):
             return -x
 
     x, sigma = torch.randn(2, *prior.shape, generator=torch.Generator().manual_seed(0)), torch.tensor(1.0)
-    for method in ("mmps", "mmps-oi"):
-        torch.testing.assert_close(METHODS[method](Contrary, likelihood, None, iterations=3)(x, sigma), -x)
+    for method in ("mmps", "hybrid"):
+        torch.testing.assert_close(METHODS[method](Contrary, likelihood, None)(x, sigma), -x)
+
+
+def test_hybrid_blends_the_climatological_covariance_with_that_of_the_network(prior, grid, truth):
+    """A denoiser of too little response: at low noise its own covariance counts, at high noise that of the spectrum."""
+    likelihood = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
+
+    class Timid:
+        spectrum, covariance, crossover = prior.spectrum, staticmethod(prior.covariance), 1.0
+
+        @staticmethod
+        def denoise(x, sigma, context):
+            return 0.5 * prior.denoise(x, sigma, context)
+
+    guides = {name: METHODS[name](Timid, likelihood, None) for name in ("hybrid", "oi")}
+    guides["own"] = METHODS["hybrid"](Timid, likelihood, None, np.inf)
+    apart = {}
+    for level in (0.01, 1.0, 20.0):
+        x = prior.spectrum.sample(2, level, torch.Generator().manual_seed(0))
+        found = {name: guide(x, torch.tensor(level)) for name, guide in guides.items()}
+        whole = (found["oi"] - found["own"]).norm()
+        apart[level] = [float((found["hybrid"] - found[name]).norm() / whole) for name in ("own", "oi")]
+    assert apart[0.01][0] < 0.05 and min(apart[1.0]) > 0.2 and apart[20.0][1] < 0.05
 
 
 def test_bfloat16_network_gives_nearly_the_same(network, grid, truth):

@@ -91,19 +91,14 @@ def test_training_shows_what_a_case_shows(gaussian_prior, frames):
         torch.testing.assert_close(shown, one.maps(one.error), atol=0.05 if smooth else 2e-3, rtol=0)
 
 
+def observed(prior, frames, system, count) -> ObservedWindows:
+    """Windows that `count` systems see."""
+    bank = patterns(system, range(count), prior.standardizer, prior.domain, 3.0, 16, np.array([DATE]))
+    return ObservedWindows(frames, Windows(frames, prior.domain, 16), list(bank))
+
+
 def test_windows_are_reproducible_and_complete(gaussian_prior, frames):
-    bank = list(
-        patterns(
-            lambda n: replace(EVERYTHING, seed=n),
-            range(3),
-            gaussian_prior.standardizer,
-            gaussian_prior.domain,
-            3.0,
-            16,
-            np.array([DATE]),
-        )
-    )
-    windows = ObservedWindows(frames, Windows(frames, gaussian_prior.domain, 16), bank)
+    windows = observed(gaussian_prior, frames, lambda n: replace(EVERYTHING, seed=n), 3)
     shown, x = windows[7]
     assert shown.shape == (2 * len(KINDS) + 5, 16, 16) and x.shape == (7, 16, 16)
     assert torch.isfinite(shown).all() and shown.equal(windows[7][0]) and not shown.equal(windows[8][0])
@@ -114,18 +109,7 @@ def small() -> RegressionConfig:
 
 
 def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refuses):
-    bank = list(
-        patterns(
-            lambda _: EVERYTHING,
-            range(1),
-            gaussian_prior.standardizer,
-            gaussian_prior.domain,
-            3.0,
-            16,
-            np.array([DATE]),
-        )
-    )
-    windows = ObservedWindows(frames, Windows(frames, gaussian_prior.domain, 16), bank)
+    windows = observed(gaussian_prior, frames, lambda _: EVERYTHING, 1)
     torch.manual_seed(0)
     regression = Regression(small(), gaussian_prior.standardizer.scale, gaussian_prior.domain, (16, 16))
     batch = [torch.stack(parts) for parts in zip(*(windows[i] for i in range(8)), strict=True)]

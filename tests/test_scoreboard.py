@@ -11,12 +11,13 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from genda_lite.baselines import Ensemble, climatological_ensemble
-from genda_lite.cli import app
+from genda_lite.cli import app, write_rows
 from genda_lite.errors import InputError
 from genda_lite.instruments import DAY
 from genda_lite.posterior.assimilate import Settings
 from genda_lite.prior import GaussianPrior
 from genda_lite.prior.samplers import MemberNoise
+from genda_lite.show import board
 from genda_lite.state import CHANNELS, Grid
 from genda_lite.systems import NADIR, ObservingSystem, random_system
 from genda_lite.verify import scoreboard as sb
@@ -207,6 +208,48 @@ def test_every_target_is_told(table):
     assert len(sb.details(table)) > 500
 
 
+def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
+    rows = sb.targets(table) + sb.details(table)
+    assert len({row["name"] for row in rows}) == len(rows)
+    write_rows(tmp_path / "osse.json", rows)
+    found = sb.frame_of(json.loads((tmp_path / "osse.json").read_text()))
+    one = found[(found["method"] == "diffusion, slow") & (found["channel"] == "so")].set_index(["score", "zone"])
+    own = sb.paired(table, "diffusion, slow", "OI, multivariate", "so")
+    np.testing.assert_allclose(one.loc[("crps_share", "all"), ["value", "low", "high"]].astype(float), own[:3])
+    assert one.loc[("crps_share", "all"), "cases"] == 2
+    ratio = sb.figures(table).spread_skill.sel(experiment="diffusion, slow", channel="so")
+    assert one.loc[("spread_skill", "all"), "value"] == pytest.approx(float(ratio))
+    shares = found[found["score"] == "crps_share"]
+    everyone = {str(m) for m in table["experiment"].values} - {"OI, multivariate"}
+    assert all(set(some["method"]) == everyone for _, some in shares.groupby("channel"))
+
+    figure = board.plot_relative(found)
+    places = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert set(places) == everyone and len(figure.axes) == len(sb.OCEAN)
+    ours = shares[(shares["channel"] == "zos") & (shares["method"] == "diffusion")]["value"].item()
+    drawn = {tuple(line.get_xydata()[0]) for line in figure.axes[0].lines if len(line.get_xydata()) == 1}
+    assert (1 + ours, places.index("diffusion")) in drawn
+    calibrated = board.plot_calibration(found)
+    assert {tick.get_text() for tick in calibrated.axes[0].get_yticklabels()} == everyone - {"U-Net regression"} | {
+        "OI, multivariate"
+    }
+    assert len(board.plot_cost(found).axes[0].texts) == len(everyone) + 1
+    with refuses("genda evaluate osse"):
+        board.plot_relative(found[found["score"] == "rmse"])
+    with refuses("genda evaluate osse"):
+        sb.frame_of([{"name": "something else", "value": 1.0}])
+
+
+def test_growth_of_cost_is_drawn_where_one_thing_varies():
+    usual = {"members": 16, "size": 64, "observations": 1000}
+    varied = [{}, {"members": 4}, {"size": 128}, {"observations": 8000}]
+    rows = [usual | {"method": "default", "seconds": 10.0 + i} | change for i, change in enumerate(varied)]
+    figure = board.plot_growth([*rows, usual | {"method": "GenDA's sampler", "seconds": 40.0}], usual)
+    drawn = [ax.lines[0].get_xydata().tolist() for ax in figure.axes]
+    assert drawn == [[[4, 11], [16, 10]], [[64, 10], [128, 12]], [[1000, 10], [8000, 13]]]
+    assert figure.axes[1].lines[2].get_xydata().tolist() == [[64, 40]]
+
+
 def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_path):
     calls = []
 
@@ -220,6 +263,11 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
     again = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
     assert calls == [0, 1, 2, 3, 2]
     xr.testing.assert_allclose(again.drop_vars("seconds"), whole.drop_vars("seconds"))
+    guess = sb.Method("guess", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))  # without members
+    more = sb.run(cases, [guess, *chosen], gaussian_prior, 3, folder=tmp_path)
+    assert len(calls) == 5 and list(more["experiment"]) == ["guess", "climatology"]
+    xr.testing.assert_allclose(more["ranks"].sel(experiment=["climatology"]), whole["ranks"])
+    assert more["crps"].sel(zone="all").notnull().all() and more["ranks"].sel(experiment="guess").isnull().all()
     with pytest.raises(InputError, match="other settings"):
         sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
 

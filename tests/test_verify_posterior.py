@@ -77,7 +77,7 @@ def test_calls_are_counted_and_fast_takes_no_gradient(experiment):
         found = run_case(small, settings)
         assert (found["forwards"], found["VJPs"]) == (forwards, products)
     found = run_case(small, DEFAULT._replace(guidance="mmps", steps=5))
-    assert (found["forwards"], found["VJPs"]) == (5, 15)
+    assert found["forwards"] == 5 and 10 < found["VJPs"] <= 15  # three a step, fewer where two have solved it
 
 
 def test_command_writes_rows(monkeypatch, tmp_path, capsys):
@@ -111,6 +111,24 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     assert "| method | forwards + VJPs | CRPS / exact, Gaussian, 2 % | CRPS / exact, mixture, 2 % |" in printed
     assert printed.startswith("quick") and "| default, mixture, 2 %: CRPS / exact |" in printed
     assert genda(tmp_path / "none" / "rows.json") == 2
+
+
+def test_lines_are_read_again_from_rows(tmp_path):
+    scores = {"CRPS / exact": 1.01, "variance, observed": 0.99, "variance, unobserved": math.inf}
+    cost = {"forwards": 80, "VJPs": 80, "seconds": 3.0}
+    names = [*verify.POINTS, "sweep: swath, error 0.005"]
+    lines = [
+        {"case": case, "method": name} | scores | cost
+        for case in names
+        for name in ("default", "fast", "default, 2M without noise", "GenDA, gamma 0.1, Langevin")
+    ]
+    cli.write_rows(tmp_path / "rows.json", verify.rows_of(lines))
+    found = verify.lines_of(json.loads((tmp_path / "rows.json").read_text()))
+    key = lambda line: (line["case"], line["method"])  # noqa: E731
+    for read, line in zip(sorted(found, key=key), sorted(lines, key=key), strict=True):
+        assert math.isnan(read.pop("variance, unobserved"))
+        assert read == {name: value for name, value in line.items() if name != "variance, unobserved"}
+    assert verify.by_method(verify.lines_of(verify.rows_of(lines))) == verify.by_method(lines)
 
 
 def test_what_diverged_misses_its_target(tmp_path):

@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     steps: int
 
 
-DEFAULT = Settings("mmps-oi", "sde-2m", 80)
+DEFAULT = Settings("hybrid", "sde-2m", 80)
 FAST = Settings("oi", "sde-2m", 24)
 
 
@@ -171,6 +171,7 @@ def sample_posterior(
     run, levels = SAMPLERS[sampler]
     sigmas, everything, spectrum = levels(steps), torch.tensor(torch.inf), prior.spectrum
     noise = MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
+    inflation = torch.as_tensor(prior.inflation, device=spectrum.variance.device).view(-1, 1, 1)
 
     def unknown(sigma: Tensor) -> Tensor:
         p = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * noise())
@@ -187,7 +188,8 @@ def sample_posterior(
             bar.update(step - bar.n)
             return torch.cat([guided(part, sigma) for part in x.split(batch)])
 
-        x = run(denoise, interpolated(solve) + unknown(everything) + sigmas[0] * noise(), sigmas, noise)
+        x = interpolated(solve) + unknown(everything) + sigmas[0] * noise()
+        x = run(denoise, x, sigmas, lambda: inflation * noise())
     return x + unknown(sigmas[-2])
 
 

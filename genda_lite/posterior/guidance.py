@@ -46,7 +46,8 @@ def conjugate_gradients(
     residual, total = rhs, 0.0
     z = precondition(residual)
     direction, power = z, (residual * z).sum(-1, keepdim=True)
-    goal = tolerance**2 * power
+    rounding = 10 * torch.finfo(rhs.dtype).eps  # of what is left below it no direction can be told
+    goal = max(tolerance, rounding) ** 2 * power
     for iteration in range(max_iterations):
         unsolved = power > goal
         if iteration and not unsolved.any():
@@ -169,23 +170,14 @@ def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> De
     return denoise
 
 
-def mmps(
-    prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3, by_oi: bool = False
-) -> Denoise:
+def mmps(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3) -> Denoise:
     """Moment-matching posterior sampling (MMPS, Rozet et al. 2024): V is the network's own covariance,
 
         E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = sigma^2 J'
 
     solved by a few iterations of conjugate gradients, one VJP each: V H' p is kept for each direction p, so that no
     product is left for the end. Where a network's J is not positive along p, as a covariance must be, they end.
-
-    Args:
-        iterations: of conjugate gradients.
-        by_oi: precondition with (H P H' + R)^-1, the covariance of optimal interpolation. The first direction is then
-            that of `oi_jacobian`, its length corrected; for a Gaussian prior one iteration is exact.
     """
-
-    solve = InnovationSolver(prior, likelihood)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
@@ -197,8 +189,6 @@ def mmps(
             return positive * (seen + likelihood.covariance(p)), carried
 
         def precondition(r):
-            if by_oi:
-                return solve(sigma, r)
             return likelihood.precision(r, extra=prior.spectrum.posterior_variance(sigma).mean())
 
         innovation = likelihood.value - likelihood.operator(estimate)
@@ -207,9 +197,41 @@ def mmps(
     return denoise
 
 
-def mmps_oi(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 1) -> Denoise:
-    """`mmps`, preconditioned by optimal interpolation: the default, in one iteration a step."""
-    return mmps(prior, likelihood, context, iterations, by_oi=True)
+def hybrid(prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover: float | None = None) -> Denoise:
+    """The climatological covariance and the network's own, blended, as hybrid ensemble-variational assimilation blends
+    a static background covariance with one of the day (Hamill & Snyder 2000). The default:
+
+        E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = (1 - a) P + a sigma^2 J',    a = c^2 / (c^2 + sigma^2)
+
+    A network is trained to be right about the mean. At very high noise, where the largest scales are decided, it can
+    be so without being right about its derivative J, while P holds those scales well: they shall not be misled before
+    the network has anything to say. An exact denoiser is its own best guide: c = inf.
+    The system is solved along one direction, the weights w of `oi_covariance`, whose length V decides,
+
+        s w,   w = (H P H' + R)^-1 (y - H D),   s = w'(y - H D) / w'(H V H' + R) w
+
+    which is one step of conjugate gradients, preconditioned by optimal interpolation. Exact for a Gaussian prior.
+
+    Args:
+        crossover: c, in standard deviations; by default that of the prior.
+    """
+    solve = InnovationSolver(prior, likelihood)
+    crossover = prior.crossover if crossover is None else crossover
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        share = 1 / (1 + (sigma / crossover) ** 2)
+        estimate, of_the_day = linearized(prior, x, sigma, context)
+        innovation = likelihood.value - likelihood.operator(estimate)
+        weights = solve(sigma, innovation)
+        back = likelihood.operator.adjoint(weights)
+        increment = (1 - share) * prior.covariance(sigma)(back) + share * of_the_day(back)
+        seen = likelihood.operator(increment)
+        positive = (weights * seen).sum(-1) > 0  # as a covariance is, and a network's derivative need not be
+        scale = (weights * (seen + likelihood.covariance(weights))).sum(-1)
+        length = torch.where(positive, (weights * innovation).sum(-1) / scale, 0.0)
+        return estimate + length.view(-1, 1, 1, 1) * increment
+
+    return denoise
 
 
 def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float = 0.1) -> Denoise:
@@ -274,7 +296,7 @@ def interpolated(solve: InnovationSolver) -> Tensor:
 
 
 METHODS: dict[str, Callable[..., Denoise]] = {
-    "mmps-oi": mmps_oi,
+    "hybrid": hybrid,
     "mmps": mmps,
     "oi-jacobian": oi_jacobian,
     "oi": oi_covariance,

@@ -1,5 +1,6 @@
 """What every prior offers to the sampler, whether it is a Gaussian or a network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,12 +77,19 @@ class Prior(Protocol):
         standardizer: from and to physical units.
         domain: where it was trained.
         spectrum: the Gaussian approximation used for starting samples and for guidance.
+        crossover: noise (standard deviations) below which the derivative of `denoise` is a better covariance of x0
+            given x than that of the spectrum, see `posterior.guidance.hybrid`; infinite for an exact denoiser.
+        inflation: factor on the fresh noise of a sampler of the posterior, for all channels or for each; one for an
+            exact denoiser. An approximate one is too smooth: it takes for noise some of what is state, and ensembles
+            come out too narrow (Karras et al. 2022, whose S_noise this is).
     """
 
     shape: tuple[int, int, int]
     standardizer: Standardizer
     domain: Domain
     spectrum: Spectrum
+    crossover: float
+    inflation: float | Sequence[float]
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """E[x0 | x] for x = x0 + sigma n: (B, C, ny, nx) -> the same; sigma is a scalar or (B,)."""

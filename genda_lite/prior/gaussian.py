@@ -4,6 +4,7 @@ Its denoiser is the Wiener filter, its posterior covariance does not depend on t
 guided sampler is exact up to discretization: the ensemble must be that of optimal interpolation.
 """
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor
@@ -21,6 +22,7 @@ class GaussianPrior:
     """
 
     name = "gaussian"
+    crossover, inflation = math.inf, 1.0  # exact
 
     def __init__(
         self,

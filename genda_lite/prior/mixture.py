@@ -4,6 +4,7 @@ It is the touchstone of guidance: whatever a method gets wrong about a prior wit
 exact posterior, without a network's own errors in between.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -26,6 +27,7 @@ class MixturePrior:
     """
 
     name = "mixture"
+    crossover, inflation = math.inf, 1.0  # exact
 
     def __init__(
         self,

@@ -183,7 +183,7 @@ def static_explorer(
     frames: xr.Dataset,
     dials: Mapping[str, str | Callable[[Any], str]],
     channels: Mapping[str, ChannelStyle] | None = None,
-    magnitudes: Collection[str] = ("spread",),
+    magnitudes: Collection[str] | Mapping[str, str] = ("spread",),
     start: Mapping[str, Any] | None = None,
     views: Mapping[str, Collection[str]] | None = None,
     against: str | None = None,
@@ -207,7 +207,8 @@ def static_explorer(
         dials: dimension -> the setting in words, a format such as "cloud {:g} %" or a function of the value.
         channels: name -> style, where the default styles of the state's channels do not serve.
         magnitudes: panels with colours of their own, from zero; all others of a channel share one range of
-            colours. Either spans every setting, so that a colour keeps its meaning while a slider moves.
+            colours. Either spans every setting, so that a colour keeps its meaning while a slider moves. Given as
+            panel -> group, the panels of a group share theirs.
         start: dial -> the value shown first; where not given, the middle of a slider, else the first.
         views: title -> the panels to show, a choice for the reader; by default all.
         against: a positive score, the same in every channel, that the others are drawn against; it should depend on
@@ -233,7 +234,8 @@ def static_explorer(
     ):
         if unknown := [name for name in names if name not in known]:
             raise InputError(f"{what} {unknown[0]!r} is unknown, expected one of {_listed(known)}")
-    kinds = {panel: panel if panel in magnitudes else "field" for panel in panels}
+    groups = magnitudes if isinstance(magnitudes, Mapping) else {name: name for name in magnitudes}
+    kinds = {panel: groups.get(panel, "field") for panel in panels}
     complete = {panel: smooth is not None and bool(frames[panel].notnull().all()) for panel in panels}
     styles = STYLES | dict(channels or {})
     names = [str(name) for name in frames.channel.values]

@@ -26,7 +26,7 @@ from ..baselines import Marginals, exact_posterior
 from ..observe import LinearGaussian, altimeter_tracks, clear_sky
 from ..operators import Blurred, Operator, Points, Stacked
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
-from ..posterior.guidance import mmps, sda
+from ..posterior.guidance import sda
 from ..prior import GaussianPrior
 from ..prior.mixture import MixturePrior
 from ..state import CHANNELS, Grid
@@ -174,7 +174,6 @@ METHODS = {
     "default, Heun": Method(DEFAULT._replace(sampler="heun", steps=40)),
     "default, Heun with churn": Method(DEFAULT._replace(sampler="heun-churn", steps=40)),
     "MMPS, 3 iterations": Method(Settings("mmps", "sde-2m", 40)),
-    "MMPS by OI, 3 iterations": Method(Settings("mmps-oi", "sde-2m", 40), partial(mmps, iterations=3, by_oi=True)),
     "OI-Jacobian": Method(Settings("oi-jacobian", "sde-2m", 80)),
     "GenDA, gamma 0.1": Method(Settings("sda", "vp", 256)),
     "GenDA, gamma 0.01": Method(Settings("sda", "vp", 256), partial(sda, gamma=0.01)),
@@ -359,6 +358,21 @@ def by_method(lines: list[dict]) -> list[dict]:
             cells[f"variance, {where}, {VARIANCES_OF}"] = one[f"variance, {where}"]
         table.append(cells)
     return table
+
+
+def lines_of(rows: list[dict]) -> list[dict]:
+    """The lines of `evaluate_posterior` again, from the rows that `rows_of` made of them and `genda evaluate posterior
+    --json` wrote; a value that was no finite number, and is null there, is NaN."""
+    cases = [*CASES, *(f"sweep: {case.name}" for case in SWEEP)]
+    lines: dict[tuple[str, str], dict] = {}
+    for one in rows:
+        about, _, score = one["name"].rpartition(": ")
+        for case in cases:
+            if about.endswith(f", {case}"):
+                name = about.removesuffix(f", {case}")
+                line = lines.setdefault((case, name), {"case": case, "method": name})
+                line[score] = math.nan if one["value"] is None else one["value"]
+    return list(lines.values())
 
 
 def rows_of(lines: list[dict]) -> list[dict]:

@@ -4,6 +4,7 @@ A case is a box of an ocean that nothing was trained on, at one date, observed b
 and errors. All methods get the same observations with the same stated errors, and are scored on the same grid points.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import stats
 
@@ -338,28 +340,30 @@ def run(
 
     Args:
         every: methods that are for `few` cases are run on every so many.
-        folder: keeps the table of each case, and goes on from those that are there.
+        folder: keeps the table of each case. What is there is not computed again; a method may join later.
 
     Raises:
         InputError: the folder holds tables of other settings.
     """
-    settings = f"{[m.name for m in chosen]} {cases.count} {cases.seed} {cases.louder:g} {members} {every}"
+    settings = f"{cases.count} {cases.seed} {cases.louder:g} {members}"
     tables = []
     for number in range(len(cases)):
         path = folder / f"case{number:03d}.nc" if folder else None
+        missing, found = [m for m in chosen if not m.few or number % every == 0], []
         if path and path.exists():
             with xr.open_dataset(path, engine="h5netcdf") as kept:
                 if kept.attrs["settings"] != settings:
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
-                tables.append(kept.load())
-            continue
-        here = [m for m in chosen if not m.few or number % every == 0]
-        table = run_case(cases[number], here, prior, members, number).assign_attrs(settings=settings)
-        if path:
+                found = [kept.load()]
+            missing = [m for m in missing if m.name not in found[0]["experiment"].values]
+        if missing:
+            found.append(run_case(cases[number], missing, prior, members, number))
+            progress(f"case {number + 1} of {len(cases)}: {float(found[-1]['seconds'].sum()):.0f} s")
+        table = xr.concat(found, "experiment", data_vars="minimal", coords="minimal", compat="override", join="outer")
+        if missing and path:
             with atomic_path(path) as temporary:
-                table.to_netcdf(temporary, engine="h5netcdf")
+                table.assign_attrs(settings=settings).to_netcdf(temporary, engine="h5netcdf")
         tables.append(table)
-        progress(f"case {number + 1} of {len(cases)}: {float(table['seconds'].sum()):.0f} s")
     names = [m.name for m in chosen]
     tables = [table.reindex(experiment=names).expand_dims("case") for table in tables]
     return xr.concat(tables, "case", data_vars="all", coords="minimal", join="outer").assign_attrs(members=members)
@@ -504,6 +508,14 @@ def details(table: xr.Dataset) -> list[dict]:
                 for m in table["experiment"].values
                 for c in SCORED
             ]
+    yardstick = INTERPOLATIONS[1]
+    for m in map(str, table["experiment"].values):
+        # Those of ours on the ocean's channels are among the targets.
+        compared = [c for c in SCORED if m != OURS or c not in OCEAN] if m != yardstick else []
+        for c in compared:
+            d = paired(table, m, yardstick, c)
+            beside = {"95 % low": d.low, "95 % high": d.high, "cases": d.cases}
+            rows.append(row(f"CRPS of {c}, {m} less {yardstick} (share)", d.value, beside=beside, detail=True))
     f = figures(table)
     for name in ("resolution", "member_departure", "mean_departure"):
         values = getattr(f, name)
@@ -517,6 +529,34 @@ def details(table: xr.Dataset) -> list[dict]:
         for m in table["experiment"].values
     ]
     return rows
+
+
+_NAMES = (
+    re.compile(r"CRPS of (?P<channel>\w+), (?P<method>.+) less OI, multivariate \(share\)"),
+    re.compile(r"(?P<score>rmse|crps|spread_skill|outside) of (?P<channel>\w+), (?P<zone>\w+), (?P<method>.+)"),
+    re.compile(r"CPU (?P<score>seconds) a case, (?P<method>.+)"),
+)
+
+
+def frame_of(rows: list[dict]) -> pd.DataFrame:
+    """The figures of every method, from the rows that `targets` and `details` made and `genda evaluate osse --json`
+    wrote: columns `score` (rmse, crps, spread_skill, outside, seconds; crps_share, relative to multivariate optimal
+    interpolation), `channel`, `zone`, `method`, `value`, `low`, `high` (of the 95 % interval) and `cases`.
+
+    Raises:
+        InputError: the rows hold none of these.
+    """
+    found = []
+    for one in rows:
+        match = next(filter(None, (name.fullmatch(one["name"]) for name in _NAMES)), None)
+        if match:
+            beside = one.get("beside", {})
+            limits = {"low": beside.get("95 % low"), "high": beside.get("95 % high"), "cases": beside.get("cases")}
+            about = {"score": "crps_share", "channel": None, "zone": "all"} | match.groupdict()
+            found.append(about | {"value": one["value"]} | limits)
+    if not found:
+        raise InputError("the rows hold no score of a method, expected those of `genda evaluate osse --json`")
+    return pd.DataFrame(found).astype({name: float for name in ("value", "low", "high", "cases")})
 
 
 def board(table: xr.Dataset) -> dict[str, list[dict]]:

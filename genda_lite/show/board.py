@@ -1,0 +1,162 @@
+"""The scoreboard of twin experiments, drawn: who is ahead and how surely, whose spread can be believed, at what cost.
+
+All but `plot_growth` take what `verify.scoreboard.frame_of` makes of the rows of `genda evaluate osse --json`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import InputError
+from ..state import VARIABLES
+from ..verify.scoreboard import INTERPOLATIONS, OCEAN, OURS
+from .maps import FONT, WIDTH
+
+YARDSTICK = INTERPOLATIONS[1]
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"  # differ in lightness, too
+SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
+
+
+def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
+    """CRPS of every method over that of multivariate optimal interpolation, with 95 % intervals of the paired
+    difference: left of the line is better. Hollow: run on some of the cases only.
+
+    Raises:
+        InputError: the frame has no CRPS relative to optimal interpolation.
+    """
+    shares = _some(board, "crps_share", channels)
+    names = [name for name in board["method"].unique() if name in set(shares["method"])]
+    with plt.rc_context(FONT):
+        figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
+        for ax, channel in zip(axes, channels, strict=True):
+            here = shares[shares["channel"] == channel].set_index("method").reindex(names)
+            for place, (name, one) in enumerate(here.iterrows()):
+                style = _style(name) | ({"mfc": "none"} if one["cases"] < shares["cases"].max() else {})
+                if one[["low", "high"]].notna().all():
+                    ax.plot(1 + one[["low", "high"]].astype(float), [place] * 2, color=style["color"], lw=1.6)
+                ax.plot(1 + one["value"], place, "o", ms=5.5, **style)
+            ax.axvline(1, color="k", lw=0.8)
+            ax.set(xscale="log", title=_title(channel))
+            _plain_ticks(ax)
+        axes[0].set_yticks(range(len(names)), names)
+        axes[0].invert_yaxis()
+        figure.supxlabel(f"CRPS / CRPS of {YARDSTICK}", fontsize=FONT["font.size"])
+    return figure
+
+
+def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
+    """Spread over error of the mean of every method that gives an ensemble; shaded is 0.9 to 1.1, one is calibrated.
+
+    Raises:
+        InputError: the frame has no ratio of spread and error.
+    """
+    ratios = _some(board, "spread_skill", channels)
+    ratios = ratios[(ratios["zone"] == "all") & ratios["value"].notna()]
+    names = [name for name in board["method"].unique() if name in set(ratios["method"])]
+    with plt.rc_context(FONT):
+        figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
+        for ax, channel in zip(axes, channels, strict=True):
+            here = ratios[ratios["channel"] == channel].set_index("method")["value"].reindex(names)
+            ax.axvspan(0.9, 1.1, color=GREY, alpha=0.2, lw=0)
+            ax.axvline(1, color="k", lw=0.8)
+            for place, (name, value) in enumerate(here.items()):
+                ax.plot(value, place, "o", ms=5.5, **_style(name))
+            ax.set(title=_title(channel))
+        low, high = ratios["value"].min(), ratios["value"].max()
+        axes[0].set_xlim(min(0.5, low - 0.05), max(1.5, high + 0.05))
+        axes[0].set_yticks(range(len(names)), names)
+        axes[0].invert_yaxis()
+        figure.supxlabel("spread / error of the mean", fontsize=FONT["font.size"])
+    return figure
+
+
+def plot_cost(board: pd.DataFrame, channels: Sequence[str] = OCEAN[:3]) -> Figure:
+    """CRPS over that of multivariate optimal interpolation against CPU seconds an analysis: lower left is better.
+
+    Raises:
+        InputError: the frame has no seconds, or no CRPS relative to optimal interpolation.
+    """
+    shares = _some(board, "crps_share", channels)
+    seconds = board[board["score"] == "seconds"].set_index("method")["value"]
+    if seconds.empty:
+        raise InputError("the scoreboard holds no seconds a case, expected the rows of `genda evaluate osse --json`")
+    names = [name for name in board["method"].unique() if name in {*shares["method"], YARDSTICK} & {*seconds.index}]
+    with plt.rc_context(FONT):
+        figure, axes = _panels(channels, height=3.2)
+        for ax, channel in zip(axes, channels, strict=True):
+            here = shares[shares["channel"] == channel].set_index("method")["value"]
+            for number, name in enumerate(names, 1):
+                at = max(seconds[name], 1e-2), 1.0 if name == YARDSTICK else 1 + here.get(name, float("nan"))
+                ax.plot(*at, "o", ms=5.5, label=f"{number} {name}", **_style(name))
+                ax.annotate(str(number), at, (4, 3), textcoords="offset points", fontsize=7)
+            ax.axhline(1, color="k", lw=0.8)
+            ax.set(xscale="log", yscale="log", title=_title(channel), xlabel="CPU seconds an analysis")
+            _plain_ticks(ax, "y")
+        axes[0].set_ylabel(f"CRPS / CRPS of {YARDSTICK}")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+    return figure
+
+
+def plot_growth(rows: Sequence[dict], usual: Mapping[str, float]) -> Figure:
+    """Seconds of an analysis against members, grid and number of observations, each varied by itself.
+
+    Args:
+        rows: of `benchmarks/assimilate.py`: `method`, `members`, `size`, `observations`, `seconds`.
+        usual: `members`, `size`, `observations` where they are not varied.
+    """
+    labels = {"members": "members", "size": "grid points along a side", "observations": "observations"}
+    table = pd.DataFrame(rows)
+    with plt.rc_context(FONT):
+        figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.0), layout="constrained", sharey=True)
+        for ax, (what, label) in zip(axes, labels.items(), strict=True):
+            others = [k for k in labels if k != what]
+            here = table[(table[others] == [usual[k] for k in others]).all(axis=1)].sort_values(what)
+            for method, color, mark in (("default", BLUE, "o-"), ("fast", BLUE, "o--")):
+                line = here[here["method"] == method]
+                ax.loglog(line[what], line["seconds"], mark, color=color, ms=4.5, label=method)
+            alone = here[~here["method"].isin(["default", "fast"])]
+            ax.plot(alone[what], alone["seconds"], "s", color=ORANGE, ms=5.5, label="GenDA's sampler")
+            ticks = sorted(here[what].unique())
+            ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+            ax.minorticks_off()
+            ax.set(xlabel=label)
+            ax.grid(alpha=0.3)
+        axes[0].set_ylabel("seconds an analysis")
+        axes[0].legend(fontsize=8)
+    return figure
+
+
+def _some(board: pd.DataFrame, score: str, channels: Sequence[str]) -> pd.DataFrame:
+    found = board[(board["score"] == score) & board["channel"].isin(channels)]
+    if found.empty:
+        raise InputError(f"the scoreboard holds no {score}, expected the rows of `genda evaluate osse --json`")
+    return found
+
+
+def _panels(channels: Sequence[str], height: float, **options) -> tuple[Figure, list[Axes]]:
+    figure, axes = plt.subplots(1, len(channels), figsize=(WIDTH, height), layout="constrained", squeeze=False,
+                                sharex="sharey" in options, **options)
+    return figure, list(axes[0])
+
+
+def _plain_ticks(ax: Axes, axis: str = "x") -> None:
+    """Round ratios in place of powers of ten."""
+    low, high = getattr(ax, f"get_{axis}lim")()
+    ticks = [t for t in (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 4, 6) if low <= t <= high]
+    ticks = ticks if len(ticks) <= 4 else [t for t in ticks if t in (0.5, 0.7, 1, 1.5, 2, 4)]
+    getattr(ax, f"set_{axis}ticks")(ticks, [f"{t:g}" for t in ticks])
+    ax.tick_params(axis=axis, which="minor", bottom=False, left=False, labelbottom=False, labelleft=False)
+
+
+def _style(method: str) -> dict:
+    """Ours blue, other samplers of the same prior orange, baselines grey."""
+    color = BLUE if method in (OURS, f"{OURS}, fast") else ORANGE if method.startswith((OURS, "GenDA")) else GREY
+    return {"color": color}
+
+
+def _title(channel: str) -> str:
+    return SHORT.get(channel) or VARIABLES.get(channel, {}).get("long_name", channel)
