@@ -267,6 +267,7 @@ def packs(page, frames, tmp_path):
     frames["member_map"] = xr.concat([frames["mean"] - 1, frames["mean"] - 2], xr.Variable("member", [1, 2]))
     dials = DIALS | {"swot": str, "method": "{} method", "member": "Member {}"}
     options = {"views": {"All": ["truth", "mean", "member_map", "spread"], "Mean": ["truth", "mean"]}}
+    options["start"] = {"member": 1}
     made = static_explorer(frames, dials, against="gap", split=["method"], smooth=0.002, title="A test", **options)
     made.write(tmp_path / "pack")
     html = "<!doctype html><html lang=en><title>t</title><p style='height: 3000px'>far above</p>"
@@ -295,7 +296,8 @@ def test_smooth_maps_are_drawn_as_python_keeps_them(packs):
     page.wait_for_selector("[data-genda-explorer=ready]")
     canvas = page.locator("canvas[data-panel=mean]")
     box = canvas.bounding_box()
-    mean = frames["mean"].sel(channel="zos", tracks=2, cloud=50, swot=False, method="new").values[::-1]
+    setting = {"channel": "zos", "tracks": 2, "cloud": 50, "swot": False, "method": "new"}
+    mean = frames["mean"].sel(setting).values[::-1]
     fields = frames.sel(channel="zos")[["truth", "mean", "member_map", "observations"]].to_dataarray()
     span = 2 * float(abs(fields).max())
     for row, column in ((0, 0), (5, 9), (11, 15)):
@@ -311,7 +313,8 @@ def test_every_control_changes_the_figure_by_keyboard_alone(packs):
     seen, reached = [state(page)], set()
     for _ in range(30):
         page.keyboard.press("Tab")
-        name = page.evaluate("document.activeElement.shadowRoot?.activeElement?.id ?? ''")
+        inside = "document.activeElement.shadowRoot?.activeElement"
+        name = page.evaluate(f"{inside}?.name || {inside}?.id || ''")  # buttons of one choice share their name
         if not name or name in reached:
             continue
         reached.add(name)
@@ -322,7 +325,7 @@ def test_every_control_changes_the_figure_by_keyboard_alone(packs):
                                arg=seen[-1])  # fmt: skip
         page.wait_for_selector("[data-genda-explorer=ready]")
         seen.append(state(page))
-    assert reached == {"channel", "dial-0", "dial-1", "dial-2", "dial-3-0", "dial-4", "view-0"}
+    assert reached == {"channel", "dial-0", "dial-1", "dial-2", "dial-3", "dial-4", "view"}
     page.wait_for_function("document.querySelector('[data-genda-explorer]').shadowRoot"
                            ".querySelector('[role=status]').textContent.includes('old method')")  # fmt: skip
 

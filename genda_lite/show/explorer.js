@@ -424,8 +424,9 @@
     }
 
     /** Shows the setting, once what it takes has been loaded. */
-    async function refresh(load, next = channel) {
+    async function refresh(load) {
       if (load) {
+        const next = channels[selector.selectedIndex];
         const mine = ++wanted;
         host.dataset.gendaExplorer = "loading";
         const all = await Promise.all(panels.map((panel) => unpacked(next, panel)));
@@ -444,7 +445,7 @@
 
     // --- assemble and listen -----------------------------------------------------------------------------------
 
-    selector.addEventListener("change", () => refresh(true, channels[selector.selectedIndex]).catch(failed));
+    selector.addEventListener("change", () => refresh(true).catch(failed));
     for (const { canvas } of maps) {
       const move = (event) => {
         const cell = (offset, size, count) => Math.min(count - 1, Math.max(0, Math.floor((offset / size) * count)));
@@ -471,7 +472,7 @@
       ...(scores.length ? [table] : []),
       ...(charted.length ? [chart] : []),
       spoken);
-    await refresh(true, channels[0]);
+    await refresh(true);
     host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), layout);
   }
 
