@@ -6,6 +6,7 @@ import xarray as xr
 
 import genda_lite as gl
 from genda_lite import prepare
+from genda_lite.errors import InputError
 from genda_lite.instruments import Errors
 from genda_lite.show import pack
 from genda_lite.show.widgets import OsseExplorer
@@ -21,8 +22,8 @@ def prior():
 @pytest.fixture(scope="module")
 def truth(prior) -> xr.Dataset:
     ocean = load_sample("nature_heldout").isel(member=0, time=12)
-    state = prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude))
-    return state.isel(latitude=slice(30, 94), longitude=slice(30, 94))
+    ocean = ocean.assign(prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude)))
+    return ocean.isel(latitude=slice(30, 94), longitude=slice(30, 94))
 
 
 def pairs(observations: gl.Observations) -> set:
@@ -121,7 +122,12 @@ def test_sweep_gives_the_explorer_what_it_needs(truth, tmp_path, monkeypatch):
     dials = {dial["name"]: dial for dial in explorer.payload["dials"]}
     assert dials["member"]["own"] and dials["error"]["words"] == ["as flown", "4 times"]
     assert dials["altimeters"]["start"] == 1 and explorer.payload["against"]["dials"] == ["altimeters"]
-    assert set(explorer.payload["chunks"]) == {"zos", "zos-gaussian", "speed", "speed-gaussian"}
+    assert set(explorer.payload["chunks"]) == {"zos", "speed"}  # one method: nothing to split by
+
+
+def test_what_the_truth_does_not_hold_is_refused(truth):
+    with pytest.raises(InputError, match="'speed'"):
+        osse.sweep({}, truth.drop_vars("uo"), [1], [1.0], channels=["zos", "speed"])
 
 
 def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
@@ -131,7 +137,8 @@ def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
     assert len(live.observations) > count
     assert live.picture.value != before and live.bar.value == 1
     live.altimeters.value = 3
-    assert live.picture.value == before and live.analysis is ensemble  # remembered
+    assert live.analysis is ensemble and len(live.ensembles) == 2  # remembered
+    assert live.picture.value != before  # the curve has two settings now
     for control, value in (
         (live.cloud, 100), (live.error, 4.0), (live.channel, "speed"), (live.view, "Member"), (live.member, 2)
     ):  # fmt: skip

@@ -74,7 +74,7 @@ class OsseExplorer(ipywidgets.VBox):
         self.view = ipywidgets.Dropdown(options=list(pack.VIEWS), description="Show", **wide)
         self.member = ipywidgets.IntSlider(1, 1, self.members, description="Member", **slow)
         self.curve = ipywidgets.Button(description="Draw the whole curve", tooltip="Assimilate for 1 to 7 altimeters")
-        self.bar = ipywidgets.FloatProgress(0.0, 0.0, 1.0, layout={"width": "100%", "height": "0.6em"})
+        self.bar = ipywidgets.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "100%", "height": "0.6em"})
         self.status = ipywidgets.HTML()
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
         moved = (self.altimeters, self.swot, self.cloud, self.error, self.method)

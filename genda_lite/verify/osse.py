@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
-from ..errors import atomic_path
+from ..errors import InputError, atomic_path
 from ..instruments import Errors
 from ..observe import Observations
 from ..posterior import assimilate
@@ -177,10 +177,15 @@ def sweep(
         maps `truth`, `observations` (NaN where not observed), `mean`, `member_map`, `spread` and scores `mean_spread`,
         `rmse`, `crps`, `spread_skill`, `sparsity` (of sea level, km) and `number` (of observations), of dims (method,
         altimeters, swot, cloud, error, member, channel, latitude, longitude) or some of them; cloud in percent.
+
+    Raises:
+        InputError: the truth lacks a channel, or nothing would be observed.
     """
     priors = prior if isinstance(prior, Mapping) else {prior.name: prior}
     truth = with_speed(truth[[c for c in truth.data_vars if c in (*CHANNELS, "uo", "vo")]])
     truth = truth.drop_vars("member", errors="ignore")
+    if unknown := [name for name in channels if name not in truth]:
+        raise InputError(f"the truth has no {unknown[0]!r}, expected channels among {', '.join(map(str, truth))}")
     grid = Grid(truth["latitude"].values, truth["longitude"].values)
     dials = {
         "method": list(priors),
