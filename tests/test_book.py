@@ -134,8 +134,8 @@ def test_every_control_of_the_explorer_changes_the_figure_by_keyboard_alone(page
     host.locator("#channel").focus()
     for _ in range(12):
         at, kind = host.evaluate("host => { const e = host.shadowRoot.activeElement; return [e?.id, e?.type]; }")
-        if at is None:
-            break
+        if not at:
+            break  # past the controls
         reached.add(at.rsplit("-", 1)[0] if kind == "radio" else at)
         before = host.evaluate(drawn)
         key = {"checkbox": "Space", "select-one": "ArrowDown"}.get(kind, "ArrowRight")

@@ -253,6 +253,23 @@ def test_pointing_at_a_cell_tells_its_value(shown, frames):
     assert told == pytest.approx(truth, abs=span / LEVELS)
 
 
+def test_the_keyboard_reads_the_maps_and_what_is_read_is_spoken(shown, frames):
+    shown.locator("canvas[data-panel=truth]").evaluate("canvas => canvas.closest('.maps').focus()")
+    shown.keyboard.press("Shift+ArrowUp")  # from the middle, row 6 and column 8
+    shown.keyboard.press("ArrowLeft")
+    told = float(shown.locator("figcaption output").first.inner_text().replace("\u2212", "-"))
+    fields = frames.sel(channel="zos").truth.values[::-1]
+    span = float(max(abs(frames.truth).max(), abs(frames["mean"]).max())) * 2
+    assert told == pytest.approx(fields[5, 4], abs=span / LEVELS)
+    spoken = "document.querySelector('[data-genda-explorer]').shadowRoot.querySelector('[role=status]').textContent"
+    shown.wait_for_function(f"{spoken}.includes('Values at') && {spoken}.includes('truth')")
+    shown.keyboard.press("Escape")
+    assert shown.locator("figcaption output").first.inner_text() == ""
+    low, high = (float(text) for text in shown.locator("canvas[data-panel=truth]").get_attribute("aria-label")
+                 .replace("\u2212", "-").replace("\u00a0m", "").split(", ")[1].split(" to "))  # fmt: skip
+    assert [low, high] == pytest.approx([fields.min(), fields.max()], abs=span / LEVELS)
+
+
 def stacked(one: xr.Dataset, other: xr.Dataset, name: str, settings: list) -> xr.Dataset:
     return xr.concat([one, other], xr.Variable(name, settings), data_vars="all")
 

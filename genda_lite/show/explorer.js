@@ -19,7 +19,10 @@
 
   const minus = (text) => text.replace("-", "\u2212");
   const withUnits = (text, units) => (units && units !== "1" ? `${text}\u00a0${units}` : text);
-  const digits = (value) => (value === null ? "\u2013" : minus(value.toPrecision(3)));
+  const digits = (value) => {
+    if (value === null) return "\u2013";
+    return minus(Math.abs(value) < 1000 ? value.toPrecision(3) : value.toFixed(0));
+  };
 
   /** About `count` round numbers between two ends. */
   function ticks(low, high, count) {
@@ -145,7 +148,9 @@
     const value = ({ dials: names, values }, steps) => values[place(names, steps)];
     const score = (each, steps) => value(channel.scores[each.name], steps);
     const codes = (panel) => fields[panel.name].map(place(fields[panel.name].dials));
-    const words = () => dials.flatMap((dial, i) => (dial.own ? [] : [dial.words[setting[i]]])).join(", ");
+    const words = () => dials
+      .flatMap((dial, i) => (dial.own || dial.settings.length < 2 ? [] : [`${dial.title}: ${dial.words[setting[i]]}`]))
+      .join(", ");
 
     // --- the elements, made once -------------------------------------------------------------------------------
 
@@ -163,7 +168,7 @@
     function slider(dial, i, chosen) {
       const id = `dial-${i}`;
       const input = make("input", { type: "range", id, min: 0, max: dial.settings.length - 1, step: 1, value: dial.start });
-      const output = make("output", { for: id });
+      const output = make("output", { for: id, "aria-live": "off" }); // the control says it itself
       input.addEventListener("input", () => chosen(input.valueAsNumber));
       const say = (text) => {
         output.textContent = text;
@@ -175,7 +180,7 @@
     function toggle(dial, i, chosen) {
       const input = make("input", { type: "checkbox", role: "switch", id: `dial-${i}` });
       input.checked = dial.start === 1;
-      const output = make("output", { for: input.id });
+      const output = make("output", { for: input.id, "aria-live": "off" });
       input.addEventListener("change", () => chosen(Number(input.checked)));
       const say = (text) => { output.textContent = text; };
       return { row: make("div", { class: "control toggle" }, make("label", { for: input.id }, dial.title), output, input), inputs: [input], say };
@@ -193,6 +198,7 @@
       if (dial.kind === "choice") return choice(`dial-${i}`, dial.title, dial.words, dial.start, chosen);
       return (dial.kind === "switch" ? toggle : slider)(dial, i, chosen);
     });
+    dials.forEach((dial, i) => { controls[i].row.hidden = dial.settings.length < 2; });
     const views = choice("view", "Show", data.views.map((each) => each.title), 0, (i) => {
       view = data.views[i];
       show();
@@ -217,12 +223,14 @@
     const maps = panels.map((panel) => {
       const look = panel.smooth ? { class: "smooth" } : {};
       const canvas = make("canvas", { width: columns, height: rows, role: "img", "data-panel": panel.name, ...look });
-      const output = make("output");
+      const output = make("output", { "aria-live": "off" }); // five would speak at once
       const title = make("span", {}, panel.title);
       const mark = make("div", { class: "mark", hidden: "" });
       const map = make("div", { class: "map" }, canvas, mark, ...degrees());
       return { panel, canvas, output, title, mark, figure: make("figure", {}, make("figcaption", {}, title, output), map) };
     });
+    const grid = make("div", { class: "maps", role: "group", tabindex: 0,
+      "aria-label": "Maps. The arrow keys move a point, by one cell with Shift; Escape leaves it." }, ...maps.map((map) => map.figure));
     const bars = make("div", { class: "bars" });
     const note = make("p", { class: "note" });
     const spoken = make("p", { class: "spoken", role: "status" }); // read out once the hand rests
@@ -248,13 +256,25 @@
 
     const format = (value, { low, high }) => minus(value.toFixed(Math.max(0, Math.ceil(2 - Math.log10(high - low)))));
 
+    const amount = (code, scale) => format(scale.low + ((code - 1) / 254) * (scale.high - scale.low), scale);
+
+    /** The range of a map in words, for those who do not see it. */
+    function extremes(shown, scale) {
+      const present = shown.filter((code) => code);
+      if (!present.length) return "no value";
+      const ends = [Math.min, Math.max].map((end) => amount(present.reduce((a, b) => end(a, b)), scale));
+      return withUnits(`${ends[0]} to ${ends[1]}`, channel.units);
+    }
+
     function showMaps() {
       for (const { panel, canvas, figure, title } of maps) {
         figure.hidden = !view.panels.includes(panel.name);
-        paint(canvas, codes(panel), palette(channel.scales[panel.kind]));
+        const scale = channel.scales[panel.kind];
+        const shown = codes(panel);
+        paint(canvas, shown, palette(scale));
         const own = panel.dials.map((name) => dials[position[name]]).filter((dial) => dial.own);
         title.textContent = own.length ? own.map((dial) => dial.words[setting[position[dial.name]]]).join(", ") : panel.title;
-        canvas.setAttribute("aria-label", `${title.textContent}: ${channel.title}, ${words()}`);
+        canvas.setAttribute("aria-label", `${title.textContent}: ${channel.title}, ${extremes(shown, scale)}`);
       }
     }
 
@@ -267,15 +287,20 @@
         mark.style.top = `${(100 * (point.row + 0.5)) / rows}%`;
         const scale = channel.scales[panel.kind];
         const code = codes(panel)[point.row * columns + point.column];
-        const number = scale.low + ((code - 1) / 254) * (scale.high - scale.low);
-        output.textContent = code ? format(number, scale) : "\u2013";
+        output.textContent = code ? amount(code, scale) : "\u2013";
       }
       const along = ([first, last], count, i) => first + ((last - first) * i) / (count - 1);
       const side = (value, [positive, negative]) => `${Math.abs(value).toFixed(2)}°${value < 0 ? negative : positive}`;
       note.textContent = point
         ? `Values at ${side(along(data.latitude, rows, point.row), "NS")}, ` +
           `${side(along(data.longitude, columns, point.column), "EW")}, in ${channel.units || "no units"}`
-        : "Point at a map, or tap it, to read every panel there.";
+        : "Point at a map, tap it, or go there by keyboard, to read every panel at a point.";
+    }
+
+    /** Read every panel at a cell, or none. */
+    function read(cell) {
+      point = cell;
+      showPoint();
     }
 
     function showScores() {
@@ -342,14 +367,16 @@
         dials[dial].settings.forEach((_, step) => {
           if (step === setting[dial]) return;
           const others = points(charted[0], setting.with(dial, step), y);
+          if (!others.length) return;
           const [endX, endY] = others.reduce((a, b) => (a[0] > b[0] ? a : b));
+          const leftwards = endX > (left + right) / 2; // the words stay inside the chart
           parts.push(curve(others, { ...look(charted[0]), class: "curve faint" }));
-          parts.push(text(Math.min(endX, right - 4), endY - 6, "end", dials[dial].words[step]));
+          parts.push(text(endX + (leftwards ? 0 : 4), endY - 6, leftwards ? "end" : "start", dials[dial].words[step]));
         });
       }
       for (const each of charted) {
         parts.push(curve(points(each, setting, y), look(each)));
-        for (const [cx, cy] of points(each, setting, y)) parts.push(draw("circle", { ...look(each), cx, cy, r: 1.5 }));
+        for (const [cx, cy] of points(each, setting, y)) parts.push(draw("circle", { ...look(each), class: "spot", cx, cy, r: 2 }));
         if (score(each) !== null) parts.push(dot(each, [now, y(score(each))]));
       }
       for (const each of ratios) {
@@ -357,7 +384,7 @@
         const height = (v) => foot - ((foot - 168) * v) / most;
         parts.push(draw("path", { class: "rule", d: `M${left} ${height(0)}H${right}M${left} ${height(1)}H${right}` }));
         parts.push(text(left - 6, height(1) + 4, "end", "1"), text(left - 6, height(0) + 4, "end", "0"));
-        parts.push(text(left + 4, height(1) - 3, "start", each.title));
+        parts.push(text(left, 164, "start", each.title));
         parts.push(curve(points(each, setting, height), look(each)));
         if (score(each) !== null) parts.push(dot(each, [now, height(score(each))]));
       }
@@ -390,8 +417,10 @@
     function speak() {
       clearTimeout(silence);
       silence = setTimeout(() => {
-        const told = scores.map((each, i) => `${each.title} ${cells[i].textContent}`);
-        spoken.textContent = `${channel.title}, ${words()}. ${told.join(", ")}.`;
+        const told = point
+          ? maps.flatMap(({ title, output, figure }) => (figure.hidden ? [] : [`${title.textContent} ${output.textContent}`]))
+          : scores.map((each, i) => `${each.title} ${cells[i].textContent}`);
+        spoken.textContent = `${channel.title}, ${point ? note.textContent : words()}. ${told.join(", ")}.`;
       }, 500);
     }
 
@@ -449,25 +478,33 @@
     for (const { canvas } of maps) {
       const move = (event) => {
         const cell = (offset, size, count) => Math.min(count - 1, Math.max(0, Math.floor((offset / size) * count)));
-        point = {
+        read({
           row: cell(event.offsetY, canvas.clientHeight, rows),
           column: cell(event.offsetX, canvas.clientWidth, columns),
-        };
-        showPoint();
+        });
       };
       canvas.addEventListener("pointermove", move);
       canvas.addEventListener("pointerdown", move);
       canvas.addEventListener("pointerleave", (event) => {
-        if (event.pointerType !== "mouse") return; // a tapped point stays
-        point = null;
-        showPoint();
+        if (event.pointerType === "mouse") read(null); // a tapped point stays
       });
     }
+    grid.addEventListener("keydown", (event) => {
+      const [down, right] = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key] ?? [];
+      if (event.key === "Escape") read(null);
+      if (down === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault(); // the page would scroll
+      const step = event.shiftKey ? 1 : 4;
+      const moved = (from, by, count) => Math.min(count - 1, Math.max(0, from + step * by));
+      const from = point ?? { row: rows >> 1, column: columns >> 1 };
+      read({ row: moved(from.row, down, rows), column: moved(from.column, right, columns) });
+      speak();
+    });
 
     followTheme(host);
     const layout = make("div", { class: "layout", role: "group", "aria-label": data.title },
       make("div", { class: "controls" }, variable, ...controls.map((control) => control.row), views.row),
-      make("div", { class: "maps" }, ...maps.map((map) => map.figure)),
+      grid,
       bars,
       ...(scores.length ? [table] : []),
       ...(charted.length ? [chart] : []),

@@ -30,7 +30,7 @@ def error_in_words(factor: float) -> str:
 
 
 WORDS = {
-    "altimeters": lambda n: f"{n:g} altimeter" + "s" * (n != 1),
+    "altimeters": "{:g}",
     "swot": lambda flies: "with SWOT" if flies else "no SWOT",
     "cloud": "{:g} %",
     "error": error_in_words,
