@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
@@ -171,7 +172,8 @@ def sweep(
         altimeters, clouds, swot, errors, block: as in `observe`. fast, options: passed to `assimilate`.
         channels: also `speed`, of the total current.
         members: of each ensemble. shown: how many of them to keep.
-        folder: keep each result here, and go on from what is there; another prior needs another folder.
+        folder: keep each result here, and go on from what is there. Another prior or truth is told apart; for a
+            changed program take another folder.
 
     Returns:
         maps `truth`, `observations` (NaN where not observed), `mean`, `member_map`, `spread` and scores `mean_spread`,
@@ -194,6 +196,7 @@ def sweep(
         "cloud": [round(100 * c) for c in clouds],
         "error": list(errors),
     }
+    about = {name: _identity(model, truth) for name, model in priors.items()} if folder else {}
     settings = list(product(priors, altimeters, swot, clouds, errors))
     frames, date = np.empty(len(settings), object), truth["time"].values
     for i, setting in enumerate(tqdm(settings, disable=not progress, desc="assimilations")):
@@ -204,13 +207,13 @@ def sweep(
             analysis = assimilate(priors[name], seen, members, seed, southwest(grid), date=date, fast=fast, **options)
             return _frame(analysis, seen, truth, grid, channels, shown)
 
-        asked = (setting, channels, members, seed, fast, shown, block, sorted(options.items()), str(date), str(grid))
-        frames[i] = frame() if folder is None else _kept(folder, asked, frame)
+        asked = (setting, tuple(channels), members, seed, fast, shown, block, sorted(options.items()), str(date))
+        frames[i] = _kept(folder, (*asked, about[setting[0]]), frame) if folder else frame()
     nested = frames.reshape([len(values) for values in dials.values()]).tolist()
     ds = xr.combine_nested(nested, list(dials), coords="minimal", compat="override", combine_attrs="drop_conflicts")
     ds = ds.assign_coords(dials).transpose(*dials, "channel", "member", ...)
-    for name, about in TITLES.items():
-        ds[name].attrs = about
+    for name, attrs in TITLES.items():
+        ds[name].attrs = attrs
     return ds
 
 
@@ -233,6 +236,18 @@ TITLES = {
     "sparsity": {"long_name": "Mean distance to the nearest sea-level observation", "units": "km"},
     "number": {"long_name": "Observations in the box", "units": ""},
 }
+
+
+def _identity(prior: Prior, truth: xr.Dataset) -> str:
+    """A digest of all numbers of a prior and of a true state: another for every other one."""
+    total = hashlib.sha256(repr((prior.crossover, prior.inflation, list(truth), *truth.sizes.items())).encode())
+    parts = {id(part): part for part in (prior.spectrum, *vars(prior).values()) if isinstance(part, torch.nn.Module)}
+    for part in parts.values():
+        for tensor in (*part.parameters(), *part.buffers()):
+            total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for values in (truth["latitude"], truth["longitude"], *truth.values()):
+        total.update(np.ascontiguousarray(values).tobytes())
+    return total.hexdigest()
 
 
 def _kept(folder: Path, asked: tuple, compute: Callable[[], xr.Dataset]) -> xr.Dataset:
