@@ -1,8 +1,9 @@
 """The explorer of observing systems for a running kernel: every move of a control is a new assimilation."""
 
 import asyncio
+import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -11,7 +12,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MultipleLocator
 
+from ..errors import InputError
 from ..observe import Observations
 from ..posterior import assimilate
 from ..prior import Prior
@@ -19,11 +22,13 @@ from ..state import Grid
 from ..systems import NADIR, sparsity
 from ..verify.osse import TITLES, gridded, observe, score_table, southwest, with_speed
 from . import maps, pack
-from .static import STYLES, ChannelStyle
+from .static import STYLES
 
 RESTS = 0.15  # seconds that a control must rest: moves that come meanwhile, or while an ensemble is made, are one move
 KEPT = 64  # ensembles to come back to without making them again
 COLOURS = ("#0b63b8", "#c2410c", "#15803d")
+# Set by hand: a layout that is found anew for each picture takes longer than the picture.
+MARGINS = {"left": 0.06, "right": 0.94, "top": 0.95, "bottom": 0.11, "wspace": 0.4, "hspace": 0.22}
 SCORES = ("mean_spread", "rmse", "crps")
 
 
@@ -53,6 +58,7 @@ class OsseExplorer(ipywidgets.VBox):
         self.truth = with_speed(truth.drop_vars("member", errors="ignore"))  # of several oceans; ensembles have members
         self.grid = Grid(truth["latitude"].values, truth["longitude"].values)
         self.ensembles: dict[tuple, tuple[Observations, xr.Dataset]] = {}
+        self.scores: dict[tuple[tuple, str], dict[str, float]] = {}  # of a setting and a channel
         self.waiting: asyncio.TimerHandle | None = None
         self._make_controls()
         super().__init__([self.controls, self.bar, self.status, self.picture])
@@ -117,7 +123,11 @@ class OsseExplorer(ipywidgets.VBox):
     def follow(self) -> None:
         """Make the ensemble for what the controls say, and draw it."""
         self.waiting = None
-        self.assimilate(self.setting)
+        try:
+            self.assimilate(self.setting)
+        except InputError as error:  # nothing to see from there, under clouds
+            self.bar.bar_style = "danger"
+            self.status.value = f'<div role="status">{html.escape(str(error))}</div>'
         self.draw()
 
     def complete(self) -> None:
@@ -157,37 +167,43 @@ class OsseExplorer(ipywidgets.VBox):
         """Show the chosen variable of the ensemble for what the controls say, with its scores; the truth alone as long
         as there is none."""
         name = self.channel.value
-        seen, analysis = self.ensembles.get(self.setting, (None, None))
-        if analysis is not None:
-            table, units = self._scores(self.setting, name), STYLES[name].units
-            told = ", ".join(f"{TITLES[s]['long_name']} <b>{table[s]:.3f} {units}</b>" for s in SCORES)
-            self.status.value = (
-                f'<div role="status">{len(seen)} observations. {told}, '
-                f"{TITLES['spread_skill']['long_name']} <b>{table['spread_skill']:.2f}</b></div>"
-            )
-        figure = Figure((9.0, 5.6), layout="constrained")
-        FigureCanvasAgg(figure)
         shown = pack.VIEWS[self.view.value]
-        axes = figure.subplots(2, 3 if len(shown) > 3 else 2).ravel()
-        self._draw_maps(figure, axes[:-1], shown, seen, analysis)
+        self.member.disabled = "member_map" not in shown
+        if self.setting in self.ensembles:
+            self.status.value = self._told(name)
+        columns = 3 if len(shown) > 3 else 2
+        figure = Figure((3.0 * columns, 5.6))
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(2, columns, gridspec_kw=MARGINS).ravel()
+        self._draw_maps(axes[:-1], name, shown)
         self._draw_curve(axes[-1], name)
         buffer = io.BytesIO()
         figure.savefig(buffer, dpi=100)
         self.picture.value = buffer.getvalue()
 
-    def _scores(self, setting: tuple, name: str) -> dict[str, float]:
-        seen, analysis = self.ensembles[setting]
-        row = score_table({"": analysis}, self.truth, [name]).squeeze()
-        spread = float(np.sqrt(analysis[name].var("member", ddof=1).mean()))
-        table = {score: float(row[score]) for score in ("rmse", "crps", "spread_skill")}
-        return table | {"mean_spread": spread, "sparsity": sparsity(seen, self.grid)}
+    def _told(self, name: str) -> str:
+        """The scores in words, which a screen reader reads out when they change."""
+        table, units = self._scores(self.setting, name), STYLES[name].units
+        told = ", ".join(f"{TITLES[s]['long_name']} <b>{table[s]:.3f} {units}</b>" for s in SCORES)
+        return (
+            f'<div role="status">{STYLES[name].long_name}, {len(self.observations)} observations. {told}, '
+            f"{TITLES['spread_skill']['long_name']} <b>{table['spread_skill']:.2f}</b></div>"
+        )
 
-    def _draw_maps(self, figure, axes, shown, seen, analysis) -> None:
-        name = self.channel.value
-        style: ChannelStyle = STYLES[name]
-        true = self.truth[name]
+    def _scores(self, setting: tuple, name: str) -> dict[str, float]:
+        if (setting, name) not in self.scores:
+            seen, analysis = self.ensembles[setting]
+            row = score_table({"": analysis}, self.truth, [name]).squeeze()
+            spread = float(np.sqrt(analysis[name].var("member", ddof=1).mean()))
+            table = {score: float(row[score]) for score in ("rmse", "crps", "spread_skill")}
+            self.scores[setting, name] = table | {"mean_spread": spread, "sparsity": sparsity(seen, self.grid)}
+        return self.scores[setting, name]
+
+    def _draw_maps(self, axes: Sequence[Axes], name: str, shown: Sequence[str]) -> None:
+        style, true = STYLES[name], self.truth[name]
         fields = {"truth": true.values}
-        if analysis is not None:
+        if self.setting in self.ensembles:
+            seen, analysis = self.ensembles[self.setting]
             ensemble = analysis[name]
             fields |= {
                 "observations": gridded(seen, self.grid, name, true).values,
@@ -196,43 +212,58 @@ class OsseExplorer(ipywidgets.VBox):
                 "spread": ensemble.std("member", ddof=1).values,
             }
         low, high = maps.color_limits(true, maps.STYLES[name])
-        extent = [*self.grid.longitude[[0, -1]], *self.grid.latitude[[0, -1]]]
+        looks = {
+            "field": {"cmap": style.colormap, "vmin": low, "vmax": high},
+            "spread": {"cmap": maps.STYLES["spread"].colormap, "vmin": 0},
+        }
+        extent = [edge for v in (self.grid.longitude, self.grid.latitude)
+                  for edge in (1.5 * v[0] - 0.5 * v[1], 1.5 * v[-1] - 0.5 * v[-2])]  # fmt: skip
         stretch = 1 / np.cos(np.radians(self.grid.latitude.mean()))
         drawn = {}
         for ax, panel in zip(axes, shown, strict=True):
             title = f"Member {self.member.value}" if panel == "member_map" else TITLES[panel]["long_name"]
             ax.set_title(title, fontsize=10)
             ax.tick_params(labelsize=8)
-            ax.set_aspect(stretch)
-            ax.set_facecolor("0.92")
-            if panel not in fields:
-                continue
-            kind = "spread" if panel == "spread" else "field"
-            colours = {"cmap": maps.STYLES["spread"].colormap, "vmin": 0} if kind == "spread" else {
-                "cmap": style.colormap, "vmin": low, "vmax": high}  # fmt: skip
-            drawn[kind] = ax.imshow(fields[panel], origin="lower", extent=extent, aspect=stretch, **colours), ax
-        for image, ax in drawn.values():
-            bar = figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02)
-            bar.set_label(style.units, fontsize=8)
-            bar.ax.tick_params(labelsize=8)
+            ax.set(xlim=extent[:2], ylim=extent[2:], aspect=stretch, facecolor="0.92")
+            ax.xaxis.set_major_locator(MultipleLocator(2))
+            ax.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}°{'W' if x < 0 else 'E'}")
+            ax.yaxis.set_major_locator(MultipleLocator(2))
+            ax.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}°{'S' if y < 0 else 'N'}")
+            if panel in fields:
+                kind = "spread" if panel == "spread" else "field"
+                drawn[kind] = ax.imshow(fields[panel], origin="lower", extent=extent, aspect=stretch, **looks[kind])
+        for image in drawn.values():
+            beside = image.axes.inset_axes([1.04, 0.1, 0.05, 0.8])
+            beside.tick_params(labelsize=8)
+            image.axes.figure.colorbar(image, cax=beside).set_label(style.units, fontsize=8)
 
     def _draw_curve(self, ax: Axes, name: str) -> None:
         """Scores against sparsity: every number of altimeters that was tried, all else being as the controls say."""
-        ax.set_xscale("log")
-        ax.set_xlabel("Mean distance to nearest sea-level obs. (km)", fontsize=8)
-        ax.set_ylabel(STYLES[name].units, fontsize=8)
-        ax.tick_params(labelsize=8, which="both")
+        ax.set_title(f"Scores ({STYLES[name].units}) against sparsity", fontsize=10)
+        ax.set_xlabel("Mean distance to the nearest\nobservation of sea level (km)", fontsize=8)
+        ax.tick_params(labelsize=8)
         method, _, *others = self.setting
         tried = [s for s in self.ensembles if (s[0], *s[2:]) == (method, *others)]
         points = sorted((self._scores(s, name) for s in tried), key=lambda table: table["sparsity"])
+        points = [table for table in points if np.isfinite(table["sparsity"])]
+        if not points:
+            ax.set(xticks=[], yticks=[])
+            return
+        here = self._scores(self.setting, name) if self.setting in self.ensembles else None
         for score, colour, dash in zip(SCORES, COLOURS, ("-", "--", ":"), strict=True):
             x, y = ([table[what] for table in points] for what in ("sparsity", score))
             ax.plot(x, y, dash, color=colour, marker=".", label=TITLES[score]["long_name"])
-            if self.setting in self.ensembles:
-                here = self._scores(self.setting, name)
+            if here:
                 ax.plot(here["sparsity"], here[score], "o", color=colour, ms=8)
-        ax.set_ylim(bottom=0)
-        ax.legend(fontsize=7, loc="best")
+        if here:
+            ax.axvline(here["sparsity"], color="0.5", lw=1, ls=":")
+        ax.set_xscale("log")
+        ax.set_xlim(points[0]["sparsity"] / 1.3, points[-1]["sparsity"] * 1.3)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter("")
+        ax.set_ylim(0, 1.35 * max(table[score] for table in points for score in SCORES))  # room for the legend
+        ax.legend(fontsize=7, loc="upper left", framealpha=0.9)
 
 
 def live_explorer(
