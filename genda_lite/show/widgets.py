@@ -39,7 +39,8 @@ class OsseExplorer(ipywidgets.VBox):
         prior: from `load_prior`, or several with their names.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        block: width in cells of the squares that temperature is averaged over; fewer observations answer faster.
+        block: width in cells of the squares that temperature is averaged over: fewer observations answer faster, and
+            the finest structure of temperature is lost. With 1, the observations are those of the precomputed pack.
         options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
