@@ -1,5 +1,9 @@
 """Twin experiments: nested observing systems, scores, the explorer's frames, the live sliders."""
 
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -24,6 +28,17 @@ def truth(prior) -> xr.Dataset:
     ocean = load_sample("nature_heldout").isel(member=0, time=12)
     ocean = ocean.assign(prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude)))
     return ocean.isel(latitude=slice(30, 94), longitude=slice(30, 94))
+
+
+def apart(test):
+    """Runs a test in a thread of its own: that of the browser's tests keeps an event loop running, as a notebook's."""
+
+    @functools.wraps(test)
+    def run(*args, **kwargs):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(test, *args, **kwargs).result()
+
+    return run
 
 
 def pairs(observations: gl.Observations) -> set:
@@ -130,6 +145,7 @@ def test_what_the_truth_does_not_hold_is_refused(truth):
         osse.sweep({}, truth.drop_vars("uo"), [1], [1.0], channels=["zos", "speed"])
 
 
+@apart
 def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
     live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
     before, count, ensemble = live.picture.value, len(live.observations), live.analysis
@@ -148,10 +164,22 @@ def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
     assert "m/s" in live.status.value and "CRPS" in live.status.value
 
 
+@apart
+def test_a_system_that_sees_nothing_is_told_beside_the_controls(truth, monkeypatch):
+    from genda_lite.show import widgets
+
+    def nothing(*args):
+        raise InputError("nothing is observed <here>")
+
+    monkeypatch.setattr(widgets, "observe", nothing)
+    live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
+    assert "nothing is observed &lt;here&gt;" in live.status.value and live.bar.bar_style == "danger"
+    assert live.picture.value  # the truth
+
+
+@apart
 def test_in_a_running_loop_many_moves_are_one(truth):
     """As in a notebook: the widget is there before its ensemble is, and a slide over settings makes one ensemble."""
-    import asyncio
-
     async def hand() -> OsseExplorer:
         live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
         assert live.picture.value and not live.ensembles
