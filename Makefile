@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow lint data osse-data explorer-data clean
+.PHONY: help book serve student test test-slow lint data osse-data explorer-data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,12 @@ book: $(VENV)/.installed _build/inputs  ## run every notebook and build the book
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/jupyter-book build -W --keep-going .
 	@echo "The book is built: open $(CURDIR)/_build/html/index.html"
+
+serve:  ## serve the built book on http://localhost:8000
+	$(BIN)/python -m http.server --directory _build/html 8000
+
+student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
+	$(BIN)/genda student book _build/student
 
 lint: $(VENV)/.installed  ## check the style of the code
 	$(BIN)/ruff check .

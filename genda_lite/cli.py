@@ -434,7 +434,7 @@ def osse(
     ] = None,
     cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
-    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 5,
+    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
@@ -472,7 +472,7 @@ def osse(
         if not quick:
             some = [m for m in chosen if m.name in (scoreboard.INTERPOLATIONS[1], scoreboard.OURS)]
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
-            rows += scoreboard.sensitivity(few, some, model, members, progress=say)
+            rows += scoreboard.sensitivity(few, some, model, members, folder=folder, progress=say)
     typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
     for title, part in scoreboard.board(table).items():
         typer.echo(f"\n{title}\n")
@@ -481,6 +481,18 @@ def osse(
     print_judged(rows)
     if json is not None:
         write_rows(json, [*rows, *scoreboard.details(table)])
+
+
+@app.command()
+def student(
+    book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+) -> None:
+    """Write the notebooks without solutions and outputs, with an empty cell for each answer (nbgrader's metadata)."""
+    from .teaching import write_student_versions
+
+    for path in write_student_versions(book, out):
+        typer.echo(str(path))
 
 
 def print_judged(rows: list[dict]) -> None:

@@ -71,6 +71,19 @@ class Observations:
         source: number of the source; values of one source share the unknown constant.
         reference_error: standard deviation of that constant, 0 where the reference is known.
         smoothing: km; 0 for values at points, else they are Gaussian means of this standard deviation.
+
+    Examples:
+        >>> import xarray as xr
+        >>> from genda_lite import Grid, Observations
+        >>> points = xr.Dataset(
+        ...     {"zos": ("point", [0.12, 0.31, 0.22])},  # m
+        ...     {"latitude": ("point", [37.5, 38.0, 48.0]), "longitude": ("point", [-60.2, -60.0, -59.8])},
+        ... )
+        >>> observations = Observations.from_points(points, "zos", error=0.03)
+        >>> len(observations), len(observations + observations)
+        (3, 6)
+        >>> observations.inside(Grid.around(-60.0, 38.0, (64, 64))).value
+        array([0.12, 0.31])
     """
 
     channel: np.ndarray

@@ -81,6 +81,14 @@ class Grid:
 
     Raises:
         InputError: coordinates that are not 1-D, finite, ascending and evenly spaced.
+
+    Examples:
+        >>> from genda_lite import Grid
+        >>> grid = Grid.around(longitude=-60.0, latitude=38.0, shape=(64, 64))
+        >>> grid.shape
+        (64, 64)
+        >>> print(grid)
+        64 x 64 points, 35.33..40.58 N, -62.67..-57.42 E
     """
 
     latitude: np.ndarray

@@ -63,6 +63,21 @@ class ObservingSystem:
 
     Raises:
         InputError: an unknown or repeated mission or map, a cloud share outside 0..1, a window that is not positive.
+
+    Examples:
+        What three altimeters see of a flat sea is their errors:
+
+        >>> import numpy as np, xarray as xr
+        >>> from genda_lite.systems import ObservingSystem, constellation
+        >>> system = ObservingSystem(constellation(3), cloud=1.0)  # no temperature
+        >>> system.missions
+        ('Sentinel-6', 'Sentinel-3A', 'Sentinel-3B')
+        >>> grid = {"latitude": 33 + np.arange(121) / 12, "longitude": -65 + np.arange(121) / 12}
+        >>> date = np.datetime64("2017-06-01T12:00", "ns")
+        >>> flat = xr.DataArray(np.zeros((1, 121, 121)), {"time": [date], **grid}, ("time", "latitude", "longitude"))
+        >>> seen = system.observe(flat.to_dataset(name="zos"), date)
+        >>> len(seen) > 1000, bool(abs(seen.value).max() < 0.2)
+        (True, True)
     """
 
     missions: tuple[str, ...] = NADIR[:3]

@@ -234,6 +234,17 @@ def test_pages_are_not_too_heavy():
         assert page.stat().st_size < 2e6, f"{page.name} has {page.stat().st_size / 1e6:.1f} MB"
 
 
+def test_the_page_for_teachers_shows_figures_of_the_chapters(page, site):
+    page.goto(f"{site}/book/teach.html")
+    pictures = page.locator(".figure-gallery-entry img")
+    assert pictures.count() >= 10
+    for picture in pictures.all():
+        assert len(picture.get_attribute("alt")) > 30 and picture.evaluate("picture => picture.naturalWidth") > 100
+    page.locator(".figure-gallery-entry a").first.click()
+    assert "/book/01_observing.html#fig-" in page.url
+    assert page.locator(page.url[page.url.index("#") :]).is_visible()
+
+
 def test_the_reference_explains_arguments_and_results(page, site):
     page.goto(f"{site}/book/api_prior.html")
     for name in ("posterior.assimilate.assimilate", "prior.checkpoint.load_prior", "baselines.optimal_interpolation"):

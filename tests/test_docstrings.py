@@ -1,5 +1,10 @@
-"""The reference from docstrings: plain text becomes reStructuredText, its meaning unchanged; nothing is left out."""
+"""The reference from docstrings: plain text becomes reStructuredText, its meaning unchanged; nothing is left out.
 
+The examples in docstrings run, and give what they say.
+"""
+
+import doctest
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -41,6 +46,26 @@ def test_arguments_that_share_a_line_are_parted(rewritten):
     assert rewritten(text, ["a", "b", "c", "d"])[3:] == [
         "    a: of all.", "    b: the other. Note: c, d: two", "        more.", "    c, d: both.",
     ]  # fmt: skip
+
+
+def test_examples_stay_as_they_are(rewritten):
+    session = ["Examples:", "    A *b* c_:", "", "    >>> a * b_", "    |x|", "", "    *"]
+    assert rewritten(session) == ["Examples:", r"    A \*b\* c\_:", *session[2:6], r"    \*"]
+
+
+EXAMPLES = ("geostrophy", "observe", "posterior.assimilate", "prior.checkpoint", "state", "systems", "teaching.checks")
+EXAMPLES += ("verify.scores",)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_give_what_they_say(name):
+    tried = doctest.testmod(importlib.import_module(f"genda_lite.{name}"), optionflags=doctest.ELLIPSIS)
+    assert tried.attempted >= 3 and tried.failed == 0
+
+
+def test_every_module_with_an_example_is_tried():
+    files = [path for path in (ROOT / "genda_lite").rglob("*.py") if "    >>> " in path.read_text()]
+    assert {".".join(path.relative_to(ROOT / "genda_lite").with_suffix("").parts) for path in files} == set(EXAMPLES)
 
 
 def test_the_reference_leaves_no_module_out():

@@ -272,10 +272,11 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
         sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
 
 
-def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior):
+def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior, tmp_path):
     chosen = [sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior))]
-    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, louder=30.0)
+    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, louder=30.0, folder=tmp_path)
     assert row["value"] > 1 and row["beside"]["cases"] == 2
+    assert len(list(tmp_path.glob("swath1/*.nc"))) == len(list(tmp_path.glob("swath30/*.nc"))) == 2
 
 
 @pytest.mark.slow

@@ -11,12 +11,12 @@ import re
 from collections.abc import Collection
 
 FORMULA = ".. code-block:: text"  # it is not Python
-SECTIONS = {"Args:", "Attributes:", "Raises:", "Returns:", "Yields:"}
+SECTIONS = {"Args:", "Attributes:", "Examples:", "Raises:", "Returns:", "Yields:"}
 
 
 def rewritten(lines: list[str], arguments: Collection[str] = ()) -> list[str]:
     """A docstring without common indentation, line by line, as reStructuredText."""
-    result, in_section, in_formula = [], False, False
+    result, in_section, in_formula, in_session = [], False, False, False
     for line in apart(lines, arguments):
         indented = line.startswith(" ")
         if line and not indented:
@@ -25,7 +25,8 @@ def rewritten(lines: list[str], arguments: Collection[str] = ()) -> list[str]:
             # A formula follows; a paragraph of its own says so, whatever the one before ends with.
             result += ([""] if result and result[-1] else []) + [FORMULA, ""]
             in_formula = True
-        result.append(line if in_formula else plain(line))
+        in_session = bool(line.strip()) and (in_session or line.lstrip().startswith(">>> "))  # till a blank line
+        result.append(line if in_formula or in_session else plain(line))
     return result
 
 

@@ -246,6 +246,25 @@ def assimilate(
 
     Raises:
         InputError: see `pose`; an unknown method, or fewer than one member.
+
+    Examples:
+        A single measurement of sea level, and the Gaussian prior (the diffusion prior is `load_prior()`):
+
+        >>> import xarray as xr
+        >>> import genda_lite as gl
+        >>> place = {"latitude": ("point", [38.0]), "longitude": ("point", [-60.0])}
+        >>> point = xr.Dataset({"zos": ("point", [0.9])}, place)
+        >>> seen = gl.Observations.from_points(point, "zos", error=0.02, reference_error=0.0)  # m
+        >>> prior = gl.load_prior("gaussian")
+        >>> analysis = gl.assimilate(prior, seen, members=4, date="2017-06-01", fast=True)
+        >>> dict(analysis.sizes)
+        {'member': 4, 'latitude': 64, 'longitude': 64}
+        >>> here = analysis.zos.interp(latitude=38.0, longitude=-60.0)
+        >>> bool(abs(here - 0.9).max() < 0.1)
+        True
+        >>> spread = analysis.zos.std("member")  # less where it was measured than far away
+        >>> bool(spread.interp(latitude=38.0, longitude=-60.0) < 0.5 * spread.max())
+        True
     """
     guidance, sampler, steps = (
         given if given is not None else default

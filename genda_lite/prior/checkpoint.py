@@ -107,6 +107,14 @@ def load_prior(
 
     Raises:
         InputError: no such file, a corrupt file, or a file of another format.
+
+    Examples:
+        >>> import genda_lite as gl
+        >>> prior = gl.load_prior("gaussian")
+        >>> prior.shape  # channels, latitude, longitude
+        (7, 64, 64)
+        >>> prior.domain.holds(gl.Grid.around(-60.0, 38.0, (64, 64)))
+        True
     """
     if which == "gaussian":
         which, gaussian = None, True

@@ -23,9 +23,13 @@ def sample_path(filename: str) -> Path:
     """Path of an embedded file, complete and unchanged.
 
     Raises:
-        InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of.
+        InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of, or
+            the package was installed without the project around it.
     """
-    listed = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    sums = FOLDER / "SHA256SUMS"
+    if not sums.is_file():
+        raise InputError(f"{FOLDER}: the embedded data are not here, expected the whole project (`pip install -e .`)")
+    listed = dict(line.split()[::-1] for line in sums.read_text().splitlines())
     path = FOLDER / filename
     if filename not in listed or not path.is_file():
         raise InputError(f"there is no {filename} in {FOLDER}, expected one of: {', '.join(sorted(listed))}")

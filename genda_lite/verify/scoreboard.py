@@ -349,13 +349,13 @@ def run(
     tables = []
     for number in range(len(cases)):
         path = folder / f"case{number:03d}.nc" if folder else None
-        missing, found = [m for m in chosen if not m.few or number % every == 0], []
+        here, found = [m for m in chosen if not m.few or number % every == 0], []
         if path and path.exists():
             with xr.open_dataset(path, engine="h5netcdf") as kept:
                 if kept.attrs["settings"] != settings:
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
                 found = [kept.load()]
-            missing = [m for m in missing if m.name not in found[0]["experiment"].values]
+        missing = [m for m in here if not found or m.name not in found[0]["experiment"].values]
         if missing:
             found.append(run_case(cases[number], missing, prior, members, number))
             progress(f"case {number + 1} of {len(cases)}: {float(found[-1]['seconds'].sum()):.0f} s")
@@ -363,22 +363,25 @@ def run(
         if missing and path:
             with atomic_path(path) as temporary:
                 table.assign_attrs(settings=settings).to_netcdf(temporary, engine="h5netcdf")
-        tables.append(table)
+        tables.append(table.sel(experiment=[m.name for m in here]))
     names = [m.name for m in chosen]
     tables = [table.reindex(experiment=names).expand_dims("case") for table in tables]
     return xr.concat(tables, "case", data_vars="all", coords="minimal", join="outer").assign_attrs(members=members)
 
 
 def sensitivity(
-    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, louder: float = 3.0, **options
+    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, louder: float = 3.0,
+    folder: Path | None = None, progress: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
     """What it costs that SWOT's correlated errors (roll and timing) are `louder` times what is stated: CRPS of sea
-    level over that with the stated ones, in cases that all have a swath."""
-    with_swath = replace(cases, system=lambda number: replace(cases.system(number), swot=True))
-    quiet, loud = (
-        run(replace(with_swath, louder=factor), chosen, prior, members, **options) for factor in (1.0, louder)
-    )
-    rows = []
+    level over that with the stated ones, in cases that all have a swath. See `run` for the other arguments."""
+    with_swath, tables = replace(cases, system=lambda number: replace(cases.system(number), swot=True)), []
+    for factor in (1.0, louder):
+        place = folder and folder / f"swath{factor:g}"
+        if place:
+            place.mkdir(exist_ok=True)
+        tables.append(run(replace(with_swath, louder=factor), chosen, prior, members, 1, place, progress))
+    (quiet, loud), rows = tables, []
     for method in quiet["experiment"].values:
         crps = [t["crps"].sel(experiment=method, channel="zos", zone="all").mean() for t in (quiet, loud)]
         ratio = figures(loud).spread_skill.sel(experiment=method, channel="zos")

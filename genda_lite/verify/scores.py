@@ -71,6 +71,15 @@ def crps(
         where: true where a point counts.
     Raises:
         InputError: the grids differ, or there are fewer than two members.
+    Examples:
+        Members on either side of the truth, and members that both lie below it (map of the score):
+
+        >>> import xarray as xr
+        >>> from genda_lite.verify.scores import crps
+        >>> ensemble = xr.DataArray([[0.1, 0.1], [0.3, 0.3]], dims=("member", "point"))
+        >>> truth = xr.DataArray([0.2, 0.5], dims="point")
+        >>> crps(ensemble, truth, dim=()).values.round(3)
+        array([0. , 0.2])
     """
     _members(ensemble, truth, member_dim)
     ensemble, truth, where = _on_one_grid(ensemble, truth, where)
