@@ -263,11 +263,13 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
     again = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
     assert calls == [0, 1, 2, 3, 2]
     xr.testing.assert_allclose(again.drop_vars("seconds"), whole.drop_vars("seconds"))
-    guess = sb.Method("guess", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))  # without members
+    guess = sb.Method("an educated guess", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))
     more = sb.run(cases, [guess, *chosen], gaussian_prior, 3, folder=tmp_path)
-    assert len(calls) == 5 and list(more["experiment"]) == ["guess", "climatology"]
+    assert len(calls) == 5 and list(more["experiment"]) == ["an educated guess", "climatology"]
     xr.testing.assert_allclose(more["ranks"].sel(experiment=["climatology"]), whole["ranks"])
-    assert more["crps"].sel(zone="all").notnull().all() and more["ranks"].sel(experiment="guess").isnull().all()
+    again = sb.run(cases, [guess, *chosen], gaussian_prior, 3, folder=tmp_path)
+    assert len(calls) == 5 and again.drop_encoding().identical(more)
+    assert more["crps"].sel(zone="all").notnull().all() and more["ranks"].sel(experiment=guess.name).isnull().all()
     with pytest.raises(InputError, match="other settings"):
         sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
 

@@ -13,16 +13,18 @@ from matplotlib.figure import Figure
 from ..errors import InputError
 from ..state import VARIABLES
 from ..verify.scoreboard import INTERPOLATIONS, OCEAN, OURS
+from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH
 
 YARDSTICK = INTERPOLATIONS[1]
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"  # differ in lightness, too
+FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
+ORANGE = "#d55e00"  # differs from the others in lightness, too
 SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
 
 
 def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
     """CRPS of every method over that of multivariate optimal interpolation, with 95 % intervals of the paired
-    difference: left of the line is better. Hollow: run on some of the cases only.
+    difference: left of the line is better. Hollow: run on some of the cases only. Arrows: values beyond the axis.
 
     Raises:
         InputError: the frame has no CRPS relative to optimal interpolation.
@@ -35,11 +37,17 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
             here = shares[shares["channel"] == channel].set_index("method").reindex(names)
             for place, (name, one) in enumerate(here.iterrows()):
                 style = _style(name) | ({"mfc": "none"} if one["cases"] < shares["cases"].max() else {})
+                if 1 + one["value"] > FARTHEST:
+                    ax.plot(FARTHEST, place, ">", ms=5.5, **style)
+                    ax.text(0.93 * FARTHEST, place, f"{1 + one['value']:.1f}", ha="right", va="center", fontsize=7.5)
+                    continue
                 if one[["low", "high"]].notna().all():
                     ax.plot(1 + one[["low", "high"]].astype(float), [place] * 2, color=style["color"], lw=1.6)
                 ax.plot(1 + one["value"], place, "o", ms=5.5, **style)
             ax.axvline(1, color="k", lw=0.8)
             ax.set(xscale="log", title=_title(channel))
+        axes[0].set_xlim(0.55, 1.06 * FARTHEST)
+        for ax in axes:
             _plain_ticks(ax)
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()

@@ -354,7 +354,7 @@ def run(
             with xr.open_dataset(path, engine="h5netcdf") as kept:
                 if kept.attrs["settings"] != settings:
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
-                found = [kept.load()]
+                found = [kept.load().drop_encoding()]  # which has the length of the longest name
         missing = [m for m in here if not found or m.name not in found[0]["experiment"].values]
         if missing:
             found.append(run_case(cases[number], missing, prior, members, number))
@@ -535,7 +535,7 @@ def details(table: xr.Dataset) -> list[dict]:
 
 
 _NAMES = (
-    re.compile(r"CRPS of (?P<channel>\w+), (?P<method>.+) less OI, multivariate \(share\)"),
+    re.compile(rf"CRPS of (?P<channel>\w+), (?P<method>.+) less {re.escape(INTERPOLATIONS[1])} \(share\)"),
     re.compile(r"(?P<score>rmse|crps|spread_skill|outside) of (?P<channel>\w+), (?P<zone>\w+), (?P<method>.+)"),
     re.compile(r"CPU (?P<score>seconds) a case, (?P<method>.+)"),
 )
@@ -559,7 +559,9 @@ def frame_of(rows: list[dict]) -> pd.DataFrame:
             found.append(about | {"value": one["value"]} | limits)
     if not found:
         raise InputError("the rows hold no score of a method, expected those of `genda evaluate osse --json`")
-    return pd.DataFrame(found).astype({name: float for name in ("value", "low", "high", "cases")})
+    frame = pd.DataFrame(found).astype({name: float for name in ("value", "low", "high", "cases")})
+    order = {name: i for i, name in enumerate(frame.loc[frame["score"] == "rmse", "method"].unique())}
+    return frame.sort_values("method", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def board(table: xr.Dataset) -> dict[str, list[dict]]:
