@@ -110,15 +110,6 @@ def test_swot_only_adds_observations_and_the_error_can_be_scaled(truth):
     assert noisy.error[level].min() == pytest.approx(np.hypot(4 * Errors().nadir, Errors().representativity_sea_level))
 
 
-def test_averaged_temperature_has_the_mean_and_the_smaller_error(truth):
-    cells, squares = (osse.observe(truth, 1, 0.0, block=block) for block in (1, 2))
-    fine, coarse = (seen.select(seen.channel == "thetao") for seen in (cells, squares))
-    assert len(fine) == 4 * len(coarse) == 64 * 64
-    values = fine.value.reshape(32, 2, 32, 2).mean((1, 3))
-    np.testing.assert_allclose(coarse.value.reshape(32, 32), values, atol=1e-9)
-    np.testing.assert_allclose(coarse.error, fine.error[0] / 2)
-
-
 def test_sweep_gives_the_explorer_what_it_needs(truth, tmp_path, monkeypatch):
     model = gl.load_prior("gaussian")
     settings = {"altimeters": [1, 3], "clouds": [1.0], "errors": [1.0, 4.0], "channels": ["zos", "speed"]}
@@ -185,6 +176,7 @@ def test_a_system_that_sees_nothing_is_told_beside_the_controls(truth, monkeypat
 @apart
 def test_in_a_running_loop_many_moves_are_one(truth):
     """As in a notebook: the widget is there before its ensemble is, and a slide over settings makes one ensemble."""
+
     async def hand() -> OsseExplorer:
         live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
         assert live.picture.value and not live.ensembles

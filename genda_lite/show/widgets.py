@@ -39,8 +39,6 @@ class OsseExplorer(ipywidgets.VBox):
         prior: from `load_prior`, or several with their names.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        block: width in cells of the squares that temperature is averaged over: fewer observations answer faster, and
-            the finest structure of temperature is lost. With 1, the observations are those of the precomputed pack.
         options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
@@ -50,11 +48,10 @@ class OsseExplorer(ipywidgets.VBox):
         truth: xr.Dataset,
         members: int = 8,
         seed: int = 0,
-        block: int = 2,
         **options,
     ):
         self.priors = prior if isinstance(prior, Mapping) else {prior.name: prior}
-        self.members, self.seed, self.block = members, seed, block
+        self.members, self.seed = members, seed
         self.options = {"fast": True} | options
         self.truth = with_speed(truth.drop_vars("member", errors="ignore"))  # of several oceans; ensembles have members
         self.grid = Grid(truth["latitude"].values, truth["longitude"].values)
@@ -144,7 +141,7 @@ class OsseExplorer(ipywidgets.VBox):
             return self.ensembles[setting]
         method, altimeters, swot, cloud, error = setting
         self.status.value = "Assimilating …"
-        seen = observe(self.truth, altimeters, cloud / 100, self.seed, swot, error, self.block)
+        seen = observe(self.truth, altimeters, cloud / 100, self.seed, swot, error)
         analysis = assimilate(
             self.priors[method],
             seen,
@@ -279,5 +276,5 @@ def live_explorer(
     first = next(iter(priors.values())) if isinstance(priors, Mapping) else priors
     truth = pack.sample_truth(first) if truth is None else truth
     on_card = first.spectrum.variance.device.type == "cuda"
-    full = {"members": 32, "batch": 32, "block": 1, "fast": False} if on_card else {}
+    full = {"members": 32, "batch": 32, "fast": False} if on_card else {}
     return OsseExplorer(priors, truth, **full | options)

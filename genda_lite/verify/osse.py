@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from itertools import product
-from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +31,6 @@ def observe(
     seed: int = 0,
     swot: bool = False,
     error: float = 1.0,
-    block: int = 1,
 ) -> Observations:
     """What altimeters on their orbits and a radiometer under clouds see of one true state, which stands still for the
     three days of altimetry; more altimeters or less cloud only add observations.
@@ -43,7 +40,6 @@ def observe(
         altimeters: how many, 0 to 7. cloud: share of the sea hidden, 0..1.
         swot: whether SWOT flies, too; its swath is averaged to cells of 16 km.
         error: how many times as much the instruments err as they do; the analysis is told.
-        block: width in cells of the squares that the radiometer's values are averaged over.
 
     Raises:
         InputError: another number of altimeters, a cloud share outside 0..1, nothing observed at all.
@@ -53,26 +49,7 @@ def observe(
         constellation(altimeters), swot, cloud, window=STANDSTILL, swath_cell=SWATH_CELL, errors=errors, seed=seed
     )
     series = truth[["zos", "thetao"]].drop_vars("member", errors="ignore").expand_dims("time")
-    parts = system.parts(series, truth["time"].values)
-    if block > 1 and "radiometer" in parts:
-        grid = Grid(truth["latitude"].values, truth["longitude"].values)
-        parts["radiometer"] = averaged(parts["radiometer"], grid, block)
-    return reduce(add, parts.values())
-
-
-def averaged(observations: Observations, grid: Grid, block: int) -> Observations:
-    """Means of the observations of one channel and error in each square of `block` x `block` cells of a grid
-    ("super-observations"), where they stand on average; their errors are independent, before as after."""
-    rows, columns = grid.nearest(observations.latitude, observations.longitude)
-    squares = (rows // block) * grid.shape[1] + columns // block
-    _, square, count = np.unique(squares, return_inverse=True, return_counts=True)
-    mean = {
-        name: ("point", np.bincount(square, getattr(observations, name)) / count)
-        for name in ("latitude", "longitude", "value")
-    }
-    error = ("point", observations.error[0] / np.sqrt(count))
-    table = xr.Dataset(mean | {"error": error}, {"time": observations.time[0]})
-    return Observations.from_points(table, str(observations.channel[0]), "error", "value", 0.0)
+    return system.observe(series, truth["time"].values)
 
 
 def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: Sequence[str] = CHANNELS) -> xr.Dataset:
@@ -160,7 +137,6 @@ def sweep(
     swot: Sequence[bool] = (False,),
     errors: Sequence[float] = (1.0,),
     shown: int = 2,
-    block: int = 1,
     folder: Path | None = None,
     **options,
 ) -> xr.Dataset:
@@ -169,7 +145,7 @@ def sweep(
     Args:
         prior: one, or several with their names.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
-        altimeters, clouds, swot, errors, block: as in `observe`. fast, options: passed to `assimilate`.
+        altimeters, clouds, swot, errors: as in `observe`. fast, options: passed to `assimilate`.
         channels: also `speed`, of the total current.
         members: of each ensemble. shown: how many of them to keep.
         folder: keep each result here, and go on from what is there. Another prior or truth is told apart; for a
@@ -203,11 +179,11 @@ def sweep(
 
         def frame(setting=setting) -> xr.Dataset:
             name, number, swath, cloud, error = setting
-            seen = observe(truth, number, cloud, seed, swath, error, block)
+            seen = observe(truth, number, cloud, seed, swath, error)
             analysis = assimilate(priors[name], seen, members, seed, southwest(grid), date=date, fast=fast, **options)
             return _frame(analysis, seen, truth, grid, channels, shown)
 
-        asked = (setting, tuple(channels), members, seed, fast, shown, block, sorted(options.items()), str(date))
+        asked = (setting, tuple(channels), members, seed, fast, shown, sorted(options.items()), str(date))
         frames[i] = _kept(folder, (*asked, about[setting[0]]), frame) if folder else frame()
     nested = frames.reshape([len(values) for values in dials.values()]).tolist()
     ds = xr.combine_nested(nested, list(dials), coords="minimal", compat="override", combine_attrs="drop_conflicts")
