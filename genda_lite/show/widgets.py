@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MultipleLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from ..errors import InputError
 from ..observe import Observations
@@ -64,7 +64,7 @@ class OsseExplorer(ipywidgets.VBox):
         self.move()
 
     def _make_controls(self) -> None:
-        wide = {"style": {"description_width": "8em"}, "layout": {"width": "22em"}}
+        wide = {"style": {"description_width": "10.5em"}, "layout": {"width": "24em"}}
         slow = wide | {"continuous_update": False}
         factors = [(pack.error_in_words(f), f) for f in (0.5, 1.0, 2.0, 4.0, 8.0)]
         named = [(pack.METHODS.get(name, name), name) for name in self.priors]
@@ -77,8 +77,10 @@ class OsseExplorer(ipywidgets.VBox):
         self.channel = ipywidgets.Dropdown(options=channels, description="Variable", **wide)
         self.view = ipywidgets.Dropdown(options=list(pack.VIEWS), description="Show", **wide)
         self.member = ipywidgets.IntSlider(1, 1, self.members, description="Member", **slow)
-        self.curve = ipywidgets.Button(description="Draw the whole curve", tooltip="Assimilate for 1 to 7 altimeters")
-        self.bar = ipywidgets.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "100%", "height": "0.6em"})
+        self.curve = ipywidgets.Button(
+            description="Draw the whole curve", tooltip="Assimilate for 1 to 7 altimeters", layout={"width": "auto"}
+        )
+        self.bar = ipywidgets.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "100%"})
         self.status = ipywidgets.HTML()
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
         moved = (self.altimeters, self.swot, self.cloud, self.error, self.method)
@@ -233,13 +235,15 @@ class OsseExplorer(ipywidgets.VBox):
         for image in drawn.values():
             beside = image.axes.inset_axes([1.04, 0.1, 0.05, 0.8])
             beside.tick_params(labelsize=8)
-            image.axes.figure.colorbar(image, cax=beside).set_label(style.units, fontsize=8)
+            image.axes.figure.colorbar(image, cax=beside)
+            beside.set_title(style.units, fontsize=8, loc="left")
 
     def _draw_curve(self, ax: Axes, name: str) -> None:
         """Scores against sparsity: every number of altimeters that was tried, all else being as the controls say."""
         ax.set_title(f"Scores ({STYLES[name].units}) against sparsity", fontsize=10)
         ax.set_xlabel("Mean distance to the nearest\nobservation of sea level (km)", fontsize=8)
         ax.tick_params(labelsize=8)
+        ax.yaxis.tick_right()  # on the left stands the bar of the spread's colours
         method, _, *others = self.setting
         tried = [s for s in self.ensembles if (s[0], *s[2:]) == (method, *others)]
         points = sorted((self._scores(s, name) for s in tried), key=lambda table: table["sparsity"])
@@ -257,10 +261,10 @@ class OsseExplorer(ipywidgets.VBox):
             ax.axvline(here["sparsity"], color="0.5", lw=1, ls=":")
         ax.set_xscale("log")
         ax.set_xlim(points[0]["sparsity"] / 1.3, points[-1]["sparsity"] * 1.3)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
-        ax.set_ylim(0, 1.35 * max(table[score] for table in points for score in SCORES))  # room for the legend
+        ax.set_ylim(0, 1.6 * max(table[score] for table in points for score in SCORES))  # room for the legend
         ax.legend(fontsize=7, loc="upper left", framealpha=0.9)
 
 
