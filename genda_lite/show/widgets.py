@@ -64,7 +64,7 @@ class OsseExplorer(ipywidgets.VBox):
         self.move()
 
     def _make_controls(self) -> None:
-        wide = {"style": {"description_width": "10.5em"}, "layout": {"width": "24em"}}
+        wide = {"style": {"description_width": "10.5em"}, "layout": {"width": "24em", "max_width": "100%"}}
         slow = wide | {"continuous_update": False}
         factors = [(pack.error_in_words(f), f) for f in (0.5, 1.0, 2.0, 4.0, 8.0)]
         named = [(pack.METHODS.get(name, name), name) for name in self.priors]
