@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint data osse-data clean
+.PHONY: help book serve student test test-slow lint data osse-data explorer-data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data
 osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes (half an hour)
 	mkdir -p runs
 	$(BIN)/genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc $(if $(shell command -v c++),--compile)
+
+explorer-data: $(VENV)/.installed  ## assimilate for every setting of the book's explorer (most of an hour)
+	$(BIN)/genda explorer-pack --out book/_static/explorer --keep runs/explorer
 
 clean:  ## remove the built book and the caches; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache

@@ -18,9 +18,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
 import torch
 
@@ -29,7 +26,6 @@ from genda_lite.errors import atomic_path
 from genda_lite.observe import Observations
 from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, pose, sample_posterior
 from genda_lite.prior import DiffusionPrior
-from genda_lite.show.board import plot_growth
 
 METHODS = {"default": DEFAULT, "fast": FAST, "GenDA's sampler": Settings("sda", "vp", 256)}
 DATE = np.datetime64("2001-01-01T12:00")
@@ -138,6 +134,11 @@ def main() -> None:
             with atomic_path(path) as temporary:
                 temporary.write_text(text)
     if arguments.figure:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from genda_lite.show.board import plot_growth  # not above: a quarter of what is measured would be its memory
+
         plot_growth(rows, asdict(Job())).savefig(arguments.figure, dpi=150)
 
 

@@ -180,6 +180,32 @@ def assimilate(
         typer.echo(f"{plot}: drawn")
 
 
+@app.command()
+def explorer_pack(
+    out: Annotated[Path, typer.Option(help="Folder to write; an older pack is replaced.")],
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder of results that are done: interrupted, the same command goes on.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
+    quick: Annotated[bool, typer.Option(help="Few settings, four members, half the steps: to try a page.")] = False,
+) -> None:
+    """Assimilate for every setting of the explorer's controls, for the pages that show it without a kernel."""
+    import torch
+
+    from .prior import load_prior
+    from .show.pack import make_pack
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+    few = {"altimeters": (1, 3, 7), "clouds": (0.7, 1.0), "errors": (1.0, 4.0), "steps": 12} if quick else {}
+    size = make_pack(out, priors, members=4 if quick else members, keep=keep, **few)
+    typer.echo(f"{out}: {size / 1e6:.2f} MB{' (quick: not to be published)' if quick else ''}")
+
+
 download = typer.Typer(no_args_is_help=True, help="Fetch real data from their providers.")
 app.add_typer(download, name="download")
 

@@ -5,8 +5,9 @@ order in which things are drawn: two observing systems that share a measurement 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 from zlib import crc32
 
 import numpy as np
@@ -57,6 +58,11 @@ class Errors:
     variability: float = 0.27
     decorrelation: float = 10.0
     drift_length: float = 250.0
+
+    def scaled(self, factor: float) -> Self:
+        """Instruments that err `factor` times as much; what the grid cannot hold stays as it is."""
+        names = ("nadir", "karin", "roll", "timing", "temperature")
+        return replace(self, **{name: factor * getattr(self, name) for name in names})
 
     def drift(self, days: np.ndarray) -> np.ndarray:
         """Variance of sea level's change over a time lag, 2 s^2 (1 - exp(-(dt/T)^2)) (m2).

@@ -176,6 +176,17 @@ def density(observations: Observations, grid: Grid, distance: float = 25.0) -> d
     return {"per_degree2": float(len(inside) / area), "near": float((nearest <= distance).mean())}
 
 
+def sparsity(observations: Observations, grid: Grid, channel: str = "zos") -> float:
+    """How sparsely a channel is observed: the mean distance from a cell of the grid to the nearest observation of it in
+    the grid (km), infinite where there is none."""
+    inside = observations.select(observations.channel == channel).inside(grid)
+    if not len(inside):
+        return np.inf
+    latitude, longitude = (a.ravel() for a in np.meshgrid(grid.latitude, grid.longitude, indexing="ij"))
+    tree = cKDTree(_cartesian(inside.latitude, inside.longitude))
+    return float(tree.query(_cartesian(latitude, longitude))[0].mean())
+
+
 def _cartesian(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Places on the sphere, (m, 3), km."""
     lat, lon = np.radians(latitude), np.radians(longitude)

@@ -14,6 +14,7 @@ from genda_lite.nature.dynamics import Channel
 from genda_lite.prior import Domain, GaussianPrior
 from genda_lite.state import CHANNELS, Grid, Standardizer
 
+HARMLESS: tuple[str, ...] = ()  # parts of console errors that are known and harmless; there is none
 MISSING = "no Chromium on this machine: `apt-get install chromium`, or `playwright install chromium`"
 
 
@@ -128,9 +129,13 @@ def page(browser) -> Iterator:
         if not request.url.startswith(local):
             page.faults.append(f"{page.url} asked for {request.url}")
 
+    def said(message):
+        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+            page.faults.append(f"{page.url}: {message.text}")
+
     page.on("request", request)
     page.on("requestfailed", lambda request: page.faults.append(f"{page.url} did not get {request.url}"))
-    page.on("console", lambda said: said.type == "error" and page.faults.append(f"{page.url}: {said.text}"))
+    page.on("console", said)
     page.on("pageerror", lambda error: page.faults.append(f"{page.url}: {error}"))
     yield page
     page.close()

@@ -6,9 +6,11 @@ import zlib
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.fft import idctn
 
 from genda_lite.errors import InputError
-from genda_lite.show.explorer import LEVELS, ChannelStyle, explorer, pack, quantise
+from genda_lite.show.assets import script
+from genda_lite.show.static import LEVELS, ChannelStyle, pack, pack_smooth, packed, quantise, static_explorer
 
 DIALS = {"tracks": lambda n: f"{n} track" + "s" * (n != 1), "cloud": "cloud {:g} %"}
 TRACKS, CLOUD, CHANNELS = [0, 2, 8], [0, 50, 100], ["zos", "thetao"]
@@ -56,34 +58,92 @@ def test_values_beyond_the_range_are_drawn_as_its_ends():
 
 
 def test_fields_lie_in_the_order_of_the_dials_north_first(frames):
-    payload = explorer(frames, DIALS).payload
+    payload = static_explorer(frames, DIALS).payload
     scale = payload["channels"][1]["scales"]["field"]
-    codes = unpack(payload["channels"][1]["fields"]["mean"], (3, 3, 12, 16))
+    assert payload["channels"][1]["fields"]["mean"]["dials"] == ["tracks", "cloud"]
+    codes = unpack(payload["chunks"]["thetao"]["mean"], (3, 3, 12, 16))
     mean = frames["mean"].sel(channel="thetao", tracks=2, cloud=100).values[::-1]
     back = scale["low"] + (codes[1, 2] - 1.0) / LEVELS * (scale["high"] - scale["low"])
     assert abs(back - mean).max() <= (scale["high"] - scale["low"]) / LEVELS / 2 * (1 + 1e-9)
     assert payload["latitude"][0] > payload["latitude"][1]
 
 
-def test_a_panel_is_stored_once_for_the_dials_it_has(frames):
-    panels = {panel["name"]: panel["dials"] for panel in explorer(frames, DIALS).payload["panels"]}
-    assert panels == {"truth": [], "mean": ["tracks", "cloud"], "observations": ["tracks"],
-                      "spread": ["tracks", "cloud"]}  # fmt: skip
+def unpack_smooth(text: str, how: dict, shape: tuple[int, int]) -> np.ndarray:
+    """The maps (count, rows, columns) of `pack_smooth`."""
+    planes = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(2, -1).astype(int)
+    folded = planes[0] + 256 * planes[1]
+    steps = np.where(folded % 2, -(folded + 1) // 2, folded // 2).reshape(-1, how["count"])
+    y, x = np.indices(shape)
+    order = np.argsort((y**2 + x**2).ravel(), kind="stable")
+    amplitudes = np.zeros((how["count"], shape[0] * shape[1]))
+    amplitudes[:, order[: len(steps)]] = how["step"] * steps.T
+    return idctn(amplitudes.reshape(-1, *shape), axes=(1, 2), norm="ortho")
+
+
+def test_a_panel_is_stored_once_for_what_it_depends_on(frames):
+    """Whatever dimensions it has: an instrument's measurements change with that instrument's settings only."""
+    frames["observations"] = frames["observations"].broadcast_like(frames["mean"])
+    fields = static_explorer(frames, DIALS).payload["channels"][0]["fields"]
+    assert {name: how["dials"] for name, how in fields.items()} == {
+        "truth": [], "mean": ["tracks", "cloud"], "observations": ["tracks"], "spread": ["tracks", "cloud"]
+    }  # fmt: skip
+
+
+def test_smooth_maps_return_within_their_rounding_and_take_less_room():
+    wave = np.hypot(*np.indices((48, 64)))
+    amplitude = np.random.default_rng(2).normal(size=(6, 48, 64)) * (1 + wave) ** -2.5
+    maps = 0.5 + 10 * idctn(amplitude, axes=(1, 2), norm="ortho")
+    text = pack_smooth(maps, 0.01)
+    error = unpack_smooth(text, {"step": 0.01, "count": 6}, (48, 64)) - maps
+    assert error.std() < 0.01 / np.sqrt(12) and abs(error).max() < 0.02
+    assert len(text) < len(pack(quantise(maps, 0, 1))) / 3
+
+
+def test_incomplete_maps_are_kept_byte_by_byte(frames):
+    fields = static_explorer(frames, DIALS, smooth=0.01).payload["channels"][0]["fields"]
+    assert {name for name, how in fields.items() if "step" in how} == {"truth", "mean", "spread"}
+
+
+def test_a_dial_that_splits_a_pack_has_files_of_its_own(frames, tmp_path):
+    explorer = static_explorer(frames, DIALS, split=["tracks"])
+    explorer.write(tmp_path / "pack")
+    names = {path.name for path in (tmp_path / "pack").iterdir()}
+    assert {"contents.js", "explorer.js", "zos.js", "zos-0.js", "thetao-8.js"} < names
+    part = explorer.payload["chunks"]["zos-8"]
+    assert set(part) == {"mean", "observations", "spread"} and set(explorer.payload["chunks"]["zos"]) == {"truth"}
+    scale = explorer.payload["channels"][0]["scales"]["field"]
+    codes = unpack(part["mean"], (3, 12, 16))
+    mean = frames["mean"].sel(channel="zos", tracks=8, cloud=50).values[::-1]
+    assert (codes[1] == quantise(mean, scale["low"], scale["high"])).all()
+    explorer.write(tmp_path / "pack")  # replaces the older one
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match="in the way"):
+        explorer.write(tmp_path / "other")
+
+
+def test_words_become_buttons_and_truth_values_a_switch(frames):
+    several = stacked(frames, frames + 0.1, "method", ["new", "old"])
+    both = stacked(several, several, "swot", [False, True])
+    payload = static_explorer(both, DIALS | {"method": "{}", "swot": "{}"}).payload
+    assert {dial["name"]: dial["kind"] for dial in payload["dials"]} == {
+        "tracks": "slider", "cloud": "slider", "method": "choice", "swot": "switch"
+    }  # fmt: skip
 
 
 def test_magnitudes_of_a_group_share_their_colours(frames):
     wider = frames.assign(exact=2 * frames.spread)
-    payload = explorer(wider, DIALS, magnitudes={"spread": "width", "exact": "width"}).payload
+    payload = static_explorer(wider, DIALS, magnitudes={"spread": "width", "exact": "width"}).payload
     assert {panel["name"]: panel["kind"] for panel in payload["panels"]}["exact"] == "width"
     for channel in payload["channels"]:
         scale = channel["scales"]["width"]
         assert scale["low"] == 0 and scale["high"] == wider.exact.sel(channel=channel["name"]).max()
-        codes = [unpack(channel["fields"][name], (3, 3, 12, 16)) for name in ("spread", "exact")]
+        packed_maps = payload["chunks"][channel["name"]]
+        codes = [unpack(packed_maps[name], (3, 3, 12, 16)) for name in ("spread", "exact")]
         np.testing.assert_allclose(2.0 * (codes[0] - 1.0), codes[1] - 1.0, atol=1.5)
 
 
 def test_colours_are_shared_by_the_fields_and_start_from_zero_for_the_spread(frames):
-    for channel in explorer(frames, DIALS).payload["channels"]:
+    for channel in static_explorer(frames, DIALS).payload["channels"]:
         here, scales = frames.sel(channel=channel["name"]), channel["scales"]
         assert scales["field"]["low"] <= min(here.truth.min(), here["mean"].min())
         assert scales["field"]["high"] >= max(here.truth.max(), here["mean"].max())
@@ -91,13 +151,13 @@ def test_colours_are_shared_by_the_fields_and_start_from_zero_for_the_spread(fra
 
 
 def test_one_channel_needs_no_channel_dimension(frames):
-    payload = explorer(frames.sel(channel="zos"), DIALS).payload
+    payload = static_explorer(frames.sel(channel="zos"), DIALS).payload
     assert [channel["title"] for channel in payload["channels"]] == ["Sea level"]
 
 
 def test_text_cannot_leave_its_script(frames):
     frames.truth.attrs["long_name"] = "</script><b>bold"
-    assert "<b>" not in explorer(frames, DIALS)._repr_html_()
+    assert "<b>" not in static_explorer(frames, DIALS)._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -116,15 +176,28 @@ def test_text_cannot_leave_its_script(frames):
 )
 def test_bad_frames_are_refused_in_one_sentence(frames, change, dials, told):
     with pytest.raises(InputError, match=told) as refusal:
-        explorer(change(frames), dials)
+        static_explorer(change(frames), dials)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"views": {"Some": ["truth", "mud"]}}, "view 'mud' is unknown"),
+        ({"against": "truth"}, "score 'truth' is unknown"),
+        ({"split": ["wind"]}, "split dial 'wind' is unknown"),
+    ],
+)
+def test_unknown_views_axes_and_parts_are_refused(frames, options, told):
+    with pytest.raises(InputError, match=told):
+        static_explorer(frames, DIALS, **options)
 
 
 def test_bad_start_and_colour_map_are_refused(frames):
     with pytest.raises(InputError, match="cannot start at 3"):
-        explorer(frames, DIALS, start={"tracks": 3})
+        static_explorer(frames, DIALS, start={"tracks": 3})
     with pytest.raises(InputError, match="'mud' is unknown"):
-        explorer(frames, DIALS, {"zos": ChannelStyle("Sea level", "m", "mud")})
+        static_explorer(frames, DIALS, {"zos": ChannelStyle("Sea level", "m", "mud")})
 
 
 # --- in a browser -----------------------------------------------------------------------------------------
@@ -133,7 +206,7 @@ def test_bad_start_and_colour_map_are_refused(frames):
 @pytest.fixture
 def shown(page, frames, tmp_path):
     """The page with the explorer drawn, opened from the disk, at 2 tracks and cloud 50 %."""
-    explorer(frames, DIALS).save(tmp_path / "explorer.html")
+    static_explorer(frames, DIALS).save(tmp_path / "explorer.html")
     page.goto((tmp_path / "explorer.html").as_uri())
     page.wait_for_selector("[data-genda-explorer=ready]")
     yield page
@@ -180,9 +253,120 @@ def test_pointing_at_a_cell_tells_its_value(shown, frames):
     assert told == pytest.approx(truth, abs=span / LEVELS)
 
 
+def test_the_keyboard_reads_the_maps_and_what_is_read_is_spoken(shown, frames):
+    shown.locator("canvas[data-panel=truth]").evaluate("canvas => canvas.closest('.maps').focus()")
+    shown.keyboard.press("Shift+ArrowUp")  # from the middle, row 6 and column 8
+    shown.keyboard.press("ArrowLeft")
+    told = float(shown.locator("figcaption output").first.inner_text().replace("\u2212", "-"))
+    fields = frames.sel(channel="zos").truth.values[::-1]
+    span = float(max(abs(frames.truth).max(), abs(frames["mean"]).max())) * 2
+    assert told == pytest.approx(fields[5, 4], abs=span / LEVELS)
+    spoken = "document.querySelector('[data-genda-explorer]').shadowRoot.querySelector('[role=status]').textContent"
+    shown.wait_for_function(f"{spoken}.includes('Values at') && {spoken}.includes('truth')")
+    shown.keyboard.press("Escape")
+    assert shown.locator("figcaption output").first.inner_text() == ""
+    low, high = (float(text) for text in shown.locator("canvas[data-panel=truth]").get_attribute("aria-label")
+                 .replace("\u2212", "-").replace("\u00a0m", "").split(", ")[1].split(" to "))  # fmt: skip
+    assert [low, high] == pytest.approx([fields.min(), fields.max()], abs=span / LEVELS)
+
+
+def stacked(one: xr.Dataset, other: xr.Dataset, name: str, settings: list) -> xr.Dataset:
+    return xr.concat([one, other], xr.Variable(name, settings), data_vars="all")
+
+
+@pytest.fixture
+def packs(page, frames, tmp_path):
+    """A page with a pack beside it, opened from the disk: every kind of control, views, a chart against a score."""
+    frames["gap"] = xr.DataArray([90.0, 40.0, 15.0], {"tracks": TRACKS}, attrs={"long_name": "Gap", "units": "km"})
+    only = ["mean", "spread", "rmse"]  # change with the method; and with SWOT, as the gap does
+    frames = stacked(frames, frames.assign(frames[only] * 0.8), "method", ["new", "old"])
+    frames = stacked(frames, frames.assign(frames[[*only, "gap"]] / 2), "swot", [False, True])
+    frames["member_map"] = xr.concat([frames["mean"] - 1, frames["mean"] - 2], xr.Variable("member", [1, 2]))
+    dials = DIALS | {"swot": str, "method": "{} method", "member": "Member {}"}
+    options = {"views": {"All": ["truth", "mean", "member_map", "spread"], "Mean": ["truth", "mean"]}}
+    options["start"] = {"member": 1}
+    made = static_explorer(frames, dials, against="gap", split=["method"], smooth=0.002, title="A test", **options)
+    made.write(tmp_path / "pack")
+    html = "<!doctype html><html lang=en><title>t</title><p style='height: 3000px'>far above</p>"
+    (tmp_path / "page.html").write_text(html + packed("pack")._repr_html_())
+    page.goto((tmp_path / "page.html").as_uri())
+    yield page, frames
+    assert page.faults == []
+
+
+def test_a_pack_is_loaded_from_the_disk_when_it_is_looked_at(packs):
+    page, _ = packs
+    host = page.locator("[data-genda-explorer]")
+    loaded = "document.head.querySelectorAll('script[src]').length"
+    assert host.get_attribute("data-genda-explorer") == "loading" and page.evaluate(loaded) == 0
+    page.evaluate("scrollTo(0, 3000)")
+    page.wait_for_selector("[data-genda-explorer=ready]")
+    assert page.evaluate(loaded) == 3  # contents, what the method does not change, and what it does
+    page.get_by_role("radio", name="old method").check()
+    page.wait_for_selector("[data-dial-method=old][data-genda-explorer=ready]")
+    assert page.evaluate(loaded) == 4
+
+
+def test_smooth_maps_are_drawn_as_python_keeps_them(packs):
+    page, frames = packs
+    page.evaluate("scrollTo(0, 3000)")
+    page.wait_for_selector("[data-genda-explorer=ready]")
+    canvas = page.locator("canvas[data-panel=mean]")
+    box = canvas.bounding_box()
+    setting = {"channel": "zos", "tracks": 2, "cloud": 50, "swot": False, "method": "new"}
+    mean = frames["mean"].sel(setting).values[::-1]
+    fields = frames.sel(channel="zos")[["truth", "mean", "member_map", "observations"]].to_dataarray()
+    span = 2 * float(abs(fields).max())
+    for row, column in ((0, 0), (5, 9), (11, 15)):
+        canvas.hover(position={"x": box["width"] * (column + 0.5) / 16, "y": box["height"] * (row + 0.5) / 12})
+        told = page.locator("figure:has(canvas[data-panel=mean]) output").inner_text().replace("\u2212", "-")
+        assert float(told) == pytest.approx(mean[row, column], abs=span * 0.01)
+
+
+def test_every_control_changes_the_figure_by_keyboard_alone(packs):
+    page, _ = packs
+    page.evaluate("scrollTo(0, 3000)")
+    page.wait_for_selector("[data-genda-explorer=ready]")
+    seen, reached = [state(page)], set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        inside = "document.activeElement.shadowRoot?.activeElement"
+        name = page.evaluate(f"{inside}?.name || {inside}?.id || ''")  # buttons of one choice share their name
+        if not name or name in reached:
+            continue
+        reached.add(name)
+        kind = page.evaluate("document.activeElement.shadowRoot.activeElement.getAttribute('type')")
+        page.keyboard.press("Space" if kind == "checkbox" else "ArrowDown" if name == "channel" else "ArrowRight")
+        page.wait_for_function("seen => JSON.stringify([...document.querySelector('[data-genda-explorer]').shadowRoot"
+                               ".querySelectorAll('figure:not([hidden]) canvas')].map(c => c.toDataURL())) != seen",
+                               arg=seen[-1])  # fmt: skip
+        page.wait_for_selector("[data-genda-explorer=ready]")
+        seen.append(state(page))
+    assert reached == {"channel", "dial-0", "dial-1", "dial-2", "dial-3", "dial-4", "view"}
+    page.wait_for_function("document.querySelector('[data-genda-explorer]').shadowRoot"
+                           ".querySelector('[role=status]').textContent.includes('old method')")  # fmt: skip
+
+
+def state(page) -> str:
+    """The maps that are shown."""
+    return page.evaluate(
+        "JSON.stringify([...document.querySelector('[data-genda-explorer]').shadowRoot"
+        ".querySelectorAll('figure:not([hidden]) canvas')].map(c => c.toDataURL()))"
+    )
+
+
+def test_a_pack_that_is_not_there_is_told(page, tmp_path):
+    (tmp_path / "page.html").write_text("<!doctype html>" + packed("none")._repr_html_().replace("none/", "pack/"))
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "explorer.js").write_text(script("explorer"))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector("[data-genda-explorer=failed]")
+    assert "contents.js did not arrive" in page.locator("[data-genda-explorer]").inner_text()
+
+
 def test_two_explorers_share_a_page(page, frames, tmp_path):
     path = tmp_path / "two.html"
-    path.write_text("<!doctype html>" + 2 * explorer(frames, DIALS)._repr_html_())
+    path.write_text("<!doctype html>" + 2 * static_explorer(frames, DIALS)._repr_html_())
     page.goto(path.as_uri())
     page.wait_for_function("document.querySelectorAll('[data-genda-explorer=ready]').length == 2")
     second = page.get_by_role("slider", name="cloud").nth(1)

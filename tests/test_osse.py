@@ -1,13 +1,18 @@
 """Twin experiments: nested observing systems, scores, the explorer's frames, the live sliders."""
 
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import genda_lite as gl
 from genda_lite import prepare
+from genda_lite.errors import InputError
 from genda_lite.instruments import Errors
-from genda_lite.show.explorer import explorer
+from genda_lite.show import pack
 from genda_lite.show.widgets import OsseExplorer
 from genda_lite.sources import load_sample
 from genda_lite.verify import osse
@@ -21,8 +26,19 @@ def prior():
 @pytest.fixture(scope="module")
 def truth(prior) -> xr.Dataset:
     ocean = load_sample("nature_heldout").isel(member=0, time=12)
-    state = prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude))
-    return state.isel(latitude=slice(30, 94), longitude=slice(30, 94))
+    ocean = ocean.assign(prepare.to_state(ocean, prior.standardizer.ekman_at(ocean.latitude)))
+    return ocean.isel(latitude=slice(30, 94), longitude=slice(30, 94))
+
+
+def apart(test):
+    """Runs a test in a thread of its own: that of the browser's tests keeps an event loop running, as a notebook's."""
+
+    @functools.wraps(test)
+    def run(*args, **kwargs):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(test, *args, **kwargs).result()
+
+    return run
 
 
 def pairs(observations: gl.Observations) -> set:
@@ -80,27 +96,104 @@ def test_combined_table_of_one_case_is_that_case(prior, truth):
     xr.testing.assert_allclose(osse.combine([one]), one)
 
 
-def test_sweep_gives_the_explorer_what_it_needs(prior, truth):
-    frames = osse.sweep(prior, truth, [1, 3], [0.5, 1.0], members=3, steps=4, progress=False)
-    sizes = {"altimeters": 2, "cloud": 2, "channel": 3, "latitude": 64, "longitude": 64}
-    assert dict(frames["mean"].sizes) == sizes
-    seen = frames["observations"].notnull().sum(("latitude", "longitude"))
-    few, many = (int(seen.sel(altimeters=n, cloud=50, channel="zos")) for n in (1, 3))
-    assert 0 < few < many
-    assert int(seen.sel(altimeters=1, cloud=100, channel="thetao")) == 0
-    assert int(seen.sel(altimeters=1, cloud=50, channel="thetao")) == 2048
-    words = {"altimeters": "{:g} altimeters", "cloud": "cloud {:g} %"}
-    page = explorer(frames, dials=words)._repr_html_()
-    assert len(page) < 1_000_000
+def test_swot_only_adds_observations_and_the_error_can_be_scaled(truth):
+    truth = truth.assign_coords(time=np.datetime64("2000-07-29"))  # SWOT crosses the box on that day
+    without, with_it = (osse.observe(truth, 3, 0.7, swot=flies) for flies in (False, True))
+    assert pairs(without) < pairs(with_it)
+    noisy = osse.observe(truth, 3, 0.7, error=4.0)
+    assert pairs(noisy) == pairs(without)
+    where = {name: ("point", getattr(without, name)) for name in ("latitude", "longitude")}
+    points = {name: xr.DataArray(value[1], dims="point") for name, value in where.items()}
+    exact = np.where(without.channel == "zos", truth.zos.interp(points), truth.thetao.interp(points))
+    np.testing.assert_allclose(noisy.value - exact, 4 * (without.value - exact), atol=1e-5)
+    level = without.channel == "zos"
+    assert noisy.error[level].min() == pytest.approx(np.hypot(4 * Errors().nadir, Errors().representativity_sea_level))
 
 
-def test_live_sliders_make_a_new_ensemble_and_a_new_picture(prior, truth):
-    live = OsseExplorer(prior, truth, members=2, steps=4)
-    before, count = live.picture.value, len(live.observations)
+def test_sweep_gives_the_explorer_what_it_needs(truth, tmp_path, monkeypatch):
+    model = gl.load_prior("gaussian")
+    settings = {"altimeters": [1, 3], "clouds": [1.0], "errors": [1.0, 4.0], "channels": ["zos", "speed"]}
+    options = settings | {"members": 3, "steps": 2, "progress": False, "folder": tmp_path}
+    frames = osse.sweep({"gaussian": model}, truth, **options)
+    sizes = {"method": 1, "altimeters": 2, "swot": 1, "cloud": 1, "error": 2, "channel": 2}
+    assert dict(frames["mean"].sizes) == sizes | {"latitude": 64, "longitude": 64}
+    assert frames.sizes["member"] == 2
+    seen = frames["observations"].notnull().sum(("latitude", "longitude")).sel(channel="zos").isel(error=0).squeeze()
+    assert 0 < int(seen[0]) < int(seen[1])
+    sparse = frames["sparsity"].isel(channel=0, error=0).squeeze()
+    assert float(sparse[0]) > float(sparse[1]) > 0
+
+    def never(*args, **kwargs):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(osse, "assimilate", never)
+    xr.testing.assert_allclose(osse.sweep({"gaussian": model}, truth, **options), frames)  # what is done is kept
+
+    explorer = pack.observing_explorer(frames)
+    dials = {dial["name"]: dial for dial in explorer.payload["dials"]}
+    assert dials["member"]["own"] and dials["error"]["words"] == ["as flown", "4 times"]
+    assert dials["altimeters"]["start"] == 1 and explorer.payload["against"]["dials"] == ["altimeters"]
+    assert set(explorer.payload["chunks"]) == {"zos", "speed"}  # one method: nothing to split by
+
+
+def test_what_the_truth_does_not_hold_is_refused(truth):
+    with pytest.raises(InputError, match="'speed'"):
+        osse.sweep({}, truth.drop_vars("uo"), [1], [1.0], channels=["zos", "speed"])
+
+
+@apart
+def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
+    live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
+    before, count, ensemble = live.picture.value, len(live.observations), live.analysis
     live.altimeters.value = 6
     assert len(live.observations) > count
-    assert live.picture.value != before
-    ensemble = live.analysis
-    live.channel.value = "so"
-    assert live.analysis is ensemble  # another variable of the same ensemble needs no new one
-    assert "1e-3" in live.status.value
+    assert live.picture.value != before and live.bar.value == 1
+    live.altimeters.value = 3
+    assert live.analysis is ensemble and len(live.ensembles) == 2  # remembered
+    assert live.picture.value != before  # the curve has two settings now
+    for control, value in (
+        (live.cloud, 100), (live.error, 4.0), (live.channel, "speed"), (live.view, "Member"), (live.member, 2)
+    ):  # fmt: skip
+        before = live.picture.value
+        control.value = value
+        assert live.picture.value != before, control.description
+    assert "m/s" in live.status.value and "CRPS" in live.status.value
+
+
+@apart
+def test_a_system_that_sees_nothing_is_told_beside_the_controls(truth, monkeypatch):
+    from genda_lite.show import widgets
+
+    def nothing(*args):
+        raise InputError("nothing is observed <here>")
+
+    monkeypatch.setattr(widgets, "observe", nothing)
+    live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
+    assert "nothing is observed &lt;here&gt;" in live.status.value and live.bar.bar_style == "danger"
+    assert live.picture.value  # the truth
+
+
+@apart
+def test_in_a_running_loop_many_moves_are_one(truth):
+    """As in a notebook: the widget is there before its ensemble is, and a slide over settings makes one ensemble."""
+
+    async def hand() -> OsseExplorer:
+        live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
+        assert live.picture.value and not live.ensembles
+        live.cloud.value = 100
+        for number in (4, 5, 6):
+            live.altimeters.value = number
+        await asyncio.sleep(0.5)
+        return live
+
+    live = asyncio.run(hand())
+    assert [setting[1] for setting in live.ensembles] == [6] and live.waiting is None
+
+
+def test_a_teacher_gets_the_explorer_in_one_line(monkeypatch):
+    monkeypatch.setattr(OsseExplorer, "move", lambda self: None)  # not the ensemble, only what it is made for
+    from genda_lite import show
+
+    live = show.explorer(device="cpu")
+    assert list(live.priors) == ["diffusion", "gaussian"] and live.members == 8 and live.options == {"fast": True}
+    assert live.truth.zos.shape == (64, 64)

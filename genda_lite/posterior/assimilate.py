@@ -153,7 +153,7 @@ def sample_posterior(
     sampler: str = DEFAULT.sampler,
     steps: int = DEFAULT.steps,
     batch: int = 8,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Tensor:
     """Draws from the posterior in standardized units, (members, C, ny, nx).
 
@@ -179,10 +179,13 @@ def sample_posterior(
         parts = zip(p.split(batch), errors.split(batch), strict=True)
         return torch.cat([perturbations(solve, sigma, *part) for part in parts])
 
-    with tqdm(total=steps, unit="step", disable=not progress, desc="assimilating") as bar:
+    with tqdm(total=steps, unit="step", disable=callable(progress) or not progress, desc="assimilating") as bar:
 
         def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            bar.update(int((sigmas >= sigma).sum()) - bar.n)
+            step = int((sigmas >= sigma).sum())
+            if callable(progress):
+                progress(step, steps)
+            bar.update(step - bar.n)
             return torch.cat([guided(part, sigma) for part in x.split(batch)])
 
         x = interpolated(solve) + unknown(everything) + sigmas[0] * noise()
@@ -216,7 +219,7 @@ def assimilate(
     fast: bool = False,
     further: Sequence[LinearObservations] = (),
     batch: int = 8,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
 
@@ -234,6 +237,7 @@ def assimilate(
             `prior.samplers` for what there is.
         further: observations by any linear map, besides those of the table.
         batch: members that go through the network at a time, which bounds the memory; member i does not depend on it.
+        progress: draw a bar; or a function that is told the step and their number before each step.
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the

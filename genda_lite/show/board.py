@@ -129,10 +129,14 @@ def plot_growth(rows: Sequence[dict], usual: Mapping[str, float]) -> Figure:
             alone = here[~here["method"].isin(["default", "fast"])]
             ax.plot(alone[what], alone["seconds"], "s", color=ORANGE, ms=5.5, label="GenDA's sampler")
             ticks = sorted(here[what].unique())
-            ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
-            ax.minorticks_off()
+            ax.set_xticks(ticks, [f"{t / 1000:g}k" if t >= 1000 else str(t) for t in ticks])
             ax.set(xlabel=label)
             ax.grid(alpha=0.3)
+        low, high = axes[0].get_ylim()
+        round_ones = [k * 10.0**n for n in range(-2, 5) for k in (1, 2, 5) if low <= k * 10.0**n <= high]
+        axes[0].set_yticks(round_ones, [f"{t:g}" for t in round_ones])
+        for ax in axes:
+            ax.minorticks_off()
         axes[0].set_ylabel("seconds an analysis")
         axes[0].legend(fontsize=8)
     return figure

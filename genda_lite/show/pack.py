@@ -1,0 +1,102 @@
+"""The explorer of observing systems: its controls, and the pack of precomputed ensembles that a page shows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from ..errors import InputError
+from ..prepare import to_state
+from ..prior import Prior, load_prior
+from ..sources import load_sample
+from ..verify import osse
+from .static import Explorer, static_explorer
+
+METHODS = {"diffusion": "Diffusion prior", "gaussian": "Gaussian prior (OI)"}
+CHANNELS = ("zos", "thetao", "so", "speed")
+ANALYSIS = ("mean", "member_map", "spread")
+VIEWS = {"All": ("truth", "observations", *ANALYSIS)} | {
+    title: ("truth", "observations", name) for title, name in zip(("Mean", "Member", "Spread"), ANALYSIS, strict=True)
+}
+START = {"method": "diffusion", "altimeters": 3, "swot": False, "cloud": 70, "error": 1.0, "member": 1}
+ROUNDING = 0.02  # of the range of colours; maps then err by a third of this, and the pack stays below 3 MB
+TITLE = "Explorer of observing systems"
+
+
+def error_in_words(factor: float) -> str:
+    """How much the instruments err, against those that fly."""
+    named = {0.5: "half", 1.0: "as flown", 2.0: "twice"}
+    return named.get(factor, f"{factor:g} times")
+
+
+WORDS = {
+    "altimeters": "{:g}",
+    "swot": lambda flies: "with SWOT" if flies else "no SWOT",
+    "cloud": "{:g} %",
+    "error": error_in_words,
+    "method": lambda name: METHODS.get(name, name),
+    "member": "Member {:g}",
+}
+
+
+def sample_priors(device: str = "cpu") -> dict[str, Prior]:
+    """The shipped prior, and the Gaussian one of the same training data."""
+    return {"diffusion": load_prior(device=device), "gaussian": load_prior("gaussian", device=device)}
+
+
+def sample_truth(prior: Prior) -> xr.Dataset:
+    """One day of an ocean that no prior was trained on, a box of 64 x 64 cells that SWOT crosses."""
+    box = {"latitude": slice(35, 40.25), "longitude": slice(-64, -58.75)}
+    ocean = load_sample("nature_heldout").isel(member=0).sel(time=["2000-07-29"], method="nearest")
+    return ocean.assign(to_state(ocean, prior.standardizer)).isel(time=0).sel(box)
+
+
+def observing_explorer(frames: xr.Dataset) -> Explorer:
+    """The explorer of the results of `verify.osse.sweep`, which it starts in the middle where `START` was not run."""
+    start = {dial: first for dial, first in START.items() if first in frames[dial].values}
+    return static_explorer(
+        frames, WORDS, start=start, views=VIEWS, against="sparsity", split=["method"], smooth=ROUNDING, title=TITLE
+    )
+
+
+def make_pack(
+    folder: str | Path,
+    priors: Mapping[str, Prior] | None = None,
+    truth: xr.Dataset | None = None,
+    altimeters: Sequence[int] = (1, 2, 3, 5, 7),
+    swot: Sequence[bool] = (False, True),
+    clouds: Sequence[float] = (0.3, 0.7, 1.0),
+    errors: Sequence[float] = (0.5, 1.0, 4.0),
+    channels: Sequence[str] = CHANNELS,
+    members: int = 16,
+    shown: int = 2,
+    seed: int = 0,
+    progress: bool = True,
+    keep: Path | None = None,
+    **options,
+) -> int:
+    """Assimilate for every setting of the controls, and write the pack that `static.packed` shows on a page.
+
+    Args:
+        folder: to write; an older pack is replaced.
+        priors: name -> prior; by default the shipped ones. truth: by default `sample_truth`.
+        keep: folder of results that are done, to go on from when interrupted.
+        Others: see `verify.osse.sweep`.
+
+    Returns:
+        its size in bytes.
+
+    Raises:
+        InputError: the parent folder does not exist, or something else is in the place.
+    """
+    folder = Path(folder)
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
+    priors = priors or sample_priors()
+    truth = sample_truth(next(iter(priors.values()))) if truth is None else truth
+    frames = osse.sweep(
+        priors, truth, altimeters, clouds, channels, members, seed, progress,
+        swot=swot, errors=errors, shown=shown, folder=keep, **options,
+    )  # fmt: skip
+    observing_explorer(frames).write(folder)
+    return sum(path.stat().st_size for path in folder.iterdir())
