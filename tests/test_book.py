@@ -3,7 +3,6 @@
 import functools
 import http.server
 import re
-import subprocess
 import threading
 from pathlib import Path
 
@@ -252,12 +251,3 @@ def test_the_page_on_citing_says_what_the_citation_file_says(page, site):
     version = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
     address = re.search(r"url: &repository (\S+)", (ROOT / "_config.yml").read_text())[1]
     assert f"version = {{{version}}}" in told and address in told and "10.1029/2025MS005063" in told
-
-
-def test_the_repository_has_one_address():
-    """`_config.yml` decides; files that cannot derive the address from it must at least agree."""
-    address = re.search(r"url: &repository (\S+)", (ROOT / "_config.yml").read_text())[1]
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md", "*.ipynb", "*.cff", "*.py"]
-    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout.split():
-        found = re.findall(r"https://github\.com/[\w.-]+/genda_lite\b", (ROOT / name).read_text())
-        assert set(found) <= {address}, name
