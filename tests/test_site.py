@@ -61,6 +61,12 @@ def target(page: Path, address: str) -> Path:
     return (page.parent / path).resolve() if path else page
 
 
+def loaded(page: Path) -> set[Path]:
+    """The files of this site that a page asks for of its own accord."""
+    files = {target(page, address) for address in parsed(page).loaded if not urlsplit(address).scheme}
+    return {file for file in files if file.is_file()}  # what is missing is told by another test
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(SITE))
 
@@ -69,15 +75,14 @@ def name(path: Path) -> str:
 def test_a_page_weighs_at_most_2_mb(path):
     """As files, uncompressed: the page without the packs of its explorers, its images, and whatever else it alone
     loads. What all pages share (the theme, the typesetter of mathematics) is loaded once and counted below."""
-    page = parsed(path)
-    files = {target(path, address) for address in page.loaded if not urlsplit(address).scheme}
+    page, files = parsed(path), loaded(path)
     own = [file for file in files if not file.is_relative_to(SITE / "_static") or "explorer" in file.parts]
     weight = path.stat().st_size - page.pack + sum(file.stat().st_size for file in own)
     assert weight < HEAVY, f"{weight / 1e6:.2f} MB"
 
 
 def test_what_all_pages_share_is_light():
-    files = {target(path, address) for path in PAGES for address in parsed(path).loaded if not urlsplit(address).scheme}
+    files = set().union(*map(loaded, PAGES))
     shared = {file: file.stat().st_size for file in files if file.is_relative_to(SITE / "_static")}
     shared = {file: size for file, size in shared.items() if "explorer" not in file.parts}  # a page's own
     assert sum(shared.values()) < SHARED, sorted(shared.items(), key=lambda item: -item[1])[:5]
@@ -136,3 +141,44 @@ def test_the_form_of_addresses_is_judged():
         "ftp://a.org",
     )
     assert all(map(wrong, (*bad, "https://a.org/a b", "https://doi.org/10.1029/abc.", "mailto:nobody")))
+
+
+# --- Works of others -------------------------------------------------------------------------------------------------
+
+OURS = ("book.css", "favicon.svg", "documentation_options.js", "explorer/")
+OTHERS = {
+    "MathJax": ("vendor/mathjax/",),
+    "Font Awesome": ("vendor/fontawesome/",),
+    "Bootstrap": ("scripts/bootstrap", "styles/bootstrap"),
+    "PyData Sphinx Theme": ("scripts/pydata", "styles/pydata", "styles/theme.css", "webpack-macros.html"),
+    "Sphinx Book Theme": ("scripts/sphinx-book", "styles/sphinx-book", "locales/", "sbt-webpack-macros.html"),
+    "The logos": ("images/logo_",),
+    "MyST-NB": ("mystnb.",),
+    "sphinx-exercise": ("exercise.css",),
+    "sphinx-togglebutton": ("togglebutton.",),
+    "sphinx-copybutton": ("copybutton", "copy-button.svg", "check-solid.svg"),
+    "clipboard.js": ("clipboard.",),
+    "sphinx-design": ("sphinx-design.", "design-tabs.js"),
+    "Pygments": ("pygments.css",),
+    "Sphinx": ("basic.css", "doctools.js", "searchtools.js", "language_data.js", "sphinx_highlight.js",
+               "file.png", "minus.png", "plus.png"),
+}  # fmt: skip
+
+
+def test_every_work_of_others_in_the_pages_is_listed_with_its_licence():
+    told = (SITE / "book" / "cite.html").read_text(encoding="utf-8")
+    known = [(begin, work) for work, begins in OTHERS.items() for begin in begins]
+    for path in (SITE / "_static").rglob("*"):
+        file = path.relative_to(SITE / "_static").as_posix()
+        if path.is_dir() or file.startswith(OURS):
+            continue
+        works = [work for begin, work in known if file.startswith(begin)]
+        assert works, f"_static/{file}: whose is it? List it in book/cite.ipynb and here"
+        assert works[0] in told, f"book/cite.ipynb does not name {works[0]}"
+    assert "Natural Earth" in told
+
+
+def test_vendored_files_have_their_licences_beside_them():
+    for folder in (ROOT / "book" / "_static" / "vendor").iterdir():
+        assert (folder / "LICENSE").is_file() and "licence" in (folder / "README.md").read_text(), folder.name
+    assert "public domain" in (ROOT / "genda_lite" / "show" / "README.md").read_text()
