@@ -150,6 +150,20 @@ def test_colours_are_shared_by_the_fields_and_start_from_zero_for_the_spread(fra
         assert scales["spread"]["low"] == 0 and scales["spread"]["high"] == here.spread.max()
 
 
+def test_a_few_outliers_leave_the_colours_to_the_others_and_their_values_to_themselves(frames):
+    """Colours change between the limits of all maps of the book; what lies beyond has the colour of the end."""
+    wild = frames.copy(deep=True)
+    wild["mean"][..., 0, 0] = 100.0
+    scale = static_explorer(wild, DIALS).payload["channels"][0]["scales"]["field"]
+    first, last = scale["drawn"]
+    assert scale["high"] == 100.0 and last < 10
+    colours = np.frombuffer(base64.b64decode(scale["colours"]), np.uint8).reshape(256, 4)[1:]
+    values = np.linspace(scale["low"], scale["high"], 255)
+    assert (colours[values >= last] == colours[-1]).all()
+    inside = (values > first) & (values < last)
+    assert len(np.unique(colours[inside], axis=0)) == inside.sum()
+
+
 def test_one_channel_needs_no_channel_dimension(frames):
     payload = static_explorer(frames.sel(channel="zos"), DIALS).payload
     assert [channel["title"] for channel in payload["channels"]] == ["Sea level"]

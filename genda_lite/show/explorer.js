@@ -401,11 +401,14 @@
     function showBars() {
       const kinds = Object.entries(channel.scales);
       bars.replaceChildren(...kinds.map(([kind, scale]) => {
-        const canvas = make("canvas", { width: 255, height: 1, role: "presentation" });
-        paint(canvas, Uint8Array.from({ length: 255 }, (_, i) => i + 1), palette(scale));
+        const [first, last] = scale.drawn;
+        const code = (value) => 1 + Math.round((254 * (value - scale.low)) / (scale.high - scale.low));
+        const codes = Uint8Array.from({ length: code(last) - code(first) + 1 }, (_, i) => code(first) + i);
+        const canvas = make("canvas", { width: codes.length, height: 1, role: "presentation" });
+        paint(canvas, codes, palette(scale));
         const title = kind === "field" ? channel.title : panels.find((panel) => panel.kind === kind).title;
-        const labels = ticks(scale.low, scale.high, 5).map((value) => {
-          const across = (100 * (value - scale.low)) / (scale.high - scale.low);
+        const labels = ticks(first, last, 5).map((value) => {
+          const across = (100 * (value - first)) / (last - first);
           return make("span", { class: "tick", style: `left: ${across}%` }, minus(`${value}`));
         });
         return make("div", { "data-scale": kind }, channel.units ? `${title} (${channel.units})` : title,

@@ -87,8 +87,11 @@ def pack_smooth(values: np.ndarray, step: float) -> str:
     return base64.b64encode(zlib.compress(planes.tobytes(), 9)).decode()
 
 
-def colour_table(colormap: str | Colormap) -> str:
+def colour_table(colormap: str | Colormap, first: float = 0.0, last: float = 1.0) -> str:
     """The colours of the 256 codes, four bytes each (red, green, blue, opacity), base64; 0 is transparent.
+
+    Args:
+        first, last: parts of the range of codes (0 <= first < last <= 1) between which the colours change.
 
     Raises:
         InputError: matplotlib and cmocean know no such colour map.
@@ -97,7 +100,7 @@ def colour_table(colormap: str | Colormap) -> str:
         if colormap not in matplotlib.colormaps:
             raise InputError(f"colour map {colormap!r} is unknown to matplotlib and cmocean")
         colormap = matplotlib.colormaps[colormap]
-    colours = colormap(np.linspace(0, 1, LEVELS + 1), bytes=True)
+    colours = colormap((np.linspace(0, 1, LEVELS + 1) - first) / (last - first), bytes=True)
     return base64.b64encode(np.concatenate([np.zeros((1, 4), np.uint8), colours]).tobytes()).decode()
 
 
@@ -351,19 +354,18 @@ def _listed(names: Collection) -> str:
 
 
 def _scale(channel: str, fields: list[np.ndarray], style: ChannelStyle, kind: str) -> dict[str, Any]:
-    """Range and colours that some panels of a channel share over every setting; nothing is cut off."""
+    """Range and colours that some panels of a channel share over every setting. The range holds every value; the
+    colours span the limits of all maps of the book, or a few outliers would make all others pale."""
     values = np.concatenate([field[np.isfinite(field)] for field in fields])
     if not values.size:
         raise InputError(f"channel {channel!r} has no value to draw in its panels of kind {kind!r}")
-    low, high = float(values.min()), float(values.max())
+    first, last = maps.color_limits(xr.DataArray(values), style if kind == "field" else maps.STYLES["spread"])
     colormap = style.colormap
     if kind != "field":
-        low, colormap = 0.0, maps.STYLES["spread"].colormap
-    elif style.centre is not None:
-        centre = float(np.median(values)) if style.centre == "median" else float(style.centre)
-        reach = max(centre - low, high - centre)
-        low, high = centre - reach, centre + reach
-    return {"low": low, "high": high if high > low else low + 1, "colours": colour_table(colormap)}
+        first, colormap = 0.0, maps.STYLES["spread"].colormap
+    low, high = min(first, float(values.min())), max(last, float(values.max()))
+    ends = ((first - low) / (high - low), (last - low) / (high - low))
+    return {"low": low, "high": high, "drawn": [first, last], "colours": colour_table(colormap, *ends)}
 
 
 def _dial(values: xr.DataArray, words: str | Callable[[Any], str], start: Mapping[str, Any]) -> dict[str, Any]:
