@@ -45,6 +45,7 @@ def install(environment: Environment) -> None:
         environment.pip("install", "--extra-index-url", index, f"{torch}+cpu", *pins)
     except subprocess.CalledProcessError:
         print(f"note: there is no CPU build of {torch} at hand; the one that Binder has stands for it")
+        pins = [pin for pin in pins if not pin.startswith("setuptools==")]  # it wants a newer one
         environment.pip("install", re.search(r"(?m)^torch==\S+", binder)[0] + "+cpu", *pins)
 
 
