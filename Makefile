@@ -15,7 +15,7 @@ endif
 .PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab binder-lock address clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "genda_lite needs Python 3.11 or newer, found " + sys.version.split()[0])'
