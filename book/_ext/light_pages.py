@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-ICONS = re.compile(r"\s*<(script)\b[^>]*fontawesome[^>]*\.js[^>]*></script>|\s*<link\b[^>]*fontawesome[^>]*\.js[^>]*>")
+ICONS = re.compile(r"\s*<(?:script|link)\b[^>]*fontawesome[^>]*\.js[^>]*>(?:</script>)?")
 
 
 def webp(path: Path) -> Path:
