@@ -42,11 +42,11 @@ def install(environment: Environment) -> None:
     binder = (ROOT / "binder" / "requirements.txt").read_text()
     index = re.search(r"--extra-index-url (\S+)", binder)[1]
     try:
-        environment.pip("install", "--extra-index-url", index, f"{torch}+cpu", *pins)
+        environment.pip("install", "--no-compile", "--extra-index-url", index, f"{torch}+cpu", *pins)
     except subprocess.CalledProcessError:
         print(f"note: there is no CPU build of {torch} at hand; the one that Binder has stands for it")
         pins = [pin for pin in pins if not pin.startswith("setuptools==")]  # it wants a newer one
-        environment.pip("install", re.search(r"(?m)^torch==\S+", binder)[0] + "+cpu", *pins)
+        environment.pip("install", "--no-compile", re.search(r"(?m)^torch==\S+", binder)[0] + "+cpu", *pins)
 
 
 def mark(environment: Environment) -> None:
