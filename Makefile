@@ -35,7 +35,7 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 # built afresh each time: a page that Sphinx does not read again does not repeat its warnings.
 _build/inputs: FORCE
 	@mkdir -p _build
-	@find genda_lite data_samples book/_static pyproject.toml CITATION.cff -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
+	@find genda_lite data_samples pyproject.toml CITATION.cff -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
 	@cmp -s $@.new $@ || rm -rf _build/.jupyter_cache
 	@mv $@.new $@
 FORCE:
