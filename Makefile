@@ -12,10 +12,10 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint data osse-data explorer-data clean
+.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab binder-lock address clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "genda_lite needs Python 3.11 or newer, found " + sys.version.split()[0])'
@@ -51,8 +51,9 @@ serve:  ## serve the built book on http://localhost:8000
 student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
 	$(BIN)/genda student book _build/student
 
-lint: $(VENV)/.installed  ## check the style of the code
+lint: $(VENV)/.installed  ## check the style of the code and the spelling of all
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 
 test: lint book  ## style, the book, then every test that takes seconds
 	$(BIN)/python -m pytest -m "not slow"
@@ -69,6 +70,18 @@ osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate
 
 explorer-data: $(VENV)/.installed  ## assimilate for every setting of the book's explorer (most of an hour)
 	$(BIN)/genda explorer-pack --out book/_static/explorer --keep runs/explorer
+
+try-binder:  ## run the chapters as Binder does, in an environment made of binder/ (CHAPTERS="01_observing …" for some)
+	$(PYTHON) launch/binder.py $(CHAPTERS)
+
+try-colab:  ## run the chapters as Colab does, with its versions (CHAPTERS="…" for some)
+	$(PYTHON) launch/colab.py $(CHAPTERS)
+
+binder-lock:  ## resolve what Binder installs anew, and pin it
+	$(PYTHON) launch/binder.py --lock
+
+address:  ## write the repository's address and the version wherever they stand (URL=https://github.com/… for another)
+	$(PYTHON) launch/address.py $(URL)
 
 clean:  ## remove the built book and the caches; the environment stays
 	rm -rf _build .pytest_cache .ruff_cache

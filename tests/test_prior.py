@@ -115,7 +115,7 @@ def test_posterior_covariance_is_the_dense_one(small_covariance, univariate, sig
     whole = torch.cat([draw(2, 2, 8, 8)[:, :1], zeros, draw(2, 2, 8, 8)[:, 1:]], 1)
     full = spectrum.posterior_covariance(torch.tensor(sigma))(whole)
     torch.testing.assert_close(among, full[:, [0, 2]], atol=1e-4, rtol=1e-4)
-    # What tieing the channels together adds is what sets the two apart.
+    # What tying the channels together adds is what sets the two apart.
     assert univariate == (np.abs(expected[:64, 64:]).max() < 1e-10)
 
 
