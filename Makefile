@@ -12,7 +12,7 @@ TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab binder-lock address clean
+.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab try-teacher binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -76,6 +76,9 @@ try-binder:  ## run the chapters as Binder does, in an environment made of binde
 
 try-colab:  ## run the chapters as Colab does, with its versions (CHAPTERS="…" for some)
 	$(PYTHON) launch/colab.py $(CHAPTERS)
+
+try-teacher:  ## assign a chapter and mark two submissions with nbgrader
+	$(PYTHON) launch/teacher.py
 
 binder-lock:  ## resolve what Binder installs anew, and pin it
 	$(PYTHON) launch/binder.py --lock
