@@ -359,13 +359,14 @@ def _scale(channel: str, fields: list[np.ndarray], style: ChannelStyle, kind: st
     values = np.concatenate([field[np.isfinite(field)] for field in fields])
     if not values.size:
         raise InputError(f"channel {channel!r} has no value to draw in its panels of kind {kind!r}")
-    first, last = maps.color_limits(xr.DataArray(values), style if kind == "field" else maps.STYLES["spread"])
-    colormap = style.colormap
     if kind != "field":
-        first, colormap = 0.0, maps.STYLES["spread"].colormap
+        style = maps.STYLES["spread"]
+    first, last = maps.color_limits(xr.DataArray(values), style)
+    if kind != "field":
+        first = 0.0
     low, high = min(first, float(values.min())), max(last, float(values.max()))
     ends = ((first - low) / (high - low), (last - low) / (high - low))
-    return {"low": low, "high": high, "drawn": [first, last], "colours": colour_table(colormap, *ends)}
+    return {"low": low, "high": high, "drawn": [first, last], "colours": colour_table(style.colormap, *ends)}
 
 
 def _dial(values: xr.DataArray, words: str | Callable[[Any], str], start: Mapping[str, Any]) -> dict[str, Any]:
