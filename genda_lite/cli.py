@@ -206,12 +206,57 @@ def explorer_pack(
     typer.echo(f"{out}: {size / 1e6:.2f} MB{' (quick: not to be published)' if quick else ''}")
 
 
+@app.command()
+def ose(
+    out: Annotated[Path, typer.Option(help="Folder to write to: a file a method and day.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="How many; by default all with altimetry on both sides.")] = None,
+    first: Annotated[str | None, typer.Option(help="First day, such as 2017-06-01.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Give it once for each; by default all but GenDA's sampler.")
+    ] = None,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    window: Annotated[float, typer.Option(help="Days of altimetry before, and after, each day.")] = 5.0,
+    weighted: Annotated[bool, typer.Option(help="Count the age of altimetry as an error.")] = True,
+    error_factor: Annotated[float, typer.Option(help="On all observation errors; GenDA attenuated by 0.2.")] = 1.0,
+    representativity: Annotated[bool, typer.Option(help="Count what the grid cannot hold as an error.")] = True,
+    reference: Annotated[bool, typer.Option(help="Estimate the constant between sea levels.")] = True,
+    withheld: Annotated[str, typer.Option(help="The altimeter that is not assimilated.")] = "c2",
+    box: Annotated[
+        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
+    ] = (-65.0, -55.0, 33.0, 43.0),
+    seed: Annotated[int, typer.Option(help="Seed of the ensembles.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
+) -> None:
+    """Run an observing system experiment: analyse day after day from real sensors' files, drifters withheld.
+
+    Interrupted, the same command goes on. Several machines: `torchrun --nproc-per-node N -m genda_lite ose ...` gives
+    each process its share of the days. `genda evaluate ose` judges the results.
+    """
+    from .sources import Archive
+    from .verify.experiment import USUAL, Experiment, Setting, run
+
+    setting = Setting(members, seed, window=window, weighted=weighted, error_factor=error_factor,
+                      representativity=representativity, reference=reference, box=box)
+    experiment = Experiment(Archive(data, withheld), setting)
+    chosen = experiment.days(days, first)
+    typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
+    seen, reports = experiment.observations(chosen[0])
+    for report in reports:
+        typer.echo(str(report))
+    typer.echo(f"{len(seen)} observations of {chosen[0]}, averaged in cells of {setting.cell:g} km")
+    run(experiment, out, chosen, tuple(method or USUAL), workers, scheduler, typer.echo)
+
+
 download = typer.Typer(no_args_is_help=True, help="Fetch real data from their providers.")
 app.add_typer(download, name="download")
 
 
-@download.command()
-def ose(
+@download.command("ose")
+def download_ose(
     year: Annotated[int, typer.Option(help="The year to fetch.")],
     folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("ose"),
     box: Annotated[
@@ -483,6 +528,44 @@ def osse(
         write_rows(json, [*rows, *scoreboard.details(table)])
 
 
+@evaluate.command("ose")
+def evaluate_ose(
+    folder: Annotated[Path | None, typer.Option(help="Results of `genda ose`.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
+    ] = None,
+    withheld: Annotated[str, typer.Option(help="The altimeter that was not assimilated.")] = "c2",
+    samples: Annotated[int, typer.Option(help="Of the bootstrap over drifters.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    quick: Annotated[bool, typer.Option(help="Two days of fast analyses, made now: a minute or so.")] = False,
+) -> None:
+    """Judge an experiment by drifters and an altimeter that no analysis has seen; by the twin's truth at the end."""
+    from tempfile import TemporaryDirectory
+
+    from .sources import Archive
+    from .verify import experiment, ose
+
+    if json is not None and not json.parent.is_dir():
+        raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
+    if folder is None and not quick:
+        raise InputError("expected --folder, the results of `genda ose`, or --quick")
+    archive = Archive(data, withheld)
+    with TemporaryDirectory() as temporary:
+        if quick:
+            made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
+            names = experiment.CLIMATOLOGY, experiment.OI, experiment.REGRESSION, experiment.FAST
+            folder = Path(temporary)
+            experiment.run(made, folder, made.days(2, made.days()[30]), names)
+            typer.echo("quick: two days, four members, fast guidance only: figures not to be quoted")
+        elif not folder.is_dir():
+            raise InputError(f"{folder}: no such folder, expected the results of `genda ose`")
+        rows = ose.report(archive, folder, samples, seed, typer.echo, print_frame)
+    print_judged(rows)
+    if json is not None:
+        write_rows(json, rows)
+
+
 @app.command()
 def student(
     book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
@@ -510,6 +593,12 @@ def print_judged(rows: list[dict]) -> None:
             if not row["detail"]
         ]
     )
+
+
+def print_frame(frame) -> None:
+    """A pandas table as a Markdown table."""
+    name = frame.index.name or ""
+    print_table([{name: str(key)} | {str(c): v for c, v in row.items()} for key, row in frame.iterrows()])
 
 
 def print_table(rows: list[dict], header: bool = True) -> None:

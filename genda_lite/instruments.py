@@ -15,12 +15,11 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import Observations
+from .observe import KM_PER_DEGREE, Observations
 from .operators import Points
 from .orbits import SWATH
-from .state import EARTH_RADIUS, Grid
+from .state import Grid
 
-KM_PER_DEGREE = np.pi * EARTH_RADIUS / 180e3
 DAY = np.timedelta64(1, "D")
 ALONG_TRACK = 6.6  # km between nadir points at 1 Hz
 

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from .errors import InputError
 from .operators import Blurred, Linear, Operator, Points, Stacked
-from .state import VARIABLES, Grid, Standardizer, channel_index
+from .state import EARTH_RADIUS, VARIABLES, Grid, Standardizer, channel_index
 
+KM_PER_DEGREE = np.pi * EARTH_RADIUS / 180e3
 UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
 UNIT_NAMES = {
     "m": {"m", "metre", "metres", "meter", "meters"},
@@ -266,6 +267,50 @@ class Observations:
     def inside(self, grid: Grid) -> Self:
         """The observations inside a grid."""
         return self.select(grid.holds(self.latitude, self.longitude))
+
+    def averaged(self, width: float) -> Self:
+        """Super-observations: the values at points that one source has of a channel in a cell, within an hour, become
+        their mean, weighted by 1 / error^2; its error is that of independent values. Smooth maps stay as they are.
+
+        It saves work where values are denser than the state's grid, and loses what is smaller than the cells.
+
+        Args:
+            width: of the cells (km).
+
+        Raises:
+            InputError: a width that is not positive.
+
+        Examples:
+            >>> import xarray as xr
+            >>> from genda_lite import Observations
+            >>> place = {"latitude": ("point", [38.01, 38.02]), "longitude": ("point", [-60.01, -60.01])}
+            >>> pair = Observations.from_points(xr.Dataset({"zos": ("point", [0.1, 0.3])}, place), "zos", error=0.04)
+            >>> mean = pair.averaged(20.0)
+            >>> mean.value, mean.error.round(3)
+            (array([0.2]), array([0.028]))
+        """
+        if not width > 0:
+            raise InputError(f"the cells of super-observations must have a width above zero (km), got {width}")
+        points = self.select(self.smoothing == 0)
+        if not len(points):
+            return self
+        step = width / KM_PER_DEGREE
+        row = np.floor(points.latitude / step).astype(int)
+        column = np.floor(points.longitude * np.cos(np.radians(row * step)) / step).astype(int)
+        _, channel = np.unique(points.channel, return_inverse=True)
+        hour = points.time.astype("datetime64[h]").astype(int)
+        keys = np.stack([channel, points.source, hour, row, column], 1)
+        _, first, cell = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        weight = points.error**-2.0
+        total = np.bincount(cell, weight)
+        means = {
+            name: np.bincount(cell, weight * getattr(points, name)) / total
+            for name in ("latitude", "longitude", "value")
+        }
+        kept = {f.name: getattr(points, f.name)[first] for f in fields(self)}
+        new = type(self)(**(kept | means | {"error": total**-0.5}))
+        parts = new, self.select(self.smoothing > 0)
+        return type(self)(**{f.name: np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(self)})
 
     def to_dataset(self) -> xr.Dataset:
         """The table as a data set with dims (point,): value, error, and coordinates."""

@@ -33,7 +33,7 @@ def kind_of(path) -> str:
         InputError: it is unreadable, or holds no product that is an observation of the state: drifters and reanalyses
             are named as such.
     """
-    if str(path).lower().endswith((".csv", ".txt")):
+    if str(path).lower().endswith((".csv", ".txt", ".csv.gz")):
         raise InputError(f"{path}: tables are drifters, which verify analyses and are no observations: read_drifters")
     with open_product(path) as product:
         names = {str(name) for name in product.variables}

@@ -1,6 +1,7 @@
 """Real products: readers that turn providers' files into xarray with one set of names and units."""
 
 from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
+from .archive import Archive
 from .download import download_glorys
 from .drifters import ragged_slices, read_drifters
 from .files import open_product
@@ -11,6 +12,7 @@ from .samples import load_sample
 from .swath import read_swath
 
 __all__ = [
+    "Archive",
     "Report",
     "download_glorys",
     "join",

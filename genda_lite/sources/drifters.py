@@ -6,8 +6,11 @@ drifters one after the other along `obs`, and how many belong to each drifter in
     for rows in ragged_slices(ds): ds.isel(obs=rows)         # one drifter after the other
 """
 
+import gzip
+import io
 import os
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +45,7 @@ ON, LOST, UNKNOWN = 1, 0, -1  # states of the drogue
 AGROUND_KM, AGROUND = 0.5, np.timedelta64(24, "h")  # that long within that distance of the last fix: on a beach
 RAN_AGROUND = 1  # the Global Drifter Program's typedeath
 
+_GZIP, _DAMAGED = b"\x1f\x8b", (EOFError, OSError, zlib.error)
 _U, _V = ("ewct", "ve", "u"), ("nsct", "vn", "v")
 _NAMES = {  # in lower case
     "id": ("id", "ids", "platform_id", "platform_code", "platform", "trajectory", "drifter_id"),
@@ -293,17 +297,23 @@ def _is_text(path: Path) -> bool:
             start = file.read(512)
     except OSError:
         return False  # `open_product` says what is wrong
+    if start.startswith(_GZIP):
+        return True
     return bool(start) and b"\0" not in start and b"," in start.splitlines()[0]
 
 
 def _text_columns(path: Path) -> dict[str, np.ndarray]:
-    """One array a quantity, along all fixes, of a CSV file: a row a fix, or (Copernicus) a row a fix and variable."""
+    """One array a quantity, along all fixes, of a CSV file, compressed or not.
+
+    It has a row a fix, or (Copernicus) a row a fix and variable.
+    """
     try:
-        raw = pd.read_csv(path, dtype=str, skipinitialspace=True, on_bad_lines="error")
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            whole = file.read(1) in b"\r\n"
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        text = path.read_bytes()
+        if text.startswith(_GZIP):
+            text = gzip.decompress(text)
+        raw = pd.read_csv(io.BytesIO(text), dtype=str, skipinitialspace=True, on_bad_lines="error")
+        whole = text[-1:] in b"\r\n"
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, *_DAMAGED) as error:
         raise InputError(f"{path}: damaged, not readable as CSV ({str(error).splitlines()[0]})") from error
     units = {}
     for column in raw.columns:  # "time (UTC)"

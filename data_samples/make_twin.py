@@ -1,0 +1,248 @@
+"""Observe the fraternal twin as satellites and drifters observe the real ocean: the files of the default experiment.
+
+    python data_samples/make_twin.py
+
+The files have the providers' formats and the names that `genda download ose` gives, so that an experiment on the real
+ocean differs from the default one in nothing but the folder it is pointed at. The twin's truth is read to make them,
+and by nothing that analyses.
+"""
+
+from pathlib import Path
+from typing import Annotated
+from zlib import crc32
+
+import numpy as np
+import typer
+import xarray as xr
+from scipy.linalg import cho_factor, cho_solve
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+
+from genda_lite.drifters import DrifterProgramme, write_insitu_csv
+from genda_lite.errors import atomic_path
+from genda_lite.geostrophy import geostrophic_current
+from genda_lite.instruments import ALONG_TRACK, KM_PER_DEGREE, MAPS, Errors, broken_clouds, nadir_errors
+from genda_lite.orbits import MISSIONS, ground_track
+from genda_lite.sources import load_sample
+from genda_lite.sources.files import LATITUDE, LONGITUDE
+from genda_lite.state import Grid, packed
+from genda_lite.trajectories import at_points
+
+FOLDER = Path(__file__).resolve().parent / "twin"
+
+# The catalogue's names of missions, and whose orbits they fly: the reference track was Jason-3's until 2022.
+FLEET = {"j3": "Sentinel-6", "s3a": "Sentinel-3A", "alg": "SARAL", "h2b": "HY-2B", "c2": "CryoSat-2"}
+WITHHELD = "c2"
+REFERENCE = 0.31  # m, between the products' reference of sea level and the model's: a constant nobody is told
+CLOUD = 0.7  # mean share of the sea that infrared radiometers do not see; it varies from day to day
+KELVIN = 273.15
+# Sea level's covariance in the mapping: s^2 (1 + r + r^2/6 - r^3/6) e^-r e^-(dt/T)^2, r = 3.337 d / L (Arhan & Colin
+# de Verdiere 1985, Dynamics of eddy motions in the eastern North Atlantic), L its first zero. L and T have the least
+# error at the withheld altimeter among those that `--tune` tries.
+ZERO, DECORRELATION, SIGNAL = 200.0, 15.0, 0.3  # km, days, m
+MAPPED, THINNED = 12.0, 4  # days before and after that a map draws from; every so many points of a track
+ALONG_TRACK_ERROR = 0.02  # m, of the filtered tracks
+
+
+def rng_of(name: str, day: int, seed: int) -> np.random.Generator:
+    """The random numbers of one product on one day."""
+    return np.random.default_rng([seed, crc32(name.encode()), day])
+
+
+def mean_topography(truth: xr.Dataset) -> xr.DataArray:
+    """The mean dynamic topography, (latitude,): of all days and longitudes, for 75 days do not average out an eddy."""
+    return truth["zos"].mean(("time", "longitude")) + REFERENCE
+
+
+def track(truth: xr.Dataset, mission: str, seed: int) -> xr.Dataset:
+    """What an altimeter measures in the whole record, as a file of DUACS L3 has it."""
+    time, box = truth["time"].values, [truth[dim].values[[0, -1]] for dim in ("latitude", "longitude")]
+    points = ground_track(MISSIONS[FLEET[mission]], time[0], time[-1], *box)
+    mdt = np.interp(points["latitude"], truth["latitude"], mean_topography(truth))
+    level = at_points(truth[["zos"]], points, ("zos",))["zos"].values + REFERENCE
+    noisy = level + nadir_errors(points, Errors(), FLEET[mission], seed) - mdt
+    filtered = noisy.copy()
+    for one in np.unique(points["track"]):  # noise below 40 km or so is taken out along each pass
+        here = points["track"].values == one
+        filtered[here] = gaussian_filter1d(noisy[here], 15.0 / ALONG_TRACK, mode="nearest")
+    metres = {"units": "m"}
+    named = {
+        "sla_unfiltered": noisy,
+        "sla_filtered": filtered,
+        "mdt": mdt,
+    }
+    fields = {name: ("time", values, {"long_name": name} | metres) for name, values in named.items()}
+    fields["track"] = ("time", points["track"].values.astype("i4"), {"long_name": "Pass number"})
+    coords = {
+        "time": ("time", points["time"].values, {"standard_name": "time"}),
+        "latitude": ("time", points["latitude"].values, LATITUDE),
+        "longitude": ("time", points["longitude"].values % 360, LONGITUDE),
+    }
+    attrs = {"title": "Simulated along-track sea level", "platform": mission, "product_version": "twin"}
+    return xr.Dataset(fields, coords, attrs)
+
+
+class Mapping:
+    """Optimal interpolation of filtered tracks in space and time, as DUACS L4 maps sea level.
+
+    Args:
+        tracks: of the altimeters that are mapped. zero, decorrelation: scales of the covariance (km, days).
+    """
+
+    def __init__(self, tracks: dict[str, xr.Dataset], zero: float = ZERO, decorrelation: float = DECORRELATION):
+        self.zero, self.decorrelation = zero, decorrelation
+        self.seen = xr.concat([one.isel(time=slice(None, None, THINNED)) for one in tracks.values()], "time")
+        self.places = self.place_of(self.seen)
+
+    @staticmethod
+    def place_of(points: xr.Dataset) -> np.ndarray:
+        """Kilometres northward and eastward, (2, n)."""
+        east = (points["longitude"].values + 180) % 360 - 180
+        return KM_PER_DEGREE * np.stack([points["latitude"].values, np.cos(np.radians(38.0)) * east])
+
+    def covariance(self, here: np.ndarray, there: np.ndarray, days: np.ndarray) -> np.ndarray:
+        """Of sea level at n places and m others, (n, m)."""
+        r = 3.337 * np.hypot(*(here[:, :, None] - there[:, None])) / self.zero
+        return SIGNAL**2 * (1 + r + r**2 / 6 - r**3 / 6) * np.exp(-r) * np.exp(-((days / self.decorrelation) ** 2))
+
+    def at(self, place: np.ndarray, date: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
+        """Anomaly and its formal error at places (2, n) on a date."""
+        age = (self.seen["time"].values - date) / np.timedelta64(1, "D")
+        near = abs(age) <= MAPPED
+        age, there, value = age[near], self.places[:, near], self.seen["sla_filtered"].values[near]
+        known = self.covariance(there, there, age[:, None] - age)
+        known[np.diag_indices_from(known)] += ALONG_TRACK_ERROR**2
+        to = self.covariance(place, there, age[None])
+        gain = cho_solve(cho_factor(known), to.T).T
+        return gain @ value, np.sqrt(np.maximum(SIGNAL**2 - (to * gain).sum(1), 0))
+
+
+def mapped_sea_level(truth: xr.Dataset, tracks: dict[str, xr.Dataset]) -> xr.Dataset:
+    """Sea level mapped from tracks day by day, 1/4 degree, with its geostrophic current."""
+    grid = truth.isel(latitude=slice(None, None, 3), longitude=slice(None, None, 3))
+    mapping, points = Mapping(tracks), grid[["latitude", "longitude"]].stack(point=("latitude", "longitude"))
+    days = [mapping.at(mapping.place_of(points), date) for date in truth["time"].values]
+    dims, shape = ("time", "latitude", "longitude"), (-1, grid.sizes["latitude"], grid.sizes["longitude"])
+    level, error = (np.reshape(part, shape) for part in zip(*days, strict=True))
+    adt = level + mean_topography(grid).values[:, None]
+    ds = xr.Dataset(coords={dim: grid[dim] for dim in dims})
+    ds["adt"] = (dims, adt, {"standard_name": "sea_surface_height_above_geoid", "units": "m"})
+    ds["err_sla"] = (dims, error, {"long_name": "Formal mapping error", "units": "m"})
+    for name, part in zip(("ugos", "vgos"), geostrophic_current(ds["adt"]), strict=True):
+        ds[name] = part
+    return ds
+
+
+def tuned(tracks: dict[str, xr.Dataset], withheld: xr.Dataset) -> None:
+    """Print the error of mapped sea level at the withheld altimeter for several scales, on every fifth day."""
+    days = np.unique(withheld["time"].values.astype("datetime64[D]"))[5:-5:5]
+    for zero in (150.0, 200.0, 250.0, 300.0):
+        for decorrelation in (5.0, 7.0, 10.0, 15.0):
+            mapping, errors = Mapping(tracks, zero, decorrelation), []
+            for day in days:
+                here = withheld.isel(time=withheld["time"].values.astype("datetime64[D]") == day)
+                level, _ = mapping.at(mapping.place_of(here), day + np.timedelta64(12, "h"))
+                errors.append(level - here["sla_unfiltered"].values)
+            rms = np.sqrt(np.mean(np.concatenate(errors) ** 2))
+            typer.echo(f"L = {zero:g} km, T = {decorrelation:g} d: {rms:.4f} m")
+
+
+def blurred(truth: xr.Dataset, channel: str, every: int, seed: int) -> xr.DataArray:
+    """A smooth map of each day: the truth under a Gaussian, with a smooth error (`instruments.MAPS`)."""
+    product, field = MAPS[channel], truth[channel]
+    step = KM_PER_DEGREE * float(field["latitude"][1] - field["latitude"][0])
+    cells = np.array([product.width / step, product.width / step / np.cos(np.radians(38.0))])
+    days = []
+    for number, day in enumerate(field.values):
+        white = rng_of(f"map of {channel}", number, seed).standard_normal(day.shape)
+        error = np.sqrt(4 * np.pi * cells.prod()) * gaussian_filter(white, cells, mode="wrap")
+        days.append(gaussian_filter(day, cells, mode="nearest") + product.error * error)
+    return field.copy(data=np.array(days))[:, every // 2 :: every, every // 2 :: every]
+
+
+def clouded(truth: xr.Dataset, seed: int) -> xr.Dataset:
+    """Temperature that infrared radiometers see of each day between the clouds, as a GHRSST L3S file has it (K)."""
+    grid = truth["thetao"]
+    where = {dim: grid[dim].values for dim in ("latitude", "longitude")}
+    seen, quality = [], []
+    for number, day in enumerate(grid.values):
+        rng = rng_of("clouds", number, seed)
+        sky = broken_clouds(Grid(**where), float(np.clip(rng.normal(CLOUD, 0.15), 0.3, 0.97)), rng)
+        noise = Errors().temperature * rng.standard_normal(day.shape)
+        seen.append(np.where(sky, day + noise + KELVIN, np.nan))
+        quality.append(np.where(sky, 5, 0).astype("i1"))
+    ds = xr.Dataset(coords=grid.coords)
+    name = {"standard_name": "sea_surface_skin_temperature", "units": "kelvin"}
+    ds["adjusted_sea_surface_temperature"] = (grid.dims, np.array(seen), name)
+    ds["quality_level"] = (grid.dims, np.array(quality), {"long_name": "Quality level", "units": "1"})
+    return ds
+
+
+STEPS = {  # of the integers in files
+    **dict.fromkeys(("sla_unfiltered", "sla_filtered", "mdt", "adt", "err_sla", "ugos", "vgos"), 1e-3),
+    **dict.fromkeys(("adjusted_sea_surface_temperature", "analysed_sst"), 0.01),
+    **dict.fromkeys(("eastward_wind", "northward_wind"), 0.02),
+    "sos": 2e-3,
+}
+
+
+def write(ds: xr.Dataset, path: Path, title: str) -> None:
+    """Write a product as compressed integers."""
+    ds = ds.assign_attrs(ds.attrs | {"Conventions": "CF-1.11", "title": title, "institution": "genda_lite (simulated)"})
+    encoding = {}
+    for name, variable in ds.variables.items():
+        variable.encoding = {}
+        if name in STEPS:
+            encoding[name] = packed(STEPS[name], float(np.round(variable.mean(), 2)), effort=9)
+        elif variable.dtype.kind == "i":
+            encoding[name] = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+        elif name == "time":
+            encoding[name] = {"units": "seconds since 2000-01-01", "dtype": "float64", "_FillValue": None}
+        else:
+            encoding[name] = {"_FillValue": None}
+        if variable.size > 1000 and name in ("time", "latitude", "longitude"):
+            encoding[name] |= {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+    with atomic_path(path) as temporary:
+        ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def make(folder: Path, truth: xr.Dataset, drifters: int, seed: int) -> None:
+    """Write all files of the experiment."""
+    folder.mkdir(exist_ok=True)
+    year = str(truth["time"].dt.year.values[0])
+    tracks = {mission: track(truth, mission, seed) for mission in FLEET}
+    for mission, one in tracks.items():
+        one = one.assign_coords(latitude=one["latitude"].round(4), longitude=one["longitude"].round(4))
+        write(one, folder / f"tracks_{mission}_{year}.nc", f"Simulated along-track sea level of {mission}")
+    used = {mission: one for mission, one in tracks.items() if mission != WITHHELD}
+    write(mapped_sea_level(truth, used), folder / f"sea_level_{year}.nc", "Sea level mapped from simulated tracks")
+    write(clouded(truth, seed), folder / f"temperature_L3_{year}.nc", "Simulated infrared temperature under clouds")
+    kelvin = {"standard_name": "sea_surface_foundation_temperature", "units": "kelvin"}
+    sst = (blurred(truth, "thetao", 2, seed) + KELVIN).assign_attrs(kelvin)
+    write(sst.to_dataset(name="analysed_sst"), folder / f"temperature_L4_{year}.nc", "Simulated smooth temperature")
+    sss = blurred(truth, "so", 3, seed).assign_attrs(standard_name="sea_surface_salinity", units="1e-3")
+    write(sss.to_dataset(name="sos"), folder / f"salinity_{year}.nc", "Simulated smooth salinity")
+    names = {"uas": "eastward_wind", "vas": "northward_wind"}
+    wind = {ours: blurred(truth, channel, 3, seed) for channel, ours in names.items()}
+    wind = {name: field.assign_attrs(standard_name=name, units="m s-1") for name, field in wind.items()}
+    write(xr.Dataset(wind), folder / f"winds_{year}.nc", "Simulated smooth wind")
+    write_insitu_csv(DrifterProgramme(drifters, seed).follow(truth), folder / f"drifters_{year}.csv.gz")
+
+
+def main(
+    folder: Annotated[Path, typer.Option(help="Folder to write.")] = FOLDER,
+    drifters: Annotated[int, typer.Option(help="How many; more only add to those there are.")] = 80,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    tune: Annotated[bool, typer.Option(help="Try scales of the mapping at the withheld altimeter.")] = False,
+) -> None:
+    truth = load_sample("twin_truth")
+    if tune:
+        tracks = {mission: track(truth, mission, seed) for mission in FLEET}
+        tuned({m: one for m, one in tracks.items() if m != WITHHELD}, tracks[WITHHELD])
+        return
+    make(folder, truth, drifters, seed)
+    for path in sorted(folder.iterdir()):
+        typer.echo(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    typer.run(main)

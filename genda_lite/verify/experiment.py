@@ -1,0 +1,454 @@
+"""The observing system experiment: day after day, what sensors saw becomes ensembles of the surface ocean.
+
+    experiment = Experiment(Archive(), Setting(members=16))
+    run(experiment, "runs/ose", experiment.days(8), workers=2)
+
+A day's observations come from files as providers deliver them. The region is larger than the window that priors know:
+each window is analysed by itself, and windows overlap. Every method gets the same observations with the same errors.
+Drifters and one altimeter are withheld, and nothing here reads them.
+"""
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from ..baselines import Ensemble
+from ..errors import InputError
+from ..instruments import Errors
+from ..observe import Observations
+from ..posterior.assimilate import Settings, pose
+from ..prepare import total_current
+from ..prior import Prior, load_prior
+from ..products import read_observations
+from ..sources import Archive, Report, open_product
+from ..state import CHANNELS, DEGREES_PER_CELL, Grid, write_dataset
+from ..version import __version__
+from .osse import southwest
+from .scoreboard import Method, Task, methods, sampled, shipped_regression
+
+BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
+OURS, FAST, REGRESSION, GENDA = "ours", "ours, fast", "U-Net regression", "GenDA's sampler"
+CLIMATOLOGY, OI = "climatology", "optimal interpolation"
+METHODS = {  # of the experiment -> of the scoreboard
+    CLIMATOLOGY: "climatology",
+    OI: "OI, multivariate",
+    REGRESSION: "U-Net regression",
+    GENDA: "GenDA's sampler, gamma 0.1",
+    FAST: "diffusion, fast",
+    OURS: "diffusion",
+}
+USUAL = (CLIMATOLOGY, OI, REGRESSION, FAST, OURS)  # GenDA's takes twice as long as all the others together
+STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
+PRODUCTS = ("temperature L3", "salinity", "winds")  # besides the tracks
+REFERENCE_ERROR = 0.05  # m, of the level of a day's sea level once the bias is estimated
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is assimilated, and how; everything that numbers depend on.
+
+    Args:
+        members: of each ensemble. seed: of everything random. steps: of our default sampler.
+        window: days of altimetry before, and after, the date.
+        weighted: the age of altimetry counts as an error (`Errors.drift`); else all of the window counts as of the day.
+        error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2.
+        representativity: what instruments see and the grid cannot hold is part of the error.
+        reference: the constant between the products' sea level and the prior's is estimated, once for all days; else
+            it is taken for unknown, each day and window anew.
+        cell: width (km) of the cells in which a source's points are averaged (`Observations.averaged`), two of the
+            grid: it halves the time; 0 for every point.
+        products: assimilated besides the tracks, names of the catalogue. Mapped sea level and temperature (L4) can be,
+            and are not by default: they are made of the same measurements, which would count twice.
+        box: west, east, south, north (degrees).
+        prior, regression: checkpoints, by default the shipped ones.
+
+    Raises:
+        InputError: a number that cannot be, or a product that is none.
+    """
+
+    members: int = 16
+    seed: int = 0
+    steps: int = 40
+    window: float = 5.0
+    weighted: bool = True
+    error_factor: float = 1.0
+    representativity: bool = True
+    reference: bool = True
+    cell: float = 18.0
+    products: tuple[str, ...] = PRODUCTS
+    box: tuple[float, float, float, float] = BOX
+    prior: str | None = None
+    regression: str | None = None
+
+    def __post_init__(self):
+        if self.members < 2 or self.steps < 2 or not self.window > 0 or not self.error_factor > 0:
+            raise InputError(
+                "expected at least two members and two steps, and a window and an error factor above zero, got "
+                f"{self.members}, {self.steps}, {self.window}, {self.error_factor}"
+            )
+        known = (*PRODUCTS, "temperature L4", "sea level", "swath")
+        if strangers := set(self.products) - set(known):
+            raise InputError(f"unknown products {', '.join(sorted(strangers))}, expected some of {', '.join(known)}")
+
+    @property
+    def errors(self) -> Errors:
+        """Of the instruments."""
+        errors = Errors()
+        if not self.weighted:
+            errors = replace(errors, variability=0.0)
+        if not self.representativity:
+            errors = replace(errors, representativity_sea_level=0.0, representativity_temperature=0.0)
+        return errors
+
+    @property
+    def grid(self) -> Grid:
+        """All points of the 1/12 degree grid in the box."""
+        west, east, south, north = (v / DEGREES_PER_CELL for v in self.box)
+        ends = ((np.ceil(low - 1e-6), np.floor(high + 1e-6)) for low, high in ((south, north), (west, east)))
+        return Grid(*(np.arange(low, high + 1) * DEGREES_PER_CELL for low, high in ends))
+
+    def text(self) -> str:
+        """Everything, to be kept with the results."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+@lru_cache(maxsize=2)
+def _tools(prior: str | None, regression: str | None, steps: int) -> tuple[Prior, dict[str, Method]]:
+    """The learned prior, and all methods by their names in `METHODS`."""
+    learned = load_prior(prior)
+    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=alone) for alone in (False, True))
+    trained = shipped_regression(Path(regression) if regression else None)
+    known = {m.name: m for m in methods(learned, gaussian, univariate, trained)}
+    found = {ours: known[theirs] for ours, theirs in METHODS.items() if theirs in known}
+    settings = Settings("hybrid", "sde-2m", steps)
+    found[OURS] = replace(found[OURS], run=lambda task: sampled(learned, settings, task), evaluations=2 * steps)
+    return learned, found
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An archive of products and how they are assimilated."""
+
+    archive: Archive
+    setting: Setting = field(default_factory=Setting)
+
+    def days(self, count: int | None = None, first: str | np.datetime64 | None = None) -> np.ndarray:
+        """Days (datetime64[D]) to analyse, by default all that have altimetry on both sides.
+
+        Raises:
+            InputError: the archive does not hold so many.
+        """
+        known = self.archive.days()
+        margin = int(np.ceil(self.setting.window))
+        days = known[margin:-margin] if first is None else known[known >= np.datetime64(first, "D")]
+        if count is not None:
+            days = days[:count]
+        if not len(days) or (count or 0) > len(days):
+            raise InputError(
+                f"{self.archive.folder}: {len(days)} days to analyse from {first or 'the first'} on, expected "
+                f"{count or 'at least one'}; there is a wind from {known[0]} to {known[-1]}"
+            )
+        return days
+
+    def reference(self) -> float:
+        """The products' sea level less the prior's climatology (m), the mean over all tracks of the archive; 0 if it is
+        not to be estimated."""
+        return _reference(self.archive.folder, self.archive.withheld, self.setting)
+
+    def observations(self, date: np.datetime64) -> tuple[Observations, list[Report]]:
+        """What was seen of a day, errors as they are stated to every method; sea level in the prior's reference.
+
+        Raises:
+            InputError: see `read_observations`.
+        """
+        setting, noon = self.setting, np.datetime64(date, "D") + np.timedelta64(12, "h")
+        files = self.archive.tracks(noon, setting.window)
+        for name in setting.products:
+            files += self.archive.files(name, noon)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
+            seen, reports = read_observations(files, noon, setting.box, setting.window, setting.errors)
+        level = seen.channel == "zos"
+        known = np.where(level, REFERENCE_ERROR, seen.reference_error) if setting.reference else seen.reference_error
+        seen = replace(
+            seen,
+            value=seen.value - level * self.reference(),
+            error=seen.error * setting.error_factor,
+            reference_error=known,
+        ).inside(setting.grid)
+        return seen.averaged(setting.cell) if setting.cell else seen, reports
+
+    def analyse(self, date: np.datetime64, names: Sequence[str] = USUAL) -> Iterator[tuple[str, xr.Dataset]]:
+        """Analyses of a day by several methods, one after the other: name and data set, see `stitched`.
+
+        Raises:
+            InputError: an unknown method, or see `observations`.
+        """
+        setting = self.setting
+        prior, known = _tools(setting.prior, setting.regression, setting.steps)
+        check_methods(names, known)
+        seen, _ = self.observations(date)
+        noon = np.datetime64(date, "D") + np.timedelta64(12, "h")
+        parts: dict[str, list] = {name: [] for name in names}
+        seconds = dict.fromkeys(names, 0.0)
+        windows = tiles(setting.grid, prior.shape[1:])
+        for number, window in enumerate(windows):
+            here = seen.inside(window)
+            place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
+            problem = pose(prior, here, date=noon, **place)
+            for name in names:
+                start = time.process_time()
+                day = int(np.datetime64(date, "D").astype(int))
+                seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
+                ensemble = known[name].run(Task(problem, here, setting.members, seed))
+                parts[name].append(fields_of(ensemble, prior, window, noon))
+                seconds[name] += time.process_time() - start
+        for name in names:
+            ds = stitched(parts[name], windows, setting.grid)
+            ds["zos"] = ds["zos"] + np.float32(self.reference())
+            ds["zos"].attrs = parts[name][0]["zos"].attrs | {"comment": "in the reference of the assimilated tracks"}
+            about = {
+                "Conventions": "CF-1.11",
+                "title": f"Analysis of the surface ocean by {name}",
+                "source": f"genda_lite {__version__}",
+                "method": name,
+                "setting": setting.text(),
+                "observations": len(seen),
+                "cpu_seconds": round(seconds[name], 2),
+            }
+            yield name, ds.assign_attrs(about).expand_dims(time=[noon.astype("datetime64[ns]")], axis=1)
+
+
+@lru_cache(maxsize=4)
+def _reference(folder: Path, withheld: str, setting: Setting) -> float:
+    if not setting.reference:
+        return 0.0
+    from ..sources import read_tracks
+
+    prior, _ = _tools(setting.prior, setting.regression, setting.steps)
+    tracks = read_tracks(Archive(folder, withheld).tracks(), box=setting.box)
+    usual = prior.standardizer.climatology(tracks["latitude"].values, np.datetime64("NaT"))[CHANNELS.index("zos")]
+    return float((tracks["zos"].values - usual).mean())
+
+
+def check_methods(names: Sequence[str], known=METHODS) -> None:
+    """Raises:
+    InputError: a name is none of a method.
+    """
+    if strangers := [name for name in names if name not in known]:
+        raise InputError(f"method {', '.join(strangers)} is unknown, expected some of: {'; '.join(known)}")
+
+
+# --- Windows ---------------------------------------------------------------------------------------------------------
+
+
+def tiles(grid: Grid, shape: tuple[int, int]) -> list[Grid]:
+    """Windows of a shape that cover a grid, as few as possible, evenly spread, row by row.
+
+    Raises:
+        InputError: the grid is smaller than a window.
+    """
+    starts = []
+    for size, n in zip(grid.shape, shape, strict=True):
+        if size < n:
+            raise InputError(f"the box has {grid.shape[0]} x {grid.shape[1]} points, expected at least {shape}")
+        number = -(-size // n)
+        if number > 1 and number * n - size < number - 1:  # they must overlap
+            number += 1
+        starts.append(np.rint(np.linspace(0, size - n, number)).astype(int))
+    return [
+        Grid(grid.latitude[j : j + shape[0]], grid.longitude[i : i + shape[1]]) for j in starts[0] for i in starts[1]
+    ]
+
+
+def weights(windows: Sequence[Grid], grid: Grid) -> np.ndarray:
+    """Share of each window in each point of a grid, (window, ny, nx): one where it is alone, falling linearly to its
+    edges where windows overlap; they add up to one."""
+    out = np.zeros((len(windows), *grid.shape))
+    for one, window in zip(out, windows, strict=True):
+        sides = []
+        for whole, part in ((grid.latitude, window.latitude), (grid.longitude, window.longitude)):
+            n, first = len(part), int(np.argmin(abs(whole - part[0])))
+            rise, fall = np.arange(1, n + 1), np.arange(n, 0, -1)
+            # At the box's own edge there is no neighbour to give way to.
+            side = np.minimum(rise if first > 0 else n, fall if first + n < len(whole) else n)
+            sides.append((slice(first, first + n), side))
+        (rows, j), (columns, i) = sides
+        one[rows, columns] = np.outer(j, i)
+    shared = (out > 0).sum(0) > 1
+    out = np.where(shared, out, out > 0)
+    return out / out.sum(0)
+
+
+def fields_of(ensemble: Ensemble, prior: Prior, window: Grid, date: np.datetime64) -> xr.Dataset:
+    """Physical fields `STORED` of an ensemble, dims ([member,] latitude, longitude).
+
+    Where a method knows its mean better than from its members, they are shifted to have it.
+    """
+    draws = ensemble.draws
+    if draws is None:
+        draws = ensemble.mean[None]
+    elif ensemble.mean is not None:
+        draws = draws - draws.mean(0) + ensemble.mean
+    ds = total_current(prior.standardizer.to_dataset(draws.cpu(), window, date), prior.standardizer)
+    ds = ds[list(STORED)].drop_vars("time", errors="ignore")
+    return ds if ensemble.draws is not None else ds.isel(member=0, drop=True)
+
+
+def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -> xr.Dataset:
+    """One analysis from those of overlapping windows w, with weights a that add up to one,
+
+        mean = sum a m_w,    deviation of a member = sum sqrt(a) (x_w - m_w)
+
+    Members of two windows know nothing of each other, so that a mean of them would vary too little where windows
+    overlap: the square roots, whose squares add up to one, keep the variance.
+
+    Returns:
+        dims ([member,] latitude, longitude) of the grid.
+    """
+    share = xr.DataArray(weights(windows, grid), dims=("window", "latitude", "longitude"))
+    out = None
+    for part, window, a in zip(parts, windows, share, strict=True):
+        j, i = (int(np.argmin(abs(w - p[0]))) for w, p in zip(
+            (grid.latitude, grid.longitude), (window.latitude, window.longitude), strict=True))
+        here = {"latitude": slice(j, j + window.shape[0]), "longitude": slice(i, i + window.shape[1])}
+        a = a.isel(here)
+        mean = part.mean("member") if "member" in part.dims else part
+        blended = a * mean + np.sqrt(a) * (part - mean)
+        if out is None:
+            template = {d: n for d, n in part.sizes.items() if d == "member"} | dict(
+                zip(("latitude", "longitude"), grid.shape, strict=True)
+            )
+            coords = grid.coordinates() | ({"member": part["member"]} if "member" in part.dims else {})
+            out = xr.Dataset(
+                {n: (tuple(template), np.zeros(tuple(template.values())), v.attrs) for n, v in part.items()}, coords
+            )
+        for name in out:
+            out[name][here] += blended[name].transpose(*out[name].dims).values
+    return out.astype("f4")
+
+
+# --- Running ---------------------------------------------------------------------------------------------------------
+
+
+def result_path(folder: Path, name: str, date: np.datetime64) -> Path:
+    """Where the analysis of a day by a method is kept."""
+    return folder / name.replace(" ", "_").replace(",", "").replace("'", "") / f"{np.datetime64(date, 'D')}.nc"
+
+
+def run_day(experiment: Experiment, folder: Path, date: np.datetime64, names: Sequence[str]) -> dict[str, float]:
+    """Analyse a day by the methods of which the folder has no result yet; each is written whole or not at all.
+
+    Returns:
+        CPU seconds by method.
+
+    Raises:
+        InputError: the folder holds results of other settings, or see `Experiment.analyse`.
+    """
+    missing = []
+    for name in names:
+        path = result_path(folder, name, date)
+        if not path.exists():
+            missing.append(name)
+            continue
+        with open_product(path) as kept:
+            if kept.attrs.get("setting") != experiment.setting.text():
+                raise InputError(f"{path}: is of other settings ({kept.attrs.get('setting')}); choose another folder")
+    done = {}
+    for name, ds in experiment.analyse(date, missing) if missing else ():
+        path = result_path(folder, name, date)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_dataset(ds, path)
+        done[name] = ds.attrs["cpu_seconds"]
+    return done
+
+
+def _initialise(threads: int) -> None:
+    torch.set_num_threads(threads)
+
+
+def run(
+    experiment: Experiment,
+    folder: str | os.PathLike,
+    days: Sequence[np.datetime64],
+    names: Sequence[str] = USUAL,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Analyse days, and keep the results as `folder/<method>/<day>.nc`; interrupted, the same call goes on.
+
+    Days are independent of each other, so that they can be shared among processes of this machine (`workers`), of
+    several by `torchrun` (each rank takes its share), or among the workers of a dask scheduler. Random numbers belong
+    to a day and a window: the numbers are the same whoever computes them.
+
+    Args:
+        scheduler: address of a dask.distributed scheduler, whose workers see the same folders.
+
+    Raises:
+        InputError: an unknown method, results of other settings in the folder, or see `Experiment.observations`.
+    """
+    folder = Path(folder)
+    check_methods(names)
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
+    folder.mkdir(exist_ok=True)
+    rank, world = (int(os.environ.get(key, default)) for key, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    days = list(days)[rank::world]
+    if scheduler is not None:
+        from distributed import Client
+        from distributed import as_completed as finished
+
+        with Client(scheduler) as client:
+            futures = {client.submit(run_day, experiment, folder, d, names, pure=False): d for d in days}
+            for future in finished(futures):
+                progress(_told(futures[future], future.result()))
+        return
+    if workers <= 1:
+        for date in days:
+            progress(_told(date, run_day(experiment, folder, date, names)))
+        return
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _initialise, (threads,)) as pool:
+        futures = {pool.submit(run_day, experiment, folder, date, names): date for date in days}
+        try:
+            for future in as_completed(futures):
+                progress(_told(futures[future], future.result()))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _told(date: np.datetime64, seconds: dict[str, float]) -> str:
+    took = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    return f"{np.datetime64(date, 'D')}: {took or 'is there'}"
+
+
+def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] = STORED) -> xr.Dataset:
+    """Some variables of a method's analyses of all days, in memory: dims ([member,] time, latitude, longitude).
+
+    Raises:
+        InputError: there is none, or they are not all of one setting.
+    """
+    place = result_path(Path(folder), name, np.datetime64("2000-01-01")).parent
+    days, settings = [], set()
+    for path in sorted(place.glob("*.nc")):
+        with open_product(path) as day:
+            days.append(day[list(variables)].load().astype("f4"))
+            settings.add(day.attrs.get("setting"))
+    if not days:
+        raise InputError(f"{place}: no analyses by {name}, expected those that `genda ose` writes")
+    if len(settings) > 1:
+        raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
+    return xr.concat(days, "time", combine_attrs="override", join="exact")

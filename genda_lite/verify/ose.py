@@ -1,0 +1,398 @@
+"""The observing system experiment judged: by drifters and an altimeter that no analysis has seen.
+
+    products = currents(archive, folder)                     # every method's current, and those of the maps
+    judged = against_drifters(products, archive)
+
+The truth, where there is one, is asked last, by `against_truth` alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..errors import InputError
+from ..prior import load_prior
+from ..sources import Archive, load_sample
+from ..sources.archive import TWIN
+from ..sources.reanalysis import read_winds
+from ..state import coriolis, wind_stress
+from ..trajectories import HOUR
+from . import drifters as against
+from .drifters import METRICS, Scorecard, observation_error, rank_counts, running_mean, scorecard, segments
+from .experiment import BOX, CLIMATOLOGY, FAST, GENDA, METHODS, OI, OURS, REGRESSION, open_results, result_path
+from .prior import row
+from .tracks import along_track, effective_resolution, rmse_score
+
+GEOSTROPHIC, EKMAN = "L4 geostrophic", "L4 geostrophic + Ekman"
+MEMBER, WITHOUT = "ours, one member", "ours, without residual current"
+ORDER = (CLIMATOLOGY, GEOSTROPHIC, EKMAN, OI, REGRESSION, GENDA, FAST, OURS, MEMBER, WITHOUT)
+PARTS = (MEMBER, WITHOUT)  # of our own analysis: to learn from, not to beat
+REGIONS = {  # south, north, west, east (degrees)
+    "north of 39.5 N": (39.5, 90.0, -180.0, 180.0 - 1e-9),
+    "36.5 to 39.5 N": (36.5, 39.5, -180.0, 180.0 - 1e-9),
+    "south of 36.5 N": (-90.0, 36.5, -180.0, 180.0 - 1e-9),
+}
+SHORTEST = 10.0  # days, of a segment; GenDA's
+SEGMENT = 800e3  # m, of the tracks that spectra are taken of; a pass crosses the box in 1,000 km
+
+
+def currents(archive: Archive, folder: Path, names: Sequence[str] | None = None) -> dict[str, xr.Dataset]:
+    """Currents of all that is to be judged: name -> `uo`, `vo` (m s-1), dims ([member,] time, latitude, longitude).
+
+    Args:
+        folder: of `genda ose`. names: of methods; by default those of which there are results.
+
+    Raises:
+        InputError: there are no results.
+    """
+    names = names if names is not None else methods_in(folder)
+    if not names:
+        raise InputError(f"{folder}: no analyses, expected those that `genda ose` writes")
+    found = {name: open_results(folder, name, ("uo", "vo")) for name in names}
+    days = max((one["time"].values for one in found.values()), key=len)
+    found |= mapped_currents(archive, days)
+    if OURS in found:
+        found[MEMBER] = found[OURS].isel(member=0, drop=True)
+        residual = open_results(folder, OURS, ("u_ageo_eddy", "v_ageo_eddy"))
+        less = {"uo": found[OURS]["uo"] - residual["u_ageo_eddy"], "vo": found[OURS]["vo"] - residual["v_ageo_eddy"]}
+        found[WITHOUT] = xr.Dataset(less)
+    return {name: found[name] for name in ORDER if name in found}
+
+
+def methods_in(folder: Path) -> list[str]:
+    """The methods of which a folder has results."""
+    return [name for name in METHODS if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
+
+
+def mapped_currents(archive: Archive, days: np.ndarray, box=BOX) -> dict[str, xr.Dataset]:
+    """The geostrophic current of mapped sea level, and with the Ekman current of the day's wind added."""
+    maps = [archive.sea_level(day, box) for day in days]
+    # A map of midnight is another time than one of noon: each is taken at its own.
+    level = xr.concat(maps, "time", data_vars="minimal", coords="minimal", join="exact", combine_attrs="override")
+    balanced = xr.Dataset({"uo": level["ugos"], "vo": level["vgos"]})
+    winds = read_winds(archive.files("winds"))
+    winds = winds.sel(time=level["time"].values.astype("datetime64[D]").astype("datetime64[ns]"))
+    winds = winds.assign_coords(time=level["time"]).load()
+    ends = {"fill_value": None}  # the outermost half cell
+    winds = winds.interp(latitude=level["latitude"], longitude=level["longitude"], kwargs=ends)
+    response = xr.DataArray(load_prior().standardizer.ekman_at(level["latitude"].values), dims="latitude")
+    drift = response * wind_stress(winds["uas"] + 1j * winds["vas"])
+    driven = xr.Dataset({"uo": balanced["uo"] + drift.real, "vo": balanced["vo"] + drift.imag})
+    return {name: ds.drop_duplicates("time").sortby("time") for name, ds in ((GEOSTROPHIC, balanced), (EKMAN, driven))}
+
+
+class Judged(NamedTuple):
+    """What the drifters say: `card`, of hourly velocities with a drogue; `filtered`, of 24-hour means; `everyone`, of
+    drifters with and without a drogue; `by_speed`, `by_region`; `ranks` of our members; `error`, of the observations;
+    `drifters`, the segments."""
+
+    card: Scorecard
+    filtered: Scorecard
+    everyone: Scorecard
+    by_speed: Scorecard
+    by_region: Scorecard
+    ranks: xr.DataArray | None
+    error: float
+    drifters: xr.Dataset
+
+
+def against_drifters(
+    products: Mapping[str, xr.Dataset], archive: Archive, samples: int = 1000, seed: int = 0, box=BOX
+) -> Judged:
+    """Score currents by GenDA's protocol: flags, segments without gaps above an hour, of ten days or more.
+
+    Drifters that have lost their drogue slip in the wind; GenDA's protocol keeps them, `everyone` too, the others not.
+
+    Raises:
+        InputError: no drifter is where and when there are analyses.
+    """
+    long = segments(archive.drifters(box, drogued=True), shortest=SHORTEST)
+    if not long.sizes["obs"]:
+        raise InputError(f"{archive.folder}: no drifter reports for {SHORTEST:g} days without a gap in the box {box}")
+    error = observation_error(long)
+    smooth, every = running_mean(long), segments(archive.drifters(box), shortest=SHORTEST)
+    left = error_of_means(long, error)
+
+    def score(drifters: xr.Dataset, error: float, groups=None) -> Scorecard:
+        return scorecard(products, drifters, error, groups, samples, seed)
+
+    return Judged(
+        score(long, error),
+        score(smooth, left),
+        score(every, error),
+        score(long, error, against.speed_classes(long)),
+        score(long, error, against.regions(long, REGIONS)),
+        rank_counts(products[OURS], inside(long, products[OURS]), error, seed) if OURS in products else None,
+        error,
+        long,
+    )
+
+
+def inside(drifters: xr.Dataset, product: xr.Dataset) -> xr.Dataset:
+    """The observations in the time of a product, without regard to trajectories."""
+    time = drifters["time"].values
+    return drifters.isel(obs=np.flatnonzero((time >= product["time"].values[0]) & (time <= product["time"].values[-1])))
+
+
+def error_of_means(drifters: xr.Dataset, error: float, hours: int = 24) -> float:
+    """Observation error of a running mean: what is left of inertial motion by a mean over so many hours.
+
+    A mean of a motion of frequency f over H hours keeps |sin(f H / 2) / (f H / 2)| of it: 18 % at 38 degrees.
+    """
+    half = float(coriolis(np.abs(drifters["latitude"]).mean())) * hours * HOUR / 2
+    return error * abs(np.sin(half) / half)
+
+
+class Separation(NamedTuple):
+    """How far synthetic drifters are from real ones: `mean` (product, day), km, with `low` and `high` of the 95 %
+    interval; `less`, the same of ours less another's; `stayed` (day,), of one that does not move; `starts`."""
+
+    mean: xr.Dataset
+    less: xr.Dataset
+    stayed: np.ndarray
+    starts: int
+
+
+def separated(products: Mapping[str, xr.Dataset], drifters: xr.Dataset, samples: int = 1000, seed: int = 0):
+    """Separation of synthetic from real trajectories after 1 to 5 days, of mean currents; drifters are resampled.
+
+    Raises:
+        InputError: see `verify.drifters.separation`.
+    """
+    means = {n: p.mean("member") if "member" in p.dims else p for n, p in products.items()}
+    found = against.separation(means, drifters)
+    ids, which = np.unique(found["drifter"].values, return_inverse=True)
+    apart = found["separation"].values / 1e3  # (product, start, day)
+    sums = np.stack([apart[:, which == k].sum(1) for k in range(len(ids))], 1)  # (product, drifter, day)
+    counts = np.bincount(which)
+    drawn = np.random.default_rng(seed).multinomial(len(ids), np.full(len(ids), 1 / len(ids)), samples)
+    resampled = np.einsum("sk,pkd->spd", drawn, sums) / (drawn @ counts)[:, None, None]
+
+    def limits(values: np.ndarray, sample: np.ndarray) -> xr.Dataset:
+        low, high = np.percentile(sample, [2.5, 97.5], axis=0)
+        fields = {"value": values, "low": low, "high": high}
+        coords = {"product": list(means), "day": found["day"].values}
+        return xr.Dataset({n: (("product", "day"), v) for n, v in fields.items()}, coords)
+
+    mean, own = apart.mean(1), list(means).index(OURS) if OURS in means else 0
+    less = limits(mean[own] - mean, resampled[:, own : own + 1] - resampled)
+    stayed = found["displacement"].values.mean(0) / 1e3
+    return Separation(limits(mean, resampled), less, stayed, found.sizes["start"])
+
+
+def against_altimeter(archive: Archive, folder: Path, names: Sequence[str] | None = None, box=BOX) -> pd.DataFrame:
+    """Sea level at the withheld altimeter: RMSE (m), the challenge's score (mu, sigma), effective resolution (km).
+
+    Returns:
+        a row a method and one of the mapped product (L4), with how many points; NaN where no track is long enough.
+    """
+    track = archive.withheld_track(box)
+    rows = {}
+    names = names if names is not None else methods_in(folder)
+    levels = {}
+    for name in names:
+        zos = open_results(folder, name, ("zos",))["zos"]
+        levels[name] = zos.mean("member") if "member" in zos.dims else zos
+    days = max((one["time"].values for one in levels.values()), key=len)
+    maps = [archive.sea_level(day, box)["zos"] for day in days]
+    levels["L4"] = xr.concat(maps, "time", coords="minimal", join="exact").drop_duplicates("time")
+    for name, zos in levels.items():
+        found = along_track(zos, track)
+        score = rmse_score(found)
+        try:
+            resolution = float(effective_resolution(found, SEGMENT)["resolution"]) / 1e3
+        except InputError:
+            resolution = np.nan
+        difference = found["analysed"] - found["observed"]
+        rows[name] = {
+            "RMSE (m)": float(np.sqrt((difference**2).mean())),
+            "score": float(score["mu"]),
+            "its standard deviation": float(score["sigma"]),
+            "resolves (km)": resolution,
+            "points": found.sizes["point"],
+        }
+    return pd.DataFrame(rows).T.rename_axis("method")
+
+
+def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = None) -> pd.DataFrame | None:
+    """RMSE of the mean and spread/skill against the twin's truth, which nothing before may ask; None if there is none.
+
+    Sea level is compared up to a constant: the products' reference is not the model's.
+    """
+    if archive.folder.resolve() != TWIN.resolve():
+        return None
+    truth, rows = load_sample("twin_truth"), {}
+    for name in names if names is not None else methods_in(folder):
+        found = open_results(folder, name, ("zos", "thetao", "so", "uo", "vo"))
+        here, out = truth.sel(time=found["time"]), {}
+        for channel in ("zos", "thetao", "so", "uo", "vo"):
+            field = found[channel]
+            error = (field.mean("member") if "member" in field.dims else field) - here[channel]
+            if channel == "zos":
+                error = error - error.mean()
+            out[channel] = float(np.sqrt((error**2).mean()))
+            if "member" in field.dims:
+                m = field.sizes["member"]
+                spread = np.sqrt((m + 1) / m * field.var("member", ddof=1).mean())
+                out[f"{channel}, spread/skill"] = float(spread) / out[channel]
+        rows[name] = out
+    return pd.DataFrame(rows).T.rename_axis("method")
+
+
+# --- Tables and rows -------------------------------------------------------------------------------------------------
+
+
+def table_of(card: Scorecard) -> pd.DataFrame:
+    """The measures of all products, those of `METRICS` and the interval of the vector error."""
+    value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
+    frame = value[list(METRICS)].drop_vars("group").to_dataframe()
+    low, high = (interval["vector_error"].sel(bound=b).values for b in ("low", "high"))
+    frame.insert(1, "95 %", [f"{a:.3f} to {b:.3f}" for a, b in zip(low, high, strict=True)])
+    return frame.rename_axis("product")
+
+
+def split_of(card: Scorecard, metric: str = "vector_error") -> pd.DataFrame:
+    """A measure by group, and how many hours and drifters each has."""
+    frame = card.value[metric].to_pandas()
+    counts = card.value[["observations", "drifters"]].to_dataframe().T
+    return pd.concat([frame, counts.loc[["observations", "drifters"], frame.columns]])
+
+
+def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps")) -> pd.DataFrame:
+    """Ours less every other product: a row each, columns (metric, value / low / high)."""
+    rows = {}
+    for other in card.value["product"].values:
+        if other != OURS:
+            d = card.difference(OURS, str(other)).isel(group=0)
+            rows[str(other)] = {(m, str(b)): float(d[m].sel(bound=b)) for m in metrics for b in d["bound"].values}
+    return pd.DataFrame(rows).T.rename_axis("ours less")
+
+
+def rows_of(judged: Judged) -> list[dict]:
+    """Figures with their targets, then all others, as rows of `verify.prior.row`."""
+    rows = []
+    less = differences(judged.card)
+    for other, d in less.iterrows():
+        for metric in ("vector_error", "crps"):
+            value, low, high = (d[(metric, b)] for b in ("value", "low", "high"))
+            goal = {} if other in PARTS else {"highest": 0.0}
+            name = f"{metric} (m/s), ours less {other}, upper end of its 95 % interval"
+            rows.append(row(name, high, **goal, beside={"difference": value, "low": low}))
+    if OURS in judged.card.value["product"]:
+        ratio = judged.card.value["spread_skill"].sel(product=OURS).item()
+        rows.append(row("spread/skill against drifters, ours", ratio, 0.8, 1.2))
+    cards = {"hourly": judged.card, "24-hour means": judged.filtered, "with undrogued": judged.everyone}
+    for kind, card in cards.items():
+        value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
+        for product in map(str, value["product"].values):
+            for metric in METRICS:
+                low, high = (interval[metric].sel(product=product, bound=b) for b in ("low", "high"))
+                beside = {"95 % low": low, "95 % high": high}
+                name = f"{metric}, {kind}, {product}"
+                rows.append(row(name, value[metric].sel(product=product), beside=beside, detail=True))
+    for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
+        for group in map(str, card.value["group"].values):
+            for product in map(str, card.value["product"].values):
+                value = card.value["vector_error"].sel(product=product, group=group)
+                rows.append(row(f"vector_error by {kind}, {group}, {product}", value, detail=True))
+    rows.append(row("observation error of hourly velocities (m/s)", judged.error, detail=True))
+    counts = judged.card.value.isel(group=0)
+    for name in ("observations", "drifters"):
+        rows.append(row(f"{name}, hourly", counts[name], detail=True))
+    if judged.ranks is not None:
+        shares = (judged.ranks / judged.ranks.sum()).values * judged.ranks.size
+        rows += [row(f"rank {k}", share, detail=True) for k, share in enumerate(shares)]
+    return rows
+
+
+def frame_rows(title: str, frame: pd.DataFrame) -> list[dict]:
+    """Every number of a table as a row."""
+    return [
+        row(f"{title}, {column}, {name}", value, detail=True)
+        for name, values in frame.iterrows()
+        for column, value in values.items()
+    ]
+
+
+def separation_rows(found: Separation) -> list[dict]:
+    """Separations as rows, and ours less the others'."""
+    rows = []
+    for day in found.mean["day"].values:
+        for product in map(str, found.mean["product"].values):
+            one, less = (part.sel(product=product, day=day) for part in (found.mean, found.less))
+            beside = {"95 % low": one["low"], "95 % high": one["high"]}
+            rows.append(row(f"separation after {day} d (km), {product}", one["value"], beside=beside, detail=True))
+            if product != OURS:
+                beside = {"95 % low": less["low"], "95 % high": less["high"]}
+                name = f"separation after {day} d (km), ours less {product}"
+                rows.append(row(name, less["value"], beside=beside, detail=True))
+        rows.append(row(f"separation after {day} d (km), none moves", found.stayed[day - 1], detail=True))
+    return rows
+
+
+def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -> list[dict]:
+    """Judge everything in a folder of `genda ose`, tell it in tables, and give the rows.
+
+    Methods that were run on some days only are compared with the others on these days, in tables of their own.
+
+    Args:
+        say: takes a line. show: takes a table, a pandas frame.
+
+    Raises:
+        InputError: see `currents` and `against_drifters`.
+    """
+    days = {name: open_results(folder, name, ("zos",)).sizes["time"] for name in methods_in(folder)}
+    full = [name for name, count in days.items() if count == max(days.values())]
+    few = sorted({count for count in days.values()} - {max(days.values(), default=0)}, reverse=True)
+    products = currents(archive, folder, full)
+    judged = against_drifters(products, archive, samples, seed)
+    rows = tell(judged, f"{max(days.values())} days", say, show)
+    for count in few:
+        names = [name for name, held in days.items() if held >= count]
+        part = against_drifters(currents(archive, folder, names), archive, samples, seed)
+        told = tell(part, f"{count} of these days", say, show, short=True)
+        rows += [one | {"detail": True, "name": f"{one['name']}, {count} days"} for one in told]
+    if max(days.values()) > 6:
+        apart = separated(products, judged.drifters, samples, seed)
+        say(f"\nSeparation of synthetic from real drifters (km) by days, {apart.starts} starts\n")
+        frame = apart.mean["value"].to_pandas()
+        show(pd.concat([frame, pd.DataFrame([apart.stayed], ["none moves"], frame.columns)]).rename_axis("product"))
+        rows += separation_rows(apart)
+    altimeter = against_altimeter(archive, folder, full)
+    say(f"\nAt the withheld altimeter ({archive.withheld})\n")
+    show(altimeter)
+    rows += frame_rows("withheld altimeter", altimeter)
+    truth = against_truth(folder, archive, full)
+    if truth is not None:
+        say("\nAgainst the twin's truth: RMSE of the mean, and spread/skill\n")
+        show(truth)
+        rows += frame_rows("truth", truth)
+    return rows
+
+
+def tell(judged: Judged, title: str, say, show, short: bool = False) -> list[dict]:
+    """Tables of what the drifters say; `short`: but for the first two."""
+    counts = judged.card.value.isel(group=0)
+    say(
+        f"\n{title}: {int(counts['observations']):,} hourly velocities of {int(counts['drifters'])} drifters with a "
+        f"drogue, observation error {judged.error:.3f} m/s\n"
+    )
+    show(table_of(judged.card))
+    if OURS in judged.card.value["product"]:
+        say("\nOurs less each other, with 95 % intervals of resampled drifters (m/s)\n")
+        frame = differences(judged.card)
+        frame.columns = [f"{metric}, {bound}" for metric, bound in frame.columns]
+        show(frame)
+    if not short:
+        say("\n24-hour means\n")
+        show(table_of(judged.filtered))
+        say("\nWith undrogued drifters, as in GenDA's protocol\n")
+        show(table_of(judged.everyone))
+        for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
+            say(f"\nVector error (m/s) by {kind}\n")
+            show(split_of(card).rename_axis("product"))
+    return rows_of(judged)
