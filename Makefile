@@ -61,8 +61,9 @@ test: lint book  ## style, the book, then every test that takes seconds
 test-slow: $(VENV)/.installed  ## the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
 
-data: $(VENV)/.installed  ## simulate the oceans again and cut the embedded data from them (about three hours)
+data: $(VENV)/.installed  ## simulate the oceans again, cut the embedded data from them, observe the twin (about three hours)
 	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
+	$(BIN)/python data_samples/make_twin.py
 
 osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes (half an hour)
 	mkdir -p runs

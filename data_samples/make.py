@@ -6,7 +6,6 @@ The oceans are simulated to `runs/` (about three hours of one core and 1.5 GB), 
 files here. Interrupted, it goes on where it stopped; an ocean that is complete is not simulated again.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ import xarray as xr
 from genda_lite.nature import Simulation, simulate_to_file
 from genda_lite.nature.run import FIELDS
 from genda_lite.sources import open_product
+from genda_lite.sources.samples import write_checksums
 from genda_lite.state import write_dataset
 
 FOLDER = Path(__file__).resolve().parent
@@ -80,13 +80,6 @@ def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATI
     for name, ds in (("nature_training", training), ("nature_heldout", heldout), ("twin_truth", twin)):
         write_dataset(ds, folder / f"{name}.nc", QUANTUM)
     write_checksums(folder)
-
-
-def write_checksums(folder: Path) -> None:
-    """SHA256SUMS of every data file in a folder."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".nc", ".safetensors", ".csv", ".gz"))
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (folder / "SHA256SUMS").write_text("".join(lines))
 
 
 def main(

@@ -538,16 +538,21 @@ def evaluate_ose(
     samples: Annotated[int, typer.Option(help="Of the bootstrap over drifters.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="Write mean current, its spread and sea level of each day to this file, too.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Two days of fast analyses, made now: a minute or so.")] = False,
 ) -> None:
     """Judge an experiment by drifters and an altimeter that no analysis has seen; by the twin's truth at the end."""
     from tempfile import TemporaryDirectory
 
     from .sources import Archive
+    from .state import write_dataset
     from .verify import experiment, ose
 
-    if json is not None and not json.parent.is_dir():
-        raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
+    for path in (json, maps):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
     if folder is None and not quick:
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
@@ -561,6 +566,8 @@ def evaluate_ose(
         elif not folder.is_dir():
             raise InputError(f"{folder}: no such folder, expected the results of `genda ose`")
         rows = ose.report(archive, folder, samples, seed, typer.echo, print_frame)
+        if maps is not None:
+            write_dataset(ose.summary_maps(folder), maps, ose.MAPPED_STEPS)
     print_judged(rows)
     if json is not None:
         write_rows(json, rows)

@@ -226,7 +226,7 @@ def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, fl
         ds = ds.assign_coords(time=ds["time"].assign_attrs(TIME))
     encoding = {str(name): {"_FillValue": None} for name in ds.coords}
     for name, variable in ds.data_vars.items():
-        if name in VARIABLES and variable.dtype.kind == "f":
+        if name in quantum and variable.dtype.kind == "f":
             middle = 0.5 * (float(variable.max()) + float(variable.min()))
             half_range = 0.5 * (float(variable.max()) - float(variable.min()))
             encoding[name] = packed(max(quantum[name], half_range / 32000), middle, effort=9)

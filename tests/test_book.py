@@ -47,7 +47,7 @@ def pages() -> list[str]:
 def test_the_book_has_its_pages():
     if not SITE.exists():
         pytest.skip("the book is not built")
-    assert {"book/index.html", "book/01_observing.html", "book/05_osse.html"} <= set(pages())
+    assert {"book/index.html", "book/01_observing.html", "book/05_osse.html", "book/06_ose.html"} <= set(pages())
 
 
 @pytest.mark.parametrize("name", pages() or ["none"])
@@ -104,7 +104,7 @@ def test_the_explorer_is_legible(page, site, scheme):
     assert host.evaluate(f"host => ({CONTRAST})(host.shadowRoot)") == []
 
 
-@pytest.mark.parametrize("name", ["index", "01_observing", "05_osse"])
+@pytest.mark.parametrize("name", ["index", "01_observing", "05_osse", "06_ose"])
 def test_running_text_is_legible_in_the_dark(page, site, name):
     page.emulate_media(color_scheme="dark")
     page.goto(f"{site}/book/{name}.html", wait_until="networkidle")
@@ -212,6 +212,30 @@ def test_the_chapter_on_bayes_describes_its_figures(page, site):
         assert len(figure.locator("img").get_attribute("alt")) > 30
         assert figure.locator("figcaption").text_content().strip().startswith("Fig.")
     assert page.locator("article .solution.dropdown").count() >= 4
+
+
+def test_the_chapter_against_the_drifters_describes_its_figures_and_shows_its_tables(page, site):
+    page.goto(f"{site}/book/06_ose.html")
+    figures = page.locator("article figure:has(img)")
+    assert figures.count() >= 7
+    for figure in figures.all():
+        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert figure.locator("figcaption").text_content().strip().startswith("Fig.")
+    assert page.locator("article .solution.dropdown").count() >= 4
+    assert page.locator("article .cell_output table").count() >= 5
+
+
+def test_the_days_of_the_experiment_pass_under_a_slider(page, site):
+    page.goto(f"{site}/book/06_ose.html")
+    host = page.locator("[data-genda-explorer=ready]").first
+    slider, drawn = host.get_by_role("slider"), []
+    for key in ("Home", "End"):
+        slider.press(key)
+        drawn += [
+            host.locator(f"canvas[data-panel={panel}]").evaluate("canvas => canvas.toDataURL()")
+            for panel in ("mean", "drifters", "spread")
+        ]
+    assert len(set(drawn)) == 6 and page.faults == []
 
 
 def test_exact_and_sampled_posterior_stand_side_by_side(page, site):

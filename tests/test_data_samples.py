@@ -16,7 +16,7 @@ from genda_lite.nature import Simulation
 from genda_lite.nature.physics import PARAMETERS
 from genda_lite.prior.checkpoint import SHIPPED
 from genda_lite.sources import load_sample
-from genda_lite.sources.samples import FOLDER, sample_path
+from genda_lite.sources.samples import FOLDER, data_files, sample_path
 
 
 def test_checksums():
@@ -28,8 +28,8 @@ def test_checksums():
 def test_every_file_has_a_checksum_and_a_line_on_the_card():
     card = (FOLDER / "README.md").read_text()
     summed = {line.split()[1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines()}
-    files = {path.name for path in FOLDER.iterdir() if path.suffix in (".nc", ".safetensors", ".csv", ".gz")}
-    assert files == summed
+    files = {path.relative_to(FOLDER).as_posix() for path in data_files(FOLDER)}
+    assert files == summed and {path.name for path in FOLDER.rglob("*.nc")} <= {Path(name).name for name in files}
     assert all(name in card for name in files)
 
 
@@ -40,7 +40,10 @@ def test_card_states_the_physics():
         assert f"| `{name}` | {p.low:g} to {p.high:g} | {p.twin:g} | {p.units} | {p.meaning} |" in card, name
 
 
-@pytest.mark.parametrize("name", ["nature_training.nc", "nature_heldout.nc", "twin_truth.nc"])
+TWIN = [f"twin/{name}_2000.nc" for name in ("sea_level", "tracks_c2", "temperature_L3")]
+
+
+@pytest.mark.parametrize("name", ["nature_training.nc", "nature_heldout.nc", "twin_truth.nc", *TWIN])
 def test_embedded_data_follow_the_cf_conventions(name):
     """No error by the IOOS checker; it runs apart, for it brings a second HDF5 library."""
     command = shutil.which("compliance-checker", path=Path(sys.executable).parent)

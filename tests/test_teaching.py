@@ -110,6 +110,17 @@ def salinity_and_level() -> list[float]:
     return found
 
 
+def turned(latitude: float) -> float:
+    """The angle by which inertial motion turns in twelve hours."""
+    return 2 * 7.2921e-5 * np.sin(np.radians(latitude)) * 43200
+
+
+def mean_of_turning(latitude: float) -> float:
+    """What a mean over 24 hours leaves of it, by summing up."""
+    hours = np.linspace(-1, 1, 20001)
+    return abs(np.exp(1j * hours * turned(latitude)).mean())
+
+
 RIGHT = {
     "ex-observing-second": ["b", "(b)", " B "],
     "ex-observing-orbit": [0.844, -0.156, 0.156, -15.6, 84.4],
@@ -131,6 +142,8 @@ RIGHT = {
     "ex-error": [("up", "up")],
     "ex-members": [lambda m: ((m + 1) / m) ** 0.5, 1.0308, (17 / 16) ** 0.5],
     "ex-osse-rugged": [ranks, lambda ensemble, taken: ranks(ensemble, taken).values.tolist()],
+    "ex-ose-floor": [lambda e: e * np.sqrt(np.pi / 2), lambda e: torch.tensor(1.25331 * e)],
+    "ex-ose-filter": [lambda latitude: abs(np.sinc(turned(latitude) / np.pi)), mean_of_turning],
 }  # fmt: skip
 
 # Usual mistakes, and a word that the explanation has to hold.
@@ -204,6 +217,17 @@ WRONG = {
         (lambda e, taken: ranks(e, taken, drop=False), "still in"), (lambda e, taken: ranks(e, taken)[::-1], "top"),
         (lambda e, taken: ranks(e, 1), "not those"), (lambda e, taken: ranks(e, taken) / 2, "counts"),
         (lambda e, taken: [120], "1 ranks"),
+    ],
+    "ex-ose-floor": [
+        (lambda e: e, "one component"), (lambda e: 2**0.5 * e, "mean square"), (lambda e: 0.0, "drifters are not"),
+        (lambda e: e * (2 / np.pi) ** 0.5, "mean size"), (lambda e: e * np.pi**0.5 / 2, "of one component, or"),
+        (lambda e: 2 * e**2, "square of a speed"), (lambda e: 7.0, "distributed"), (0.1, "function"),
+    ],
+    "ex-ose-filter": [
+        (lambda at: np.sin(turned(at)) / turned(at), "backwards"), (lambda at: 100 * mean_of_turning(at), "percent"),
+        (lambda at: mean_of_turning(at) ** 2, "energy"), (lambda at: 1 - mean_of_turning(at), "taken out"),
+        (lambda at: abs(np.sinc(2 * turned(at) / np.pi)), "not f T"), (lambda at: abs(np.sinc(turned(at))), "pi"),
+        (lambda at: 0.5, "Average"),
     ],
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from .altimetry import read_sea_level_map, read_tracks
 from .drifters import read_drifters
 from .files import Box
 from .reanalysis import read_winds
-from .samples import FOLDER
+from .samples import FOLDER, sample_path
 
 TWIN = FOLDER / "twin"
 WITHHELD = "c2"  # CryoSat-2, as in the SSH mapping data challenge 2021a
@@ -32,7 +32,7 @@ class Archive:
         withheld: the mission that is not assimilated.
 
     Raises:
-        InputError: no such folder, no tracks in it besides those withheld.
+        InputError: no such folder, no tracks in it besides those withheld, or a file of the twin is damaged.
 
     Examples:
         >>> from genda_lite.sources import Archive
@@ -44,6 +44,9 @@ class Archive:
         self.folder, self.withheld = Path(folder or TWIN), withheld
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: no such folder, expected one that `genda download ose` has filled")
+        if self.folder == TWIN:
+            for path in TWIN.iterdir():
+                sample_path(f"twin/{path.name}")  # complete and unchanged
         names = {path.name.split("_")[1] for path in self.folder.glob("tracks_*_*")}
         self.missions = sorted(names - {withheld})
         if not self.missions:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from ..errors import InputError
+from ..errors import InputError, atomic_path
 from .files import open_product
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_samples"
@@ -17,6 +17,20 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file; each file is read once a session."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The data in a folder, and in that of the twin's observations beside them."""
+    found = [path for place in (folder, folder / "twin") if place.is_dir() for path in place.iterdir()]
+    return sorted(path for path in found if path.suffix in (".nc", ".safetensors", ".csv", ".gz"))
+
+
+def write_checksums(folder: Path) -> None:
+    """Write SHA256SUMS of all data of a folder."""
+    checksum.cache_clear()
+    lines = [f"{checksum(path)}  {path.relative_to(folder).as_posix()}\n" for path in data_files(folder)]
+    with atomic_path(folder / "SHA256SUMS") as temporary:
+        temporary.write_text("".join(lines))
 
 
 def sample_path(filename: str) -> Path:

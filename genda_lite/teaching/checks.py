@@ -36,6 +36,7 @@ EXERCISES = {
     "prior": ("ex-prior-blur", "ex-prior-covariance", "ex-prior-edm", "ex-prior-sampler", "ex-prior-steps"),
     "bayes": ("ex-bayes-limits", "ex-bayes-twice", "ex-bayes-own", "ex-bayes-sampler"),
     "osse": ("ex-error", "ex-members", "ex-gauss", "ex-osse-rugged", "ex-osse-launch"),
+    "ose": ("ex-ose-floor", "ex-ose-filter", "ex-ose-drogue", "ex-ose-attenuate"),
 }
 CHECKS: dict[str, Callable] = {}
 
@@ -725,3 +726,49 @@ def member_as_truth(answer) -> str:
                 raise Wrong("The ranks are counted from the top; count the members below the truth.")
             raise Wrong(f"The counts are not those of member {taken} among the others.")
     return "Are they as flat as you expected?"
+
+
+@checks("ex-ose-floor")
+def perfect_analysis(answer) -> str:
+    """e sqrt(pi/2), as a function of e."""
+    e = np.array([0.05, 0.1, 0.2])
+    found = np.array([number(called(answer, float(one))) for one in e])
+    right = e * np.sqrt(np.pi / 2)
+    if near(found, right, 1e-3):
+        return "No product can be nearer to the drifters than this, on average."
+    told_apart(
+        found,
+        [
+            (e, "This is the error of one component; the vector has two."),
+            (np.sqrt(2) * e, "This is the root mean square of the vector's length; expected the mean of its length."),
+            (e * np.sqrt(2 / np.pi), "This is the mean size of one component; expected the mean length of the vector."),
+            (e * np.sqrt(np.pi) / 2, "Is e the error of one component, or of the vector?"),
+            (2 * e**2, "This is a square of a speed."),
+            (0 * e, "The analysis is perfect, but the drifters are not."),
+        ],
+        "The error is a vector of two independent Gaussian components: how is its length distributed, with which mean?",
+        1e-3,
+    )
+
+
+@checks("ex-ose-filter")
+def left_by_a_mean(answer) -> str:
+    """|sin(f T / 2) / (f T / 2)|, as a function of the latitude in degrees."""
+    latitude = np.array([20.0, 38.0, 45.0, 60.0])
+    found = np.array([number(called(answer, float(one))) for one in latitude])
+    half = coriolis(latitude) * 12 * 3600
+    signed = np.sin(half) / half
+    if near(found, abs(signed), 0.01):
+        return "At 38 degrees 18 % is left; nothing at 30 degrees, where the inertial period is a day."
+    told_apart(
+        found,
+        [
+            (signed, "Where this is negative the mean points backwards; expected how much is left, a size."),
+            (100 * abs(signed), "This seems to be in percent; expected a share."),
+            (signed**2, "This is what is left of the energy; expected the amplitude."),
+            (abs(np.sin(2 * half) / (2 * half)), "From -T/2 to T/2: the angle at the ends is f T / 2, not f T."),
+            (abs(np.sinc(half)), "NumPy's sinc has a factor of pi in it."),
+            (1 - abs(signed), "This is what is taken out; expected what is left."),
+        ],
+        "Average exp(-i f t) over t from -12 to 12 hours, f = 2 Omega sin(latitude), latitude in degrees, f in 1/s.",
+    )

@@ -37,6 +37,7 @@ REGIONS = {  # south, north, west, east (degrees)
     "south of 36.5 N": (-90.0, 36.5, -180.0, 180.0 - 1e-9),
 }
 SHORTEST = 10.0  # days, of a segment; GenDA's
+MAPPED_STEPS = {"uo": 5e-3, "vo": 5e-3, "zos": 2e-3, "spread": 5e-3}  # of integers in the file of `summary_maps`
 SEGMENT = 800e3  # m, of the tracks that spectra are taken of; a pass crosses the box in 1,000 km
 
 
@@ -272,66 +273,102 @@ def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps
     return pd.DataFrame(rows).T.rename_axis("ours less")
 
 
+def fact(value: float, table: str, product: str, metric: str, beside: dict | None = None, detail=True, **goal) -> dict:
+    """A row of `verify.prior.row` that says what it is about: `table`, `product`, `metric`."""
+    named = row(f"{metric}, {table}, {product}", value, beside=beside, detail=detail, **goal)
+    return named | {"table": table, "product": product, "metric": metric}
+
+
 def rows_of(judged: Judged) -> list[dict]:
-    """Figures with their targets, then all others, as rows of `verify.prior.row`."""
+    """Figures with their targets, then all others, as rows of `fact`."""
     rows = []
-    less = differences(judged.card)
-    for other, d in less.iterrows():
+    for other, d in differences(judged.card).iterrows():
+        goal = {} if other in PARTS else {"highest": 0.0}
         for metric in ("vector_error", "crps"):
-            value, low, high = (d[(metric, b)] for b in ("value", "low", "high"))
-            goal = {} if other in PARTS else {"highest": 0.0}
-            name = f"{metric} (m/s), ours less {other}, upper end of its 95 % interval"
-            rows.append(row(name, high, **goal, beside={"difference": value, "low": low}))
-    if OURS in judged.card.value["product"]:
-        ratio = judged.card.value["spread_skill"].sel(product=OURS).item()
-        rows.append(row("spread/skill against drifters, ours", ratio, 0.8, 1.2))
+            value, low, high = (float(d[(metric, bound)]) for bound in ("value", "low", "high"))
+            beside = {"difference": value, "low": low, "high": high}
+            metric = f"{metric} (m/s), upper end of the 95 % interval of the difference"
+            rows.append(fact(high, "ours less another", other, metric, beside, detail=False, **goal))
     cards = {"hourly": judged.card, "24-hour means": judged.filtered, "with undrogued": judged.everyone}
-    for kind, card in cards.items():
+    for table, card in cards.items():
         value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
         for product in map(str, value["product"].values):
             for metric in METRICS:
-                low, high = (interval[metric].sel(product=product, bound=b) for b in ("low", "high"))
-                beside = {"95 % low": low, "95 % high": high}
-                name = f"{metric}, {kind}, {product}"
-                rows.append(row(name, value[metric].sel(product=product), beside=beside, detail=True))
-    for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
+                low, high = (float(interval[metric].sel(product=product, bound=b)) for b in ("low", "high"))
+                judge = table == "hourly" and product == OURS and metric == "spread_skill"
+                goal = {"lowest": 0.8, "highest": 1.2, "detail": False} if judge else {}
+                found = float(value[metric].sel(product=product))
+                rows.append(fact(found, table, product, metric, {"low": low, "high": high}, **goal))
+    for table, card in (("by speed", judged.by_speed), ("by region", judged.by_region)):
         for group in map(str, card.value["group"].values):
             for product in map(str, card.value["product"].values):
-                value = card.value["vector_error"].sel(product=product, group=group)
-                rows.append(row(f"vector_error by {kind}, {group}, {product}", value, detail=True))
-    rows.append(row("observation error of hourly velocities (m/s)", judged.error, detail=True))
+                value = float(card.value["vector_error"].sel(product=product, group=group))
+                rows.append(fact(value, table, product, group))
     counts = judged.card.value.isel(group=0)
     for name in ("observations", "drifters"):
-        rows.append(row(f"{name}, hourly", counts[name], detail=True))
+        rows.append(fact(int(counts[name]), "hourly", "drifters", name))
+    rows.append(fact(judged.error, "hourly", "drifters", "observation error (m/s)"))
     if judged.ranks is not None:
         shares = (judged.ranks / judged.ranks.sum()).values * judged.ranks.size
-        rows += [row(f"rank {k}", share, detail=True) for k, share in enumerate(shares)]
+        rows += [fact(share, "ranks", OURS, str(k)) for k, share in enumerate(shares)]
     return rows
 
 
-def frame_rows(title: str, frame: pd.DataFrame) -> list[dict]:
+def frame_rows(table: str, frame: pd.DataFrame) -> list[dict]:
     """Every number of a table as a row."""
     return [
-        row(f"{title}, {column}, {name}", value, detail=True)
-        for name, values in frame.iterrows()
-        for column, value in values.items()
+        fact(value, table, str(product), str(metric))
+        for product, values in frame.iterrows()
+        for metric, value in values.items()
     ]
 
 
 def separation_rows(found: Separation) -> list[dict]:
     """Separations as rows, and ours less the others'."""
     rows = []
-    for day in found.mean["day"].values:
-        for product in map(str, found.mean["product"].values):
-            one, less = (part.sel(product=product, day=day) for part in (found.mean, found.less))
-            beside = {"95 % low": one["low"], "95 % high": one["high"]}
-            rows.append(row(f"separation after {day} d (km), {product}", one["value"], beside=beside, detail=True))
-            if product != OURS:
-                beside = {"95 % low": less["low"], "95 % high": less["high"]}
-                name = f"separation after {day} d (km), ours less {product}"
-                rows.append(row(name, less["value"], beside=beside, detail=True))
-        rows.append(row(f"separation after {day} d (km), none moves", found.stayed[day - 1], detail=True))
+    for table, part in (("separation (km)", found.mean), ("separation (km), ours less another", found.less)):
+        for product in map(str, part["product"].values):
+            for day in part["day"].values:
+                one = part.sel(product=product, day=day)
+                beside = {bound: float(one[bound]) for bound in ("low", "high")}
+                rows.append(fact(float(one["value"]), table, product, f"{day} d", beside))
+    rows += [fact(v, "separation (km)", "none moves", f"{d + 1} d") for d, v in enumerate(found.stayed)]
     return rows
+
+
+def table_from(rows: Sequence[dict], table: str, bound: str | None = None) -> pd.DataFrame:
+    """A table of the rows that `genda evaluate ose --json` wrote: products down, metrics across.
+
+    Args:
+        table: "hourly", "24-hour means", "with undrogued", "ours less another", "by speed", "by region", "ranks",
+            "separation (km)", "withheld altimeter", "truth", …
+        bound: what stands beside the values instead, such as "low" and "high" of the 95 % interval.
+
+    Raises:
+        InputError: the rows hold no such table.
+    """
+    here = [one for one in rows if one.get("table") == table]
+    if not here:
+        known = sorted({one["table"] for one in rows if "table" in one})
+        raise InputError(f"there is no table {table!r}, expected one of: {'; '.join(known) or 'none'}")
+    values = [one["value"] if bound is None else one.get("beside", {}).get(bound, np.nan) for one in here]
+    frame = pd.DataFrame({"product": [o["product"] for o in here], "metric": [o["metric"] for o in here], "v": values})
+    frame = frame.pivot_table(index="product", columns="metric", values="v", sort=False, dropna=False)
+    return frame.rename_axis(index=None, columns=None).astype(float)
+
+
+def summary_maps(folder: Path, name: str = OURS, every: int = 2) -> xr.Dataset:
+    """Maps to look at, small enough to be kept: every second point of the mean current and sea level, and the spread.
+
+    Returns:
+        dims (time, latitude, longitude): `uo`, `vo` (m s-1), `zos` (m), and `spread`, sqrt(var u + var v) (m s-1).
+    """
+    found = open_results(folder, name, ("uo", "vo", "zos"))
+    thin = found.isel(latitude=slice(None, None, every), longitude=slice(None, None, every))
+    maps = thin.mean("member", keep_attrs=True)
+    maps["spread"] = np.sqrt(thin["uo"].var("member", ddof=1) + thin["vo"].var("member", ddof=1))
+    maps["spread"].attrs = {"long_name": "Spread of the current", "units": "m s-1"}
+    return maps.transpose("time", "latitude", "longitude").assign_attrs(found.attrs)
 
 
 def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -> list[dict]:
@@ -355,7 +392,8 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
         names = [name for name, held in days.items() if held >= count]
         part = against_drifters(currents(archive, folder, names), archive, samples, seed)
         told = tell(part, f"{count} of these days", say, show, short=True)
-        rows += [one | {"detail": True, "name": f"{one['name']}, {count} days"} for one in told]
+        note = f", {count} days"
+        rows += [one | {k: one[k] + note for k in ("name", "table")} | {"detail": True} for one in told]
     if max(days.values()) > 6:
         apart = separated(products, judged.drifters, samples, seed)
         say(f"\nSeparation of synthetic from real drifters (km) by days, {apart.starts} starts\n")
