@@ -217,7 +217,7 @@ def ose(
     method: Annotated[
         list[str] | None, typer.Option(help="Give it once for each; by default all but GenDA's sampler.")
     ] = None,
-    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 12,
     window: Annotated[float, typer.Option(help="Days of altimetry before, and after, each day.")] = 5.0,
     weighted: Annotated[bool, typer.Option(help="Count the age of altimetry as an error.")] = True,
     error_factor: Annotated[float, typer.Option(help="On all observation errors; GenDA attenuated by 0.2.")] = 1.0,
@@ -247,7 +247,8 @@ def ose(
     seen, reports = experiment.observations(chosen[0])
     for report in reports:
         typer.echo(str(report))
-    typer.echo(f"{len(seen)} observations of {chosen[0]}, averaged in cells of {setting.cell:g} km")
+    typer.echo(f"{len(seen)} observations of {chosen[0]}, averaged in cells of {setting.cell:g} km, "
+               f"temperature {setting.temperature_cell:g} km")
     run(experiment, out, chosen, tuple(method or USUAL), workers, scheduler, typer.echo)
 
 

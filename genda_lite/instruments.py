@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import KM_PER_DEGREE, Observations
-from .operators import Points
+from .observe import Observations
+from .operators import KM_PER_DEGREE, Points
 from .orbits import SWATH
 from .state import Grid
 

@@ -22,10 +22,9 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from .errors import InputError
-from .operators import Blurred, Linear, Operator, Points, Stacked
-from .state import EARTH_RADIUS, VARIABLES, Grid, Standardizer, channel_index
+from .operators import KM_PER_DEGREE, Blurred, Linear, Operator, Points, Stacked
+from .state import VARIABLES, Grid, Standardizer, channel_index
 
-KM_PER_DEGREE = np.pi * EARTH_RADIUS / 180e3
 UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
 UNIT_NAMES = {
     "m": {"m", "metre", "metres", "meter", "meters"},

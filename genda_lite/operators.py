@@ -4,6 +4,7 @@ An operator is called with states (B, C, ny, nx) and gives values (B, m); its `a
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Protocol, Self
 
 import numpy as np
@@ -57,6 +58,15 @@ class Points:
         self.index, self.exact_weight = torch.from_numpy(index), torch.from_numpy(weight)
         self.weight = self.exact_weight.float()
 
+    def alone(self) -> tuple[list[int], Self]:
+        """The channels that are read, and the same points for states of these channels alone."""
+        size = self.shape[1] * self.shape[2]
+        read, place = np.unique(self.index[:, 0].numpy() // size, return_inverse=True)
+        new = copy(self)
+        new.shape = (len(read), *self.shape[1:])
+        new.index = self.index % size + size * torch.from_numpy(place)[:, None]
+        return read.tolist(), new
+
     def to(self, like: Tensor) -> Self:
         """Move to the device and precision of a tensor."""
         self.index, self.weight = self.index.to(like.device), self.exact_weight.to(like)
@@ -87,7 +97,9 @@ class Blurred:
     def __init__(self, points: Points, grid: Grid, scale: float):
         middle = np.radians(grid.latitude.mean())
         steps = [np.diff(v).mean() * KM_PER_DEGREE for v in (grid.latitude, grid.longitude)]
-        self.points, self.shape = points, points.shape
+        self.shape = points.shape
+        # Only the channels that are read are blurred, often one of seven.
+        self.channels, self.points = points.alone()
         self.rows, self.columns = (
             torch.from_numpy(gaussian_means(n, scale / step)).float()
             for n, step in zip(grid.shape, (steps[0], steps[1] * np.cos(middle)), strict=True)
@@ -101,11 +113,13 @@ class Blurred:
 
     def __call__(self, x: Tensor) -> Tensor:
         """H x: states (B, C, ny, nx) -> values (B, m)."""
-        return self.points(self.rows @ x @ self.columns.mT)
+        return self.points(self.rows @ x[:, self.channels] @ self.columns.mT)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """H' y: values (B, m) -> states (B, C, ny, nx)."""
-        return self.rows.mT @ self.points.adjoint(y) @ self.columns
+        x = y.new_zeros(len(y), *self.shape)
+        x[:, self.channels] = self.rows.mT @ self.points.adjoint(y) @ self.columns
+        return x
 
 
 def gaussian_means(n: int, scale: float) -> np.ndarray:

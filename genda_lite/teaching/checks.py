@@ -759,7 +759,7 @@ def left_by_a_mean(answer) -> str:
     half = coriolis(latitude) * 12 * 3600
     signed = np.sin(half) / half
     if near(found, abs(signed), 0.01):
-        return "At 38 degrees 18 % is left; nothing at 30 degrees, where the inertial period is a day."
+        return "At 38 degrees 17 % is left; nothing at 30 degrees, where the inertial period is a day."
     told_apart(
         found,
         [

@@ -41,7 +41,7 @@ def observation_error(drifters: xr.Dataset, hours: int | None = None) -> float:
 
     It is that of the velocity about its running mean, from the drifters alone: inertial and tidal motion, and noise. A
     mean over one inertial period takes out inertial motion wholly, so that all of it is in the departures; over 24
-    hours at 38 degrees it leaves -18 % of it, and the departures are as much too large. What persists for days (slip in
+    hours at 38 degrees it leaves -17 % of it, and the departures are as much too large. What persists for days (slip in
     the wind, eddies smaller than the map's cells) is not in it.
 
     Args:

@@ -15,8 +15,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from multiprocessing import get_context
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,8 @@ class Setting:
         representativity: what instruments see and the grid cannot hold is part of the error.
         reference: the constant between the products' sea level and the prior's is estimated, once for all days; else
             it is taken for unknown, each day and window anew.
-        cell: width (km) of the cells in which a source's points are averaged (`Observations.averaged`), two of the
-            grid: it halves the time; 0 for every point.
+        cell, temperature_cell: widths (km) of the cells in which a source's points, and those of temperature, are
+            averaged (`Observations.averaged`), two and four of the grid: it halves the time; 0 for every point.
         products: assimilated besides the tracks, names of the catalogue. Mapped sea level and temperature (L4) can be,
             and are not by default: they are made of the same measurements, which would count twice.
         box: west, east, south, north (degrees).
@@ -81,9 +82,9 @@ class Setting:
         InputError: a number that cannot be, or a product that is none.
     """
 
-    members: int = 16
+    members: int = 12
     seed: int = 0
-    steps: int = 24
+    steps: int = 16
     window: float = 5.0
     weighted: bool = True
     drift_length: float = 40.0
@@ -91,6 +92,7 @@ class Setting:
     representativity: bool = True
     reference: bool = True
     cell: float = 18.0
+    temperature_cell: float = 36.0
     products: tuple[str, ...] = PRODUCTS
     box: tuple[float, float, float, float] = BOX
     prior: str | None = None
@@ -192,7 +194,9 @@ class Experiment:
             error=seen.error * setting.error_factor,
             reference_error=known,
         ).inside(setting.grid)
-        return seen.averaged(setting.cell) if setting.cell else seen, reports
+        warm = seen.channel == "thetao"
+        parts = (seen.select(~warm), setting.cell), (seen.select(warm), setting.temperature_cell)
+        return reduce(add, (part.averaged(cell) if cell else part for part, cell in parts)), reports
 
     def analyse(self, date: np.datetime64, names: Sequence[str] = USUAL) -> Iterator[tuple[str, xr.Dataset]]:
         """Analyses of a day by several methods, one after the other: name and data set, see `stitched`.

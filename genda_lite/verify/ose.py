@@ -142,7 +142,7 @@ def inside(drifters: xr.Dataset, product: xr.Dataset) -> xr.Dataset:
 def error_of_means(drifters: xr.Dataset, error: float, hours: int = 24) -> float:
     """Observation error of a running mean: what is left of inertial motion by a mean over so many hours.
 
-    A mean of a motion of frequency f over H hours keeps |sin(f H / 2) / (f H / 2)| of it: 18 % at 38 degrees.
+    A mean of a motion of frequency f over H hours keeps |sin(f H / 2) / (f H / 2)| of it: 17 % at 38 degrees.
     """
     half = float(coriolis(np.abs(drifters["latitude"]).mean())) * hours * HOUR / 2
     return error * abs(np.sin(half) / half)
