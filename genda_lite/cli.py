@@ -223,6 +223,10 @@ def ose(
     error_factor: Annotated[float, typer.Option(help="On all observation errors; GenDA attenuated by 0.2.")] = 1.0,
     representativity: Annotated[bool, typer.Option(help="Count what the grid cannot hold as an error.")] = True,
     reference: Annotated[bool, typer.Option(help="Estimate the constant between sea levels.")] = True,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(help="Assimilated besides tracks, one each; by default temperature L3, salinity and winds."),
+    ] = None,
     withheld: Annotated[str, typer.Option(help="The altimeter that is not assimilated.")] = "c2",
     box: Annotated[
         tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
@@ -237,10 +241,11 @@ def ose(
     each process its share of the days. `genda evaluate ose` judges the results.
     """
     from .sources import Archive
-    from .verify.experiment import USUAL, Experiment, Setting, run
+    from .verify.experiment import PRODUCTS, USUAL, Experiment, Setting, run
 
     setting = Setting(members, seed, window=window, weighted=weighted, error_factor=error_factor,
-                      representativity=representativity, reference=reference, box=box)
+                      representativity=representativity, reference=reference, products=tuple(product or PRODUCTS),
+                      box=box)
     experiment = Experiment(Archive(data, withheld), setting)
     chosen = experiment.days(days, first)
     typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
@@ -562,7 +567,8 @@ def evaluate_ose(
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = experiment.CLIMATOLOGY, experiment.OI, experiment.REGRESSION, experiment.FAST
             folder = Path(temporary)
-            experiment.run(made, folder, made.days(2, made.days()[30]), names)
+            days = made.days()
+            experiment.run(made, folder, made.days(2, days[min(30, len(days) - 2)]), names)
             typer.echo("quick: two days, four members, fast guidance only: figures not to be quoted")
         elif not folder.is_dir():
             raise InputError(f"{folder}: no such folder, expected the results of `genda ose`")

@@ -178,6 +178,19 @@ def test_a_damaged_file_of_the_embedded_twin_is_refused(tmp_path, monkeypatch, r
     with refuses("winds_2000.nc", "damaged or changed", "SHA256SUMS"):
         Archive()
     assert Archive(touched(tmp_path / "mine", "tracks_j3_2000.nc")).missions == ["j3"]  # other folders have none
+    (twin / "winds_2000.nc").unlink()
+    with refuses("winds_2000.nc"):
+        Archive()
+
+
+def test_a_file_of_the_reader_s_own_beside_the_twin_does_no_harm(tmp_path, monkeypatch):
+    """Such as a desktop leaves in every folder that is looked at."""
+    twin = touched(tmp_path / "twin", "tracks_j3_2000.nc")
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256().hexdigest()}  twin/tracks_j3_2000.nc\n")
+    touched(twin, ".DS_Store", ".ipynb_checkpoints/a.ipynb")
+    monkeypatch.setattr("genda_lite.sources.samples.FOLDER", tmp_path)
+    monkeypatch.setattr("genda_lite.sources.archive.TWIN", twin)
+    assert Archive().missions == ["j3"]
 
 
 # --- What is withheld ------------------------------------------------------------------------------------------------

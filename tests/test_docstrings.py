@@ -54,7 +54,7 @@ def test_examples_stay_as_they_are(rewritten):
 
 
 EXAMPLES = ("geostrophy", "observe", "posterior.assimilate", "prior.checkpoint", "state", "systems", "teaching.checks")
-EXAMPLES += ("verify.scores",)
+EXAMPLES += ("sources.archive", "verify.scores")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

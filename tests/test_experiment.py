@@ -14,6 +14,7 @@ import xarray as xr
 
 from genda_lite.baselines import Ensemble, climatological_ensemble
 from genda_lite.instruments import Errors
+from genda_lite.observe import Observations
 from genda_lite.prepare import total_current
 from genda_lite.prior import GaussianPrior, load_prior
 from genda_lite.products import read_observations
@@ -225,24 +226,11 @@ def test_a_setting_is_told_whole_and_differs_in_anything():
     setting = Setting()
     told = json.loads(setting.text())
     assert {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()} == asdict(setting)
-    others = [
-        replace(setting, **{name: value})
-        for name, value in {
-            "members": 8,
-            "seed": 1,
-            "steps": 20,
-            "window": 4.0,
-            "weighted": False,
-            "error_factor": 0.2,
-            "representativity": False,
-            "reference": False,
-            "cell": 0.0,
-            "products": ("winds",),
-            "box": WINDOW,
-            "prior": "a.safetensors",
-            "regression": "b.safetensors",
-        }.items()
-    ]
+    changes = {"products": ("winds",), "box": WINDOW, "prior": "a.safetensors", "regression": "b.safetensors"}
+    for name, value in asdict(setting).items():
+        if name not in changes:
+            changes[name] = not value if isinstance(value, bool) else value + 1
+    others = [replace(setting, **{name: value}) for name, value in changes.items()]
     assert len({one.text() for one in (setting, *others)}) == len(asdict(setting)) + 1
 
 
@@ -306,6 +294,20 @@ def test_points_are_averaged_in_cells(archive, observed):
     assert (cells.error**-2.0).sum() == pytest.approx((every.error**-2.0).sum())
 
 
+def test_temperature_is_averaged_in_cells_of_its_own(archive, monkeypatch):
+    """Two values of each in one place, and cells for one of the two."""
+    where = {name: ("point", [value, value]) for name, value in (("latitude", 38.0), ("longitude", -60.0))}
+    pair = xr.Dataset({"zos": ("point", [0.1, 0.3]), "thetao": ("point", [20.0, 22.0])}, where)
+    table = Observations.from_points(pair, "zos", 0.1) + Observations.from_points(pair, "thetao", 0.1)
+    monkeypatch.setattr(ex, "read_observations", lambda *_: (table, []))
+    for cells, expected in (((18.0, 0.0), {"zos": 1, "thetao": 2}), ((0.0, 36.0), {"zos": 2, "thetao": 1})):
+        setting = replace(SETTING, cell=cells[0], temperature_cell=cells[1], reference=False)
+        seen, _ = Experiment(archive, setting).observations("2000-06-07")
+        assert {name: int((seen.channel == name).sum()) for name in expected} == expected
+        assert seen.value[seen.channel == "zos"].mean() == pytest.approx(0.2)
+        assert len(np.unique(seen.source)) == 2  # sources are kept apart
+
+
 def test_the_reference_is_the_mean_of_all_that_is_assimilated(archive):
     """Of both altimeters and all days, less the climatology of the year; the withheld one cannot be read here."""
     experiment = Experiment(archive, SETTING)
@@ -346,6 +348,8 @@ def test_days_have_altimetry_on_both_sides(archive, refuses):
     for count, first in ((None, "2001-01-01"), (2, "2000-06-13")):
         with refuses("from " + first, "2000-06-13"):
             experiment.days(count, first)
+    with refuses("'yesterday' is not a date"):
+        experiment.days(2, "yesterday")
     with refuses("0 days to analyse"):
         Experiment(archive, replace(SETTING, window=7.0)).days()
 
@@ -440,7 +444,7 @@ def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
     monkeypatch.setattr("genda_lite.sources.archive.read_drifters", forbidden)
     for place in ("genda_lite.sources.samples", "genda_lite.sources", "genda_lite.verify.ose"):
         monkeypatch.setattr(f"{place}.load_sample", forbidden)
-    experiment = Experiment(Archive(folder), Setting(members=2, steps=2, cell=72.0, box=WINDOW))
+    experiment = Experiment(Archive(folder), Setting(members=2, steps=2, cell=72.0, temperature_cell=72.0, box=WINDOW))
     day = experiment.days()[30]
     ((_, ds),) = experiment.analyse(day, (OI,))
     assert all(np.isfinite(ds[name]).all() for name in STORED)

@@ -327,7 +327,7 @@ def test_the_observations_error_is_the_inertial_motion(judged):
 
 
 def test_a_day_s_mean_takes_most_of_it_out(judged):
-    """Of 24 hourly values of a rotation by x an hour remains sin(12 x) / (24 sin(x / 2)), at each drifter's latitude."""
+    """Of 24 hourly values that turn by x an hour remains sin(12 x) / (24 sin(x / 2)), at each drifter's latitude."""
     x = coriolis(np.array(DROGUED)) * 3600
     left = INERTIAL * np.abs(np.sin(12 * x) / (24 * np.sin(x / 2)))
     assert value(judged.filtered, OURS) == pytest.approx(left.mean(), rel=1e-6)
@@ -580,8 +580,17 @@ def results(archive, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(archive, results) -> tuple[list[str], list[pd.DataFrame], list[dict]]:
-    said, shown = [], []
-    return said, shown, ose.report(archive, results, 50, 0, said.append, shown.append)
+    said, shown, separated = [], [], ose.separated
+
+    def of_two(products, drifters, samples, seed):
+        """To follow drifters takes time: two of the products will do."""
+        assert list(products) == [GEOSTROPHIC, EKMAN, REGRESSION, OURS, MEMBER, WITHOUT]
+        return separated({name: products[name] for name in (REGRESSION, OURS)}, drifters, samples, seed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ose, "separated", of_two)
+        rows = ose.report(archive, results, 50, 0, said.append, shown.append)
+    return said, shown, rows
 
 
 def test_a_report_tells_tables_and_gives_their_numbers(report):
@@ -705,13 +714,14 @@ def test_the_quick_command_makes_its_own_two_days(archive, monkeypatch):
     made = {}
 
     def run(one, folder, days, names):
-        made.update(days=[str(day) for day in days], names=names, members=one.setting.members)
+        made.update(days=days, names=names, members=one.setting.members)
         for name in names:
-            keep(folder, name, maps(three(0.3), three(0.1), (35, 36), zos=0.4))
+            keep(folder, name, maps(three(0.3), three(0.1), (33, 34), zos=0.4))
 
     monkeypatch.setattr(experiment, "run", run)
     told = invoked("evaluate", "ose", "--quick", "--data", archive.folder, "--samples", 20)
-    assert made == {"days": ["2000-07-06", "2000-07-07"], "names": (CLIMATOLOGY, OI, REGRESSION, FAST), "members": 4}
+    assert len(made["days"]) == 2 and made["days"][1] - made["days"][0] == DAY
+    assert (made["names"], made["members"]) == ((CLIMATOLOGY, OI, REGRESSION, FAST), 4)
     assert told.exit_code == 0, told.exception
     assert "quick: two days" in told.output and "| climatology |" in told.output
 

@@ -1,7 +1,6 @@
 """Simulated drifters: they move as they should, are the same whatever their number, and come back from their file."""
 
 import gzip
-import runpy
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,6 @@ import pytest
 import xarray as xr
 
 from genda_lite.drifters import BAD, DrifterProgramme, write_insitu_csv
-from genda_lite.sources.samples import FOLDER
 from genda_lite.trajectories import at_points, row_of, running_mean, segments, select
 
 QUIET = {"inertial_speed": 0.0, "windage": (0.0, 0.0), "position_error": 0.0, "faulty": 0.0, "silence": 1e9}
@@ -149,14 +147,6 @@ def test_the_reader_of_real_files_reads_it(drifters, tmp_path):
     read, expected = sources.read_drifters(tmp_path / "drifters.csv"), good(drifters)
     for name in ("id", "rowsize", "time", "u", "v", "latitude", "longitude", "drogue"):
         np.testing.assert_array_equal(read[name], expected[name], err_msg=name)
-
-
-def test_the_command_that_releases_them_on_the_twin(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("genda_lite.sources.load_sample", lambda name: {"twin_truth": ocean(days=14, u=0.1)}[name])
-    main = runpy.run_path(str(FOLDER / "make_drifters.py"))["main"]
-    main(tmp_path / "few.csv.gz", number=2, seed=1)
-    assert "few.csv.gz: 2 drifters, " in capsys.readouterr().out
-    assert pd.read_csv(tmp_path / "few.csv.gz")["platform_id"].nunique() == 2
 
 
 def test_bad_input_is_refused(refuses, tmp_path, drifters):

@@ -13,7 +13,7 @@ from .altimetry import read_sea_level_map, read_tracks
 from .drifters import read_drifters
 from .files import Box
 from .reanalysis import read_winds
-from .samples import FOLDER, sample_path
+from .samples import FOLDER, sample_names, sample_path
 
 TWIN = FOLDER / "twin"
 WITHHELD = "c2"  # CryoSat-2, as in the SSH mapping data challenge 2021a
@@ -36,8 +36,11 @@ class Archive:
 
     Examples:
         >>> from genda_lite.sources import Archive
-        >>> Archive().missions
+        >>> archive = Archive()
+        >>> archive.missions
         ['alg', 'h2b', 'j3', 's3a']
+        >>> [path.name for path in archive.files("winds")]
+        ['winds_2000.nc']
     """
 
     def __init__(self, folder: str | os.PathLike | None = None, withheld: str = WITHHELD):
@@ -45,8 +48,9 @@ class Archive:
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: no such folder, expected one that `genda download ose` has filled")
         if self.folder == TWIN:
-            for path in TWIN.iterdir():
-                sample_path(f"twin/{path.name}")  # complete and unchanged
+            for name in sample_names():
+                if name.startswith("twin/"):
+                    sample_path(name)  # complete and unchanged
         names = {path.name.split("_")[1] for path in self.folder.glob("tracks_*_*")}
         self.missions = sorted(names - {withheld})
         if not self.missions:

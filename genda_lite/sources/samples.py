@@ -33,6 +33,18 @@ def write_checksums(folder: Path) -> None:
         temporary.write_text("".join(lines))
 
 
+def sample_names() -> dict[str, str]:
+    """The embedded files and their checksums.
+
+    Raises:
+        InputError: the package was installed without the project around it.
+    """
+    sums = FOLDER / "SHA256SUMS"
+    if not sums.is_file():
+        raise InputError(f"{FOLDER}: the embedded data are not here, expected the whole project (`pip install -e .`)")
+    return dict(line.split()[::-1] for line in sums.read_text().splitlines())
+
+
 def sample_path(filename: str) -> Path:
     """Path of an embedded file, complete and unchanged.
 
@@ -40,11 +52,7 @@ def sample_path(filename: str) -> Path:
         InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of, or
             the package was installed without the project around it.
     """
-    sums = FOLDER / "SHA256SUMS"
-    if not sums.is_file():
-        raise InputError(f"{FOLDER}: the embedded data are not here, expected the whole project (`pip install -e .`)")
-    listed = dict(line.split()[::-1] for line in sums.read_text().splitlines())
-    path = FOLDER / filename
+    listed, path = sample_names(), FOLDER / filename
     if filename not in listed or not path.is_file():
         raise InputError(f"there is no {filename} in {FOLDER}, expected one of: {', '.join(sorted(listed))}")
     if checksum(path) != listed[filename]:

@@ -32,7 +32,8 @@ from ..posterior.assimilate import Settings, pose
 from ..prepare import total_current
 from ..prior import Prior, load_prior
 from ..products import read_observations
-from ..sources import Archive, Report, open_product
+from ..sources import Archive, Report, open_product, read_tracks
+from ..sources.files import as_date
 from ..state import CHANNELS, DEGREES_PER_CELL, Grid, write_dataset
 from ..version import __version__
 from .osse import southwest
@@ -158,7 +159,7 @@ class Experiment:
         """
         known = self.archive.days()
         margin = int(np.ceil(self.setting.window))
-        days = known[margin:-margin] if first is None else known[known >= np.datetime64(first, "D")]
+        days = known[margin:-margin] if first is None else known[known >= as_date(first).astype("datetime64[D]")]
         if count is not None:
             days = days[:count]
         if not len(days) or (count or 0) > len(days):
@@ -233,18 +234,18 @@ class Experiment:
                 "source": f"genda_lite {__version__}",
                 "method": name,
                 "setting": setting.text(),
+                "withheld": self.archive.withheld,
                 "observations": len(seen),
                 "cpu_seconds": round(seconds[name], 2),
             }
-            yield name, ds.assign_attrs(about).expand_dims(time=[noon.astype("datetime64[ns]")], axis=1)
+            ds = ds.assign_attrs(about).expand_dims(time=[noon.astype("datetime64[ns]")])
+            yield name, ds.transpose("member", "time", "latitude", "longitude", missing_dims="ignore")
 
 
 @lru_cache(maxsize=4)
 def _reference(folder: Path, withheld: str, setting: Setting) -> float:
     if not setting.reference:
         return 0.0
-    from ..sources import read_tracks
-
     prior, _ = _tools(setting.prior, setting.regression, setting.steps)
     tracks = read_tracks(Archive(folder, withheld).tracks(), box=setting.box)
     usual = prior.standardizer.climatology(tracks["latitude"].values, np.datetime64("NaT"))[CHANNELS.index("zos")]
@@ -272,9 +273,7 @@ def tiles(grid: Grid, shape: tuple[int, int]) -> list[Grid]:
     for size, n in zip(grid.shape, shape, strict=True):
         if size < n:
             raise InputError(f"the box has {grid.shape[0]} x {grid.shape[1]} points, expected at least {shape}")
-        number = -(-size // n)
-        if number > 1 and number * n - size < number - 1:  # they must overlap
-            number += 1
+        number = -(-(size - 1) // (n - 1))  # neighbours share a point or more
         starts.append(np.rint(np.linspace(0, size - n, number)).astype(int))
     return [
         Grid(grid.latitude[j : j + shape[0]], grid.longitude[i : i + shape[1]]) for j in starts[0] for i in starts[1]
@@ -376,6 +375,8 @@ def run_day(experiment: Experiment, folder: Path, date: np.datetime64, names: Se
         with open_product(path) as kept:
             if kept.attrs.get("setting") != experiment.setting.text():
                 raise InputError(f"{path}: is of other settings ({kept.attrs.get('setting')}); choose another folder")
+            if (withheld := kept.attrs.get("withheld")) != experiment.archive.withheld:
+                raise InputError(f"{path}: was made with {withheld} withheld; choose another folder")
     done = {}
     for name, ds in experiment.analyse(date, missing) if missing else ():
         path = result_path(folder, name, date)

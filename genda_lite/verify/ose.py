@@ -78,7 +78,7 @@ def mapped_currents(archive: Archive, days: np.ndarray, box=BOX) -> dict[str, xr
     winds = read_winds(archive.files("winds"))
     winds = winds.sel(time=level["time"].values.astype("datetime64[D]").astype("datetime64[ns]"))
     winds = winds.assign_coords(time=level["time"]).load()
-    ends = {"fill_value": None}  # the outermost half cell
+    ends = {"fill_value": "extrapolate"}  # the outermost half cell
     winds = winds.interp(latitude=level["latitude"], longitude=level["longitude"], kwargs=ends)
     response = xr.DataArray(load_prior().standardizer.ekman_at(level["latitude"].values), dims="latitude")
     drift = response * wind_stress(winds["uas"] + 1j * winds["vas"])
@@ -265,8 +265,8 @@ def split_of(card: Scorecard, metric: str = "vector_error") -> pd.DataFrame:
 
 def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps")) -> pd.DataFrame:
     """Ours less every other product: a row each, columns (metric, value / low / high)."""
-    rows = {}
-    for other in card.value["product"].values:
+    rows, known = {}, list(map(str, card.value["product"].values))
+    for other in known if OURS in known else ():
         if other != OURS:
             d = card.difference(OURS, str(other)).isel(group=0)
             rows[str(other)] = {(m, str(b)): float(d[m].sel(bound=b)) for m in metrics for b in d["bound"].values}
@@ -326,7 +326,10 @@ def frame_rows(table: str, frame: pd.DataFrame) -> list[dict]:
 def separation_rows(found: Separation) -> list[dict]:
     """Separations as rows, and ours less the others'."""
     rows = []
-    for table, part in (("separation (km)", found.mean), ("separation (km), ours less another", found.less)):
+    tables = {"separation (km)": found.mean}
+    if OURS in found.mean["product"]:
+        tables["separation (km), ours less another"] = found.less
+    for table, part in tables.items():
         for product in map(str, part["product"].values):
             for day in part["day"].values:
                 one = part.sel(product=product, day=day)
