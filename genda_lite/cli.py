@@ -616,7 +616,9 @@ def print_frame(frame) -> None:
 
 
 def print_table(rows: list[dict], header: bool = True) -> None:
-    """Rows of figures as a Markdown table."""
+    """Rows of figures as a Markdown table; of none, nothing."""
+    if not rows:
+        return
     names = list(rows[0])
     if header:
         typer.echo("| " + " | ".join(names) + " |")

@@ -244,13 +244,12 @@ def test_the_grid_is_all_points_of_a_twelfth_degree_in_the_box():
 
 
 def test_switches_reach_the_errors_they_are_for():
-    assert Setting().errors == Errors()
+    usual = Errors(drift_length=Setting().drift_length)
+    assert Setting().errors == usual and Setting(drift_length=250.0).errors == Errors(drift_length=250.0)
     unweighted = Setting(weighted=False).errors
-    assert unweighted.drift(np.array([0.0, 5.0])).tolist() == [0, 0] and unweighted == replace(
-        Errors(), variability=0.0
-    )
-    points = Setting(representativity=False).errors
-    assert points == replace(Errors(), representativity_sea_level=0.0, representativity_temperature=0.0)
+    assert unweighted.drift(np.array([0.0, 5.0])).tolist() == [0, 0] and unweighted == replace(usual, variability=0.0)
+    on_the_grid = Setting(representativity=False).errors
+    assert on_the_grid == replace(usual, representativity_sea_level=0.0, representativity_temperature=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -271,8 +270,10 @@ def test_errors_are_those_of_the_setting(observed):
     assert len(seen) == 2 * 10 * POINTS and set(seen.channel) == {"zos"}
     lag = (seen.time - np.datetime64("2000-06-07T12", "ns")) / DAY
     assert abs(lag).max() <= 5
-    drift = 250 / 6.6 * 2 * 0.27**2 * (1 - np.exp(-((lag / 10) ** 2)))
-    np.testing.assert_allclose(seen.error, np.sqrt(0.025**2 + 0.01**2 + drift))
+    change = 2 * 0.27**2 * (1 - np.exp(-((lag / 10) ** 2)))
+    for length, alike in ((0.0, 1), (40.0, 40 / 6.6), (250.0, 250 / 6.6)):  # points 6.6 km apart that change together
+        expected = np.sqrt(0.025**2 + 0.01**2 + alike * change)
+        np.testing.assert_allclose(observed(drift_length=length).error, expected)
     np.testing.assert_allclose(observed(weighted=False).error, np.hypot(0.025, 0.01))
     np.testing.assert_allclose(observed(weighted=False, representativity=False).error, 0.025)
     attenuated = observed(error_factor=0.2)
