@@ -637,6 +637,15 @@ def test_separations_of_the_report_are_those_of_the_currents(report):
     assert ours_less == pytest.approx(apart[OURS, "5 d"]["value"] - apart[REGRESSION, "5 d"]["value"])
 
 
+def test_days_without_a_pass_of_the_withheld_altimeter_are_judged_by_drifters_alone(archive, tmp_path):
+    """It crosses the box every other day; here on the 31st to the 34th."""
+    keep(tmp_path, REGRESSION, maps(BACKGROUND, None, (36, 37), zos=0.4))
+    said, shown = [], []
+    rows = ose.report(archive, tmp_path, 10, 0, said.append, shown.append)
+    assert by_table(rows, "hourly")[REGRESSION, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
+    assert not by_table(rows, "withheld altimeter") and "c2" in "".join(said)
+
+
 def test_maps_to_keep_are_means_and_spreads_of_every_second_point(results):
     found = ose.summary_maps(results)
     assert set(found.data_vars) == {"uo", "vo", "zos", "spread"} and found["uo"].dims == (
