@@ -735,17 +735,6 @@ def test_the_quick_command_makes_its_own_two_days(archive, monkeypatch):
     assert "quick: two days" in told.output and "| climatology |" in told.output
 
 
-def test_days_on_which_the_withheld_altimeter_did_not_pass_are_judged_without_it(archive, tmp_path, monkeypatch):
-    def nothing(*args):
-        raise InputError("none of the points of the track lies where and when the analysis is")
-
-    monkeypatch.setattr(ose, "against_altimeter", nothing)
-    keep(tmp_path, CLIMATOLOGY, maps(three(0.3), three(0.1), (33, 34), zos=0.4))
-    said, shown = [], []
-    rows = ose.report(archive, tmp_path, 20, 0, said.append, shown.append)
-    assert any("none of the points of the track" in text for text in said) and rows and shown
-
-
 def test_the_quick_command_can_do_with_a_month(archive, tmp_path, monkeypatch):
     """As a first month of a download is: winds of thirty days, of which twenty can be analysed."""
     (tmp_path / "tracks_j3_200006").mkdir()

@@ -100,6 +100,8 @@ class Setting:
     regression: str | None = None
 
     def __post_init__(self):
+        for name in ("products", "box"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.members < 2 or self.steps < 2 or not self.window > 0 or not self.error_factor > 0:
             raise InputError(
                 "expected at least two members and two steps, and a window and an error factor above zero, got "

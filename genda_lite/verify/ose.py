@@ -398,11 +398,16 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
         note = f", {count} days"
         rows += [one | {k: one[k] + note for k in ("name", "table")} | {"detail": True} for one in told]
     if max(days.values()) > 6:
-        apart = separated(products, judged.drifters, samples, seed)
-        say(f"\nSeparation of synthetic from real drifters (km) by days, {apart.starts} starts\n")
-        frame = apart.mean["value"].to_pandas()
-        show(pd.concat([frame, pd.DataFrame([apart.stayed], ["none moves"], frame.columns)]).rename_axis("product"))
-        rows += separation_rows(apart)
+        try:
+            apart = separated(products, judged.drifters, samples, seed)
+        except InputError as nothing:
+            say(f"\nSeparation of drifters: {nothing}")
+        else:
+            say(f"\nSeparation of synthetic from real drifters (km) by days, {apart.starts} starts\n")
+            frame = apart.mean["value"].to_pandas()
+            stayed = pd.DataFrame([apart.stayed], ["none moves"], frame.columns)
+            show(pd.concat([frame, stayed]).rename_axis("product"))
+            rows += separation_rows(apart)
     say(f"\nAt the withheld altimeter ({archive.withheld})\n")
     try:
         altimeter = against_altimeter(archive, folder, full)
