@@ -385,7 +385,7 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
     Raises:
         InputError: see `currents` and `against_drifters`.
     """
-    days = {name: open_results(folder, name, ("zos",)).sizes["time"] for name in methods_in(folder)}
+    days = {name: len(list(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))) for name in methods_in(folder)}
     full = [name for name, count in days.items() if count == max(days.values())]
     few = sorted({count for count in days.values()} - {max(days.values(), default=0)}, reverse=True)
     products = currents(archive, folder, full)
