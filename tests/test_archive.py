@@ -133,6 +133,13 @@ def test_days_are_those_of_the_winds(tmp_path):
     assert days.dtype == np.dtype("M8[D]") and list(days.astype(str)) == ["2017-06-29", "2017-06-30", "2017-07-01"]
 
 
+def test_a_number_that_is_no_month_says_nothing(tmp_path):
+    folder = touched(tmp_path, "tracks_j3_201706/a.nc", "salinity_201713.nc", "temperature_L3_x/nrt_20171399_a.nc")
+    archive = Archive(folder)
+    for name in ("salinity", "temperature L3"):
+        assert len(archive.files(name, np.datetime64("2017-06-20"))) == 1
+
+
 def test_an_altimeter_may_rest(tmp_path, refuses):
     touched(tmp_path, "tracks_alg_201705/a.nc", "tracks_j3_201705/b.nc", "tracks_j3_201706/c.nc")
     archive = Archive(tmp_path)

@@ -274,6 +274,45 @@ def test_all_currents_of_an_experiment(archive, tmp_path, refuses):
     assert list(ose.currents(archive, tmp_path, [CLIMATOLOGY])) == [CLIMATOLOGY, GEOSTROPHIC, EKMAN]
 
 
+def test_a_day_that_was_not_analysed_is_left_out_and_not_interpolated_across(archive, tmp_path):
+    keep(tmp_path, CLIMATOLOGY, maps(BACKGROUND, None, (31, 32, 35, 36), zos=0.4))
+    found = ose.currents(archive, tmp_path)[CLIMATOLOGY]
+    assert found["time"].values.tolist() == [noon(day).astype(int) for day in range(31, 37)]
+    assert found["uo"].isnull().all(("latitude", "longitude")).values.tolist() == [0, 0, 1, 1, 0, 0]
+    judged = ose.against_drifters({CLIMATOLOGY: found}, archive, samples=5)
+    assert int(judged.card.value["observations"].squeeze()) == 10 * 2 * 25  # noon to noon, twice
+
+
+def test_results_are_judged_in_the_box_they_cover(archive, tmp_path):
+    """Three drifters are in the southern third; the others are not asked for."""
+    south = maps(BACKGROUND, None, range(31, 38), zos=0.4).sel(latitude=slice(33, 36))
+    keep(tmp_path, CLIMATOLOGY, south)
+    shown = []
+    rows = ose.report(archive, tmp_path, 5, 0, lambda line: None, shown.append)
+    hourly = by_table(rows, "hourly")
+    assert hourly["drifters", "drifters"]["value"] == 3
+    assert hourly[CLIMATOLOGY, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
+    at_the_edge = by_table(rows, "withheld altimeter")[CLIMATOLOGY, "points"]["value"]
+    assert 0 < at_the_edge < 600 * 3 / 9.4
+
+
+def test_results_of_another_altimeter_withheld_are_refused(archive, tmp_path, refuses):
+    keep(tmp_path, CLIMATOLOGY, maps(0.1, 0.0, (31, 32)).assign_attrs(withheld="j3"))
+    with refuses("climatology was made with j3 withheld", "expected c2"):
+        ose.currents(archive, tmp_path)
+    keep(tmp_path, CLIMATOLOGY, maps(0.1, 0.0, (33, 34)).assign_attrs(withheld="c2"))
+    with refuses("2 settings", "expected one"):
+        experiment.open_results(tmp_path, CLIMATOLOGY, ("uo",))
+
+
+def test_a_day_without_wind_is_refused(archive, refuses):
+    wind = xr.open_dataset(archive.folder / "winds_2000.nc", engine="h5netcdf").load()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ose, "read_winds", lambda files: wind.isel(time=slice(34)))
+        with refuses("no wind on 2000-07-05"):
+            ose.mapped_currents(archive, np.array([noon(day) for day in (33, 34)]))
+
+
 # --- Drifters --------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,14 @@ import torch
 from genda_lite.frames import TrainingSet
 from genda_lite.prior import Domain, NetworkConfig, load_prior
 from genda_lite.prior.muon import Muon, orthogonalized
-from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, train
+from genda_lite.prior.train import (
+    CONFIGURATIONS,
+    Trainer,
+    TrainingConfig,
+    denoising_loss,
+    native_bfloat16,
+    train,
+)
 from genda_lite.prior.windows import Noise, Windows, sea_corners
 from genda_lite.state import CHANNELS, Standardizer, harmonics
 
@@ -370,6 +377,14 @@ def test_processes_must_be_as_many_as_asked(data, refuses, tmp_path):
         trainer(data, processes=2)
     with refuses("8 windows", "3 part"):
         trainer(data, accumulate=3)
+
+
+@pytest.mark.parametrize(("able", "native"), [({"avx2": True}, False), ({"avx512_bf16": True}, True), ({}, False)])
+def test_bfloat16_is_left_alone_where_it_is_emulated(data, monkeypatch, able, native):
+    """An emulated convolution takes eight times as long as one in float32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    assert native_bfloat16(torch.device("cpu")) is native
+    assert Trainer(data, None, SHORT, TINY).prior.denoiser.mixed is native
 
 
 def distributed(folder: Path, processes: int) -> list[float]:

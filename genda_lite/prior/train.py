@@ -120,6 +120,14 @@ def optimizers(denoiser: Denoiser, config: TrainingConfig) -> list[torch.optim.O
     return [Muon(kernels, lr=config.kernel_rate), adam] if kernels else [adam]
 
 
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself; others emulate it, up to ten times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # recent releases can tell
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
 class Trainer:
     """Weights, their average and the optimizer; everything needed to go on exactly where it stopped.
 
@@ -160,8 +168,7 @@ class Trainer:
         self.windows = self._windows(data, domain, config.seed)
         basis = Basis.eofs(self.windows.fields(6000), SHARED)
         covariance = Spectrum.estimate(self.windows.fields(6000), basis)
-        if self.accelerator.device.type == "cuda":  # older cards emulate bfloat16, slower than float32
-            mixed = mixed and torch.cuda.is_bf16_supported(including_emulation=False)
+        mixed = mixed and native_bfloat16(self.accelerator.device)
         self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
         self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)

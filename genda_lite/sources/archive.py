@@ -17,8 +17,8 @@ from .samples import FOLDER, sample_names, sample_path
 
 TWIN = FOLDER / "twin"
 WITHHELD = "c2"  # CryoSat-2, as in the SSH mapping data challenge 2021a
-_MONTH = re.compile(r"_(\d{4})(\d{2})$")
-_DAY = re.compile(r"_(\d{8})_")
+_MONTH = re.compile(r"_(\d{4})(0[1-9]|1[0-2])$")
+_DAY = re.compile(r"_(\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))_")
 
 
 class Archive:

@@ -219,10 +219,10 @@ class Experiment:
             here = seen.inside(window)
             place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
             problem = pose(prior, here, date=noon, **place)
+            day = int(np.datetime64(date, "D").astype(int))
+            seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
             for name in names:
                 start = time.process_time()
-                day = int(np.datetime64(date, "D").astype(int))
-                seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
                 ensemble = known[name].run(Task(problem, here, setting.members, seed))
                 parts[name].append(fields_of(ensemble, prior, window, noon))
                 seconds[name] += time.process_time() - start
@@ -452,17 +452,21 @@ def _told(date: np.datetime64, seconds: dict[str, float]) -> str:
 def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] = STORED) -> xr.Dataset:
     """Some variables of a method's analyses of all days, in memory: dims ([member,] time, latitude, longitude).
 
+    Days between them of which there is none are NaN, so that nothing is interpolated across.
+
     Raises:
-        InputError: there is none, or they are not all of one setting.
+        InputError: there is none, or they are not all of one setting and with the same altimeter withheld.
     """
     place = result_path(Path(folder), name, np.datetime64("2000-01-01")).parent
     days, settings = [], set()
     for path in sorted(place.glob("*.nc")):
         with open_product(path) as day:
             days.append(day[list(variables)].load().astype("f4"))
-            settings.add(day.attrs.get("setting"))
+            settings.add((day.attrs.get("setting"), day.attrs.get("withheld")))
     if not days:
         raise InputError(f"{place}: no analyses by {name}, expected those that `genda ose` writes")
     if len(settings) > 1:
         raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
-    return xr.concat(days, "time", combine_attrs="override", join="exact")
+    found = xr.concat(days, "time", combine_attrs="override", join="exact")
+    first, last, day = *found["time"].values[[0, -1]], np.timedelta64(1, "D")
+    return found.reindex(time=np.arange(first, last + day, day))

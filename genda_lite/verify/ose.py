@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..prior import load_prior
 from ..sources import Archive, load_sample
 from ..sources.archive import TWIN
+from ..sources.files import Box
 from ..sources.reanalysis import read_winds
 from ..state import coriolis, wind_stress
 from ..trajectories import HOUR
@@ -48,14 +49,18 @@ def currents(archive: Archive, folder: Path, names: Sequence[str] | None = None)
         folder: of `genda ose`. names: of methods; by default those of which there are results.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results, they were made with another altimeter withheld than the archive has, or see
+            `mapped_currents`.
     """
     names = names if names is not None else methods_in(folder)
     if not names:
         raise InputError(f"{folder}: no analyses, expected those that `genda ose` writes")
     found = {name: open_results(folder, name, ("uo", "vo")) for name in names}
-    days = max((one["time"].values for one in found.values()), key=len)
-    found |= mapped_currents(archive, days)
+    for name, one in found.items():
+        if (withheld := one.attrs.get("withheld", archive.withheld)) != archive.withheld:
+            raise InputError(f"{folder}: {name} was made with {withheld} withheld, expected {archive.withheld}")
+    longest = max(found.values(), key=lambda one: one.sizes["time"])
+    found |= mapped_currents(archive, longest["time"].values, box_of(longest))
     if OURS in found:
         found[MEMBER] = found[OURS].isel(member=0, drop=True)
         residual = open_results(folder, OURS, ("u_ageo_eddy", "v_ageo_eddy"))
@@ -69,15 +74,25 @@ def methods_in(folder: Path) -> list[str]:
     return [name for name in METHODS if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
 
 
-def mapped_currents(archive: Archive, days: np.ndarray, box=BOX) -> dict[str, xr.Dataset]:
-    """The geostrophic current of mapped sea level, and with the Ekman current of the day's wind added."""
+def box_of(product: xr.Dataset | xr.DataArray) -> Box:
+    """West, east, south and north of a product's grid (degrees)."""
+    return tuple(float(product[dim][end]) for dim in ("longitude", "latitude") for end in (0, -1))
+
+
+def mapped_currents(archive: Archive, days: np.ndarray, box: Box = BOX) -> dict[str, xr.Dataset]:
+    """The geostrophic current of mapped sea level, and with the Ekman current of the day's wind added.
+
+    Raises:
+        InputError: there is no map of a day, or no wind.
+    """
     maps = [archive.sea_level(day, box) for day in days]
     # A map of midnight is another time than one of noon: each is taken at its own.
     level = xr.concat(maps, "time", data_vars="minimal", coords="minimal", join="exact", combine_attrs="override")
     balanced = xr.Dataset({"uo": level["ugos"], "vo": level["vgos"]})
-    winds = read_winds(archive.files("winds"))
-    winds = winds.sel(time=level["time"].values.astype("datetime64[D]").astype("datetime64[ns]"))
-    winds = winds.assign_coords(time=level["time"]).load()
+    winds, dates = read_winds(archive.files("winds")), level["time"].values.astype("datetime64[D]")
+    if len(without := np.setdiff1d(dates, winds["time"].values.astype("datetime64[D]"))):
+        raise InputError(f"{archive.folder}: no wind on {without[0]}, expected one of every day of mapped sea level")
+    winds = winds.sel(time=dates.astype("datetime64[ns]")).assign_coords(time=level["time"]).load()
     ends = {"fill_value": "extrapolate"}  # the outermost half cell
     winds = winds.interp(latitude=level["latitude"], longitude=level["longitude"], kwargs=ends)
     response = xr.DataArray(load_prior().standardizer.ekman_at(level["latitude"].values), dims="latitude")
@@ -102,7 +117,7 @@ class Judged(NamedTuple):
 
 
 def against_drifters(
-    products: Mapping[str, xr.Dataset], archive: Archive, samples: int = 1000, seed: int = 0, box=BOX
+    products: Mapping[str, xr.Dataset], archive: Archive, samples: int = 1000, seed: int = 0, box: Box = BOX
 ) -> Judged:
     """Score currents by GenDA's protocol: flags, segments without gaps above an hour, of ten days or more.
 
@@ -185,21 +200,20 @@ def separated(products: Mapping[str, xr.Dataset], drifters: xr.Dataset, samples:
     return Separation(limits(mean, resampled), less, stayed, found.sizes["start"])
 
 
-def against_altimeter(archive: Archive, folder: Path, names: Sequence[str] | None = None, box=BOX) -> pd.DataFrame:
+def against_altimeter(archive: Archive, folder: Path, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Sea level at the withheld altimeter: RMSE (m), the challenge's score (mu, sigma), effective resolution (km).
 
     Returns:
         a row a method and one of the mapped product (L4), with how many points; NaN where no track is long enough.
     """
-    track = archive.withheld_track(box)
-    rows = {}
-    names = names if names is not None else methods_in(folder)
-    levels = {}
-    for name in names:
+    rows, levels = {}, {}
+    for name in names if names is not None else methods_in(folder):
         zos = open_results(folder, name, ("zos",))["zos"]
         levels[name] = zos.mean("member") if "member" in zos.dims else zos
-    days = max((one["time"].values for one in levels.values()), key=len)
-    maps = [archive.sea_level(day, box)["zos"] for day in days]
+    longest = max(levels.values(), key=lambda one: one.sizes["time"])
+    box = box_of(longest)
+    track = archive.withheld_track(box)
+    maps = [archive.sea_level(day, box)["zos"] for day in longest["time"].values]
     levels["L4"] = xr.concat(maps, "time", coords="minimal", join="exact").drop_duplicates("time")
     for name, zos in levels.items():
         found = along_track(zos, track)
@@ -370,6 +384,7 @@ def summary_maps(folder: Path, name: str = OURS, every: int = 2) -> xr.Dataset:
     thin = found.isel(latitude=slice(None, None, every), longitude=slice(None, None, every))
     maps = thin.mean("member", keep_attrs=True)
     maps["spread"] = np.sqrt(thin["uo"].var("member", ddof=1) + thin["vo"].var("member", ddof=1))
+    maps = maps.dropna("time", how="all")  # days that were not analysed
     maps["spread"].attrs = {"long_name": "Spread of the current", "units": "m s-1"}
     return maps.transpose("time", "latitude", "longitude").assign_attrs(found.attrs)
 
@@ -389,11 +404,12 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
     full = [name for name, count in days.items() if count == max(days.values())]
     few = sorted({count for count in days.values()} - {max(days.values(), default=0)}, reverse=True)
     products = currents(archive, folder, full)
-    judged = against_drifters(products, archive, samples, seed)
+    box = box_of(products[full[0]])
+    judged = against_drifters(products, archive, samples, seed, box)
     rows = tell(judged, f"{max(days.values())} days", say, show)
     for count in few:
         names = [name for name, held in days.items() if held >= count]
-        part = against_drifters(currents(archive, folder, names), archive, samples, seed)
+        part = against_drifters(currents(archive, folder, names), archive, samples, seed, box)
         told = tell(part, f"{count} of these days", say, show, short=True)
         note = f", {count} days"
         rows += [one | {k: one[k] + note for k in ("name", "table")} | {"detail": True} for one in told]
