@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .observe import LinearGaussian, Observations
 from .posterior.assimilate import pose
-from .posterior.guidance import conjugate_gradients
+from .posterior.guidance import DIRECT, cholesky, conjugate_gradients
 from .prior import GaussianPrior
 from .prior.mixture import MixturePrior
 from .prior.samplers import MemberNoise
@@ -84,7 +84,7 @@ def interpolated_ensemble(
     Matheron's rule, mean + p - S H' (H S H' + R)^-1 (H p + e) with p ~ N(0, S) and e ~ N(0, R).
 
     The weights of mean and draws are solved for together, by conjugate gradients: memory is (1 + M) m numbers for m
-    observations, where `condition` needs m^2.
+    observations, where `condition` needs m^2. Up to `DIRECT` observations they start from a factor of the matrix.
 
     Args:
         prior: its `spectrum` is S. tolerance: residual at which a row is solved, relative to its start.
@@ -98,9 +98,14 @@ def interpolated_ensemble(
     def matrix(v):
         return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
 
-    scale = likelihood.variance + likelihood.shared.square().sum(0)
     innovation = torch.cat([likelihood.value[None], operator(draws) + errors])
-    weights = conjugate_gradients(matrix, innovation, lambda r: r / scale, iterations, tolerance)
+    factor = cholesky(lambda v: matrix(v)[0], innovation) if innovation.shape[-1] <= DIRECT else None
+    scale = likelihood.variance + likelihood.shared.square().sum(0)
+
+    def precondition(residual):
+        return residual / scale if factor is None else torch.cholesky_solve(residual.mT, factor).mT
+
+    weights = conjugate_gradients(matrix, innovation, precondition, iterations, tolerance)
     increment = spectrum.posterior_covariance(PRIOR)(operator.adjoint(weights))
     mean = increment[0]
     return Ensemble(mean + draws - increment[1:], mean)

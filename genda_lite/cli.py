@@ -219,7 +219,10 @@ def ose(
     ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 12,
     window: Annotated[float, typer.Option(help="Days of altimetry before, and after, each day.")] = 5.0,
-    weighted: Annotated[bool, typer.Option(help="Count the age of altimetry as an error.")] = True,
+    weighted: Annotated[bool, typer.Option(help="Count the age of altimetry.")] = True,
+    decorrelation: Annotated[
+        float, typer.Option(help="Days in which sea level changes; 0: its age is an error of each value by itself.")
+    ] = 7.0,
     error_factor: Annotated[float, typer.Option(help="On all observation errors; GenDA attenuated by 0.2.")] = 1.0,
     representativity: Annotated[bool, typer.Option(help="Count what the grid cannot hold as an error.")] = True,
     reference: Annotated[bool, typer.Option(help="Estimate the constant between sea levels.")] = True,
@@ -243,9 +246,9 @@ def ose(
     from .sources import Archive
     from .verify.experiment import PRODUCTS, USUAL, Experiment, Setting, run
 
-    setting = Setting(members, seed, window=window, weighted=weighted, error_factor=error_factor,
-                      representativity=representativity, reference=reference, products=tuple(product or PRODUCTS),
-                      box=box)
+    setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
+                      error_factor=error_factor, representativity=representativity, reference=reference,
+                      products=tuple(product or PRODUCTS), box=box)
     experiment = Experiment(Archive(data, withheld), setting)
     chosen = experiment.days(days, first)
     typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")

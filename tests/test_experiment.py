@@ -281,6 +281,35 @@ def test_errors_are_those_of_the_setting(observed):
     np.testing.assert_array_equal(attenuated.value, seen.value)
 
 
+def test_age_is_an_error_or_a_time_and_never_both(archive, monkeypatch):
+    """Methods with a covariance get it as a time, the others, and all if they are told so, as an error."""
+    experiment = Experiment(archive, replace(SETTING, cell=0.0))
+    told = {timely: experiment.observations("2000-06-07", timely)[0] for timely in (False, True)}
+    np.testing.assert_allclose(told[True].error, np.hypot(0.025, 0.01))
+    np.testing.assert_array_equal(told[True].value, told[False].value)
+
+    posed, given = [], []
+    prior, known = ex._tools(None, None, SETTING.steps)
+
+    def method(task):
+        given.append(task.observations)
+        return known[CLIMATOLOGY].run(task)
+
+    def pose(prior, seen, **options):
+        posed.append((float(seen.error.max()), options.get("decorrelation")))
+        return pose_of_all(prior, seen, **options)
+
+    pose_of_all = ex.pose
+    monkeypatch.setattr(ex, "pose", pose)
+    monkeypatch.setattr(ex, "_tools", lambda *_: (prior, {CLIMATOLOGY: replace(known[CLIMATOLOGY], run=method)}))
+    for options in ({}, {"decorrelation": 0.0}, {"weighted": False}):
+        one = Experiment(archive, replace(SETTING, cell=0.0, **options))
+        list(one.analyse(np.datetime64("2000-06-07"), [CLIMATOLOGY]))
+    white, aged = float(told[True].error.max()), float(told[False].error.max())
+    assert posed == [(white, Setting().decorrelation), (aged, None), (white, None)]
+    assert [float(one.error.max()) for one in given] == [aged, aged, white]
+
+
 def test_the_window_of_altimetry_and_the_box_bound_what_is_seen(archive, observed):
     assert len(observed(window=1.0)) == 2 * 2 * POINTS
     box = (-61.0, -58.0, 36.0, 39.0)

@@ -19,6 +19,7 @@ from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..state import CHANNELS, VARIABLES, Grid
 from ..version import __version__
 from .guidance import METHODS, InnovationSolver, interpolated, perturbations
+from .lags import lagged
 
 
 class Settings(NamedTuple):
@@ -128,11 +129,16 @@ def pose(
     grid=None,
     date=None,
     further: Sequence[LinearObservations] = (),
+    decorrelation: float | None = None,
 ) -> Problem:
     """Choose grid and date, and bind the observations to them; arguments as in `assimilate`.
 
+    Args:
+        decorrelation: days in which sea level changes (`lagged`): its observations are then taken to be of their own
+            time, and their errors must not hold their age a second time. By default all count as of the date.
+
     Raises:
-        InputError: see `choose_grid`, `choose_date`, `Likelihood`; no observations.
+        InputError: see `choose_grid`, `choose_date`, `Likelihood`, `lagged`; no observations.
     """
     if len(observations) == 0:
         raise InputError("there are no observations to assimilate, expected at least one")
@@ -140,6 +146,11 @@ def pose(
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
     likelihood = Likelihood(observations, grid, prior.standardizer, date, further).to(device)
+    if decorrelation is not None:
+        lag = np.zeros(len(likelihood.variance))
+        dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))
+        lag[dated] = (observations.time[dated] - date) / np.timedelta64(1, "D")
+        likelihood = lagged(likelihood, prior.spectrum, lag, decorrelation)
     return Problem(grid, date, known, likelihood, grid_context(prior.domain, grid, date, known).to(device))
 
 

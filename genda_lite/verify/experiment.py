@@ -63,11 +63,13 @@ class Setting:
     Args:
         members: of each ensemble. seed: of everything random. steps: of our default sampler.
         window: days of altimetry before, and after, the date.
-        weighted: the age of altimetry counts as an error (`Errors.drift`); else all of the window counts as of the day.
-        drift_length: km along a track within which that error is one and the same (`Errors.drift`); the shorter, the
-            more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of which
-            serves sea level best on the training oceans, 40 had the least error of sea level and next to the least of
-            the current on two days of the twin (4 and 7 August) that are not scored.
+        weighted: the age of altimetry counts; else all of the window counts as of the day.
+        decorrelation: days in which sea level changes, by which methods that have a covariance take the altimetry of
+            other days for what it is (`posterior.lags`); 0: they, as all others, count its age as an error.
+        drift_length: of that error (`Errors.drift`), km along a track within which it is one and the same; the shorter,
+            the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of
+            which serves sea level best on the training oceans, 40 had the least error of sea level and next to the
+            least of the current on two days of the twin (4 and 7 August) that are not scored.
         error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2.
         representativity: what instruments see and the grid cannot hold is part of the error.
         reference: the constant between the products' sea level and the prior's is estimated, once for all days; else
@@ -88,6 +90,7 @@ class Setting:
     steps: int = 16
     window: float = 5.0
     weighted: bool = True
+    decorrelation: float = 7.0
     drift_length: float = 40.0
     error_factor: float = 1.0
     representativity: bool = True
@@ -107,6 +110,8 @@ class Setting:
                 "expected at least two members and two steps, and a window and an error factor above zero, got "
                 f"{self.members}, {self.steps}, {self.window}, {self.error_factor}"
             )
+        if not self.decorrelation >= 0:
+            raise InputError(f"expected a decorrelation time of zero days or more, got {self.decorrelation}")
         known = (*PRODUCTS, "temperature L4", "sea level", "swath")
         if strangers := set(self.products) - set(known):
             raise InputError(f"unknown products {', '.join(sorted(strangers))}, expected some of {', '.join(known)}")
@@ -176,19 +181,23 @@ class Experiment:
         not to be estimated."""
         return _reference(self.archive.folder, self.archive.withheld, self.setting)
 
-    def observations(self, date: np.datetime64) -> tuple[Observations, list[Report]]:
+    def observations(self, date: np.datetime64, timely: bool = False) -> tuple[Observations, list[Report]]:
         """What was seen of a day, errors as they are stated to every method; sea level in the prior's reference.
+
+        Args:
+            timely: the age of altimetry is not among the errors, for methods to which it is told as a time.
 
         Raises:
             InputError: see `read_observations`.
         """
         setting, noon = self.setting, np.datetime64(date, "D") + np.timedelta64(12, "h")
+        errors = replace(setting, weighted=setting.weighted and not timely).errors
         files = self.archive.tracks(noon, setting.window)
         for name in setting.products:
             files += self.archive.files(name, noon)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
-            seen, reports = read_observations(files, noon, setting.box, setting.window, setting.errors)
+            seen, reports = read_observations(files, noon, setting.box, setting.window, errors)
         level = seen.channel == "zos"
         known = np.where(level, REFERENCE_ERROR, seen.reference_error) if setting.reference else seen.reference_error
         seen = replace(
@@ -211,6 +220,8 @@ class Experiment:
         prior, known = _tools(setting.prior, setting.regression, setting.steps)
         check_methods(names, known)
         seen, _ = self.observations(date)
+        in_time = {"decorrelation": setting.decorrelation} if setting.weighted and setting.decorrelation else {}
+        dated = self.observations(date, timely=True)[0] if in_time else seen
         noon = np.datetime64(date, "D") + np.timedelta64(12, "h")
         parts: dict[str, list] = {name: [] for name in names}
         seconds = dict.fromkeys(names, 0.0)
@@ -218,7 +229,7 @@ class Experiment:
         for number, window in enumerate(windows):
             here = seen.inside(window)
             place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
-            problem = pose(prior, here, date=noon, **place)
+            problem = pose(prior, dated.inside(window), date=noon, **place, **in_time)
             day = int(np.datetime64(date, "D").astype(int))
             seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
             for name in names:

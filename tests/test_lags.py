@@ -1,0 +1,123 @@
+"""Observations of other days: conditioning on them is that of a Gaussian process in space and time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import genda_lite as gl
+from genda_lite.baselines import gaussian_posterior, interpolated_ensemble
+from genda_lite.observe import LinearGaussian
+from genda_lite.operators import Points
+from genda_lite.posterior.assimilate import pose, sample_posterior
+from genda_lite.posterior.lags import lagged
+from genda_lite.prior import GaussianPrior
+from genda_lite.state import CHANNELS
+
+T = 7.0  # days
+DATE = np.datetime64("2019-02-23", "ns")
+
+
+@pytest.fixture
+def prior(covariance, standardizer, domain) -> GaussianPrior:
+    return GaussianPrior(covariance, standardizer, domain)
+
+
+@pytest.fixture
+def lag() -> np.ndarray:
+    """Of sixty values of sea level, and twenty of temperature on the day itself; six passes of ten values."""
+    return np.concatenate([np.repeat([-5.0, -2.5, -0.3, 1.0, 3.0, 4.8], 10), np.zeros(20)])
+
+
+@pytest.fixture
+def likelihood(grid, lag) -> LinearGaussian:
+    rng, m = np.random.default_rng(0), len(lag)
+    channel = np.repeat([0, 1], [60, 20])
+    where = (rng.uniform(v[0], v[-1], m) for v in (grid.latitude, grid.longitude))
+    error = torch.from_numpy(rng.uniform(0.05, 0.5, m)).float()
+    return LinearGaussian(
+        Points(grid, channel, *where, len(CHANNELS)), torch.from_numpy(rng.normal(size=m)).float(), error**2
+    )
+
+
+def in_space_and_time(prior, likelihood, lag) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and variance of the state of the date from the whole covariance, (m, m) and (n, m), written out."""
+    spectrum, operator = prior.spectrum, likelihood.operator
+    eye = torch.eye(len(lag))
+    gain = spectrum.posterior_covariance(torch.tensor(torch.inf))(operator.adjoint(eye))  # rows of H S
+    both = operator(gain).double()
+    alike = torch.from_numpy(np.exp(-((np.subtract.outer(lag, lag) / T) ** 2)))
+    known = torch.from_numpy(np.exp(-((lag / T) ** 2)))
+    matrix = both * alike + torch.diag(likelihood.variance.double())
+    gain = gain.flatten(1).double() * known[:, None]
+    weights = torch.linalg.solve(matrix, gain)
+    prior_variance = (
+        spectrum.from_modes(torch.eye(spectrum.variance.numel()).view(-1, *spectrum.shape) * spectrum.variance.sqrt())
+        .square()
+        .sum(0)
+        .flatten()
+        .double()
+    )
+    mean = likelihood.value.double() @ weights
+    return mean.view(spectrum.shape), (prior_variance - (gain * weights).sum(0)).view(spectrum.shape)
+
+
+def test_it_is_optimal_interpolation_in_space_and_time(prior, likelihood, lag):
+    mean, variance = gaussian_posterior(prior.spectrum, lagged(likelihood, prior.spectrum, lag, T))
+    expected, expected_variance = in_space_and_time(prior, likelihood, lag)
+    torch.testing.assert_close(mean, expected, atol=2e-4, rtol=0)
+    torch.testing.assert_close(variance, expected_variance, atol=2e-4, rtol=0)
+    other, _ = gaussian_posterior(prior.spectrum, likelihood)
+    assert abs(mean - other).max() > 0.1  # that the days differ matters
+
+
+def test_the_sampled_posterior_is_the_same(prior, likelihood, lag, grid):
+    """By the guidance of a diffusion prior, and by the baseline."""
+    expected, variance = in_space_and_time(prior, likelihood, lag)
+    timely, members = lagged(likelihood, prior.spectrum, lag, T), 200
+    context = torch.zeros(1, 6, *prior.shape[1:])
+    for draws in (
+        sample_posterior(prior, timely, context, members, guidance="oi", steps=24),
+        interpolated_ensemble(prior, timely, members).draws,
+    ):
+        standard = (draws.double() - expected) / variance.sqrt()
+        assert abs(standard.mean(0)).max() < 5 / np.sqrt(members)
+        assert standard.square().mean() == pytest.approx(1, abs=0.05)
+
+
+def test_changes_before_and_after_the_date_are_opposite(grid, prior):
+    """One place, two days before and two after: cov = (exp(2 t t' / T^2) - 1) times the prior's variance there."""
+    operator = Points(grid, np.array([0, 0]), np.full(2, 38.0), np.full(2, -60.0), len(CHANNELS))
+    pair = LinearGaussian(operator, torch.tensor([1.0, 0.6]), torch.full((2,), 0.01**2))
+    both = lagged(pair, prior.spectrum, np.array([-2.0, 2.0]), T)
+    error = (both.shared.mT @ both.shared).numpy()
+    assert error[0, 1] < 0 < error[0, 0] and error[0, 0] == pytest.approx(error[1, 1], rel=1e-4)
+    assert error[0, 1] / error[0, 0] == pytest.approx(np.expm1(-8 / T**2) / np.expm1(8 / T**2), rel=1e-3)
+    same = lagged(pair, prior.spectrum, np.array([2.0, 2.0]), T)
+    np.testing.assert_allclose((same.shared.mT @ same.shared).numpy(), np.full((2, 2), error[0, 0]), rtol=1e-3)
+
+
+def test_observations_of_the_date_stay_as_they_are(prior, likelihood, lag):
+    same = lagged(likelihood, prior.spectrum, np.zeros(len(lag)), T)
+    assert same.shared.shape == (0, len(lag))
+    torch.testing.assert_close(same.value, likelihood.value)
+    torch.testing.assert_close(same.variance, likelihood.variance)
+    timely = lagged(likelihood, prior.spectrum, lag, T)
+    assert not timely.shared[:, 60:].any() and torch.equal(timely.value[60:], likelihood.value[60:])
+    assert (timely.covariance(torch.eye(80)).diagonal()[:60] > likelihood.variance[:60]).all()
+
+
+def test_a_problem_is_posed_in_time_for_sea_level_alone(prior, grid, refuses):
+    """Temperature, and what has no time, count as of the date."""
+    ds = xr.Dataset({"value": ("point", np.full(3, 0.5)), "error": ("point", np.full(3, 0.1))})
+    ds["latitude"], ds["longitude"] = ("point", np.full(3, 38.0)), ("point", np.full(3, -60.0))
+    ds["time"] = ("point", DATE + np.array([-3, 0, 2]) * np.timedelta64(1, "D"))
+    level, warm = (gl.Observations.from_points(ds.rename(value=c), c, "error", c) for c in ("zos", "thetao"))
+    seen = level + warm + replace(level, time=np.full(3, np.datetime64("NaT", "ns")))
+    timely, usual = (pose(prior, seen, grid=grid, date=DATE, **more) for more in ({"decorrelation": T}, {}))
+    ratio = (timely.likelihood.variance / usual.likelihood.variance).numpy()
+    np.testing.assert_allclose(ratio, [np.exp(2 * 9 / T**2), 1, np.exp(2 * 4 / T**2), *[1] * 6], rtol=1e-5)
+    with refuses("decorrelation time", "above zero", "0"):
+        pose(prior, level, grid=grid, date=DATE, decorrelation=0.0)
