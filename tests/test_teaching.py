@@ -115,6 +115,13 @@ def turned(latitude: float) -> float:
     return 2 * 7.2921e-5 * np.sin(np.radians(latitude)) * 43200
 
 
+def left_by_days(a):
+    """Of the variance at a date: by a measurement t = a T before it, and with another as long after it."""
+    days = np.array([-a, a])
+    to_date, between = np.exp(-(days**2)), np.exp(-(np.subtract.outer(days, days) ** 2))
+    return 1 - to_date[0] ** 2, 1 - to_date @ np.linalg.solve(between, to_date)
+
+
 def mean_of_turning(latitude: float) -> float:
     """What a mean over 24 hours leaves of it, by summing up."""
     hours = np.linspace(-1, 1, 20001)
@@ -142,6 +149,7 @@ RIGHT = {
     "ex-error": [("up", "up")],
     "ex-members": [lambda m: ((m + 1) / m) ** 0.5, 1.0308, (17 / 16) ** 0.5],
     "ex-osse-rugged": [ranks, lambda ensemble, taken: ranks(ensemble, taken).values.tolist()],
+    "ex-ose-between": [left_by_days, lambda a: torch.tensor(left_by_days(a))],
     "ex-ose-floor": [lambda e: e * np.sqrt(np.pi / 2), lambda e: torch.tensor(1.25331 * e)],
     "ex-ose-filter": [lambda latitude: abs(np.sinc(turned(latitude) / np.pi)), mean_of_turning],
 }  # fmt: skip
@@ -217,6 +225,14 @@ WRONG = {
         (lambda e, taken: ranks(e, taken, drop=False), "still in"), (lambda e, taken: ranks(e, taken)[::-1], "top"),
         (lambda e, taken: ranks(e, 1), "not those"), (lambda e, taken: ranks(e, taken) / 2, "counts"),
         (lambda e, taken: [120], "1 ranks"),
+    ],
+    "ex-ose-between": [
+        (lambda a: (left_by_days(a)[0], left_by_days(a)[0] / 2), "Half"),
+        (lambda a: (1 - np.exp(-2 * a**2), 1 / (1 + 2 / np.expm1(2 * a**2))), "one undoes the other"),
+        (lambda a: (left_by_days(a)[0], left_by_days(a)[0] ** 2), "covariance"),
+        (lambda a: tuple(1 - one for one in left_by_days(a)), "what is known"),
+        (lambda a: left_by_days(a)[::-1], "First"), (lambda a: (1 - np.exp(-(a**2)), 0.5), "rho squared"),
+        (lambda a: (0.3, 0.1), "Condition"), (lambda a: 0.3, "2 numbers"),
     ],
     "ex-ose-floor": [
         (lambda e: e, "one component"), (lambda e: 2**0.5 * e, "mean square"), (lambda e: 0.0, "drifters are not"),

@@ -36,7 +36,7 @@ EXERCISES = {
     "prior": ("ex-prior-blur", "ex-prior-covariance", "ex-prior-edm", "ex-prior-sampler", "ex-prior-steps"),
     "bayes": ("ex-bayes-limits", "ex-bayes-twice", "ex-bayes-own", "ex-bayes-sampler"),
     "osse": ("ex-error", "ex-members", "ex-gauss", "ex-osse-rugged", "ex-osse-launch"),
-    "ose": ("ex-ose-floor", "ex-ose-filter", "ex-ose-drogue", "ex-ose-attenuate"),
+    "ose": ("ex-ose-between", "ex-ose-floor", "ex-ose-filter", "ex-ose-drogue", "ex-ose-attenuate"),
 }
 CHECKS: dict[str, Callable] = {}
 
@@ -726,6 +726,32 @@ def member_as_truth(answer) -> str:
                 raise Wrong("The ranks are counted from the top; count the members below the truth.")
             raise Wrong(f"The counts are not those of member {taken} among the others.")
     return "Are they as flat as you expected?"
+
+
+@checks("ex-ose-between")
+def left_between_two_days(answer) -> str:
+    """1 - exp(-2 a^2) and 1 - 1 / cosh(2 a^2), as a function of a = t / T."""
+    a = np.array([0.2, 0.5, 1.0])
+    found = np.array([numbers(called(answer, float(one)), (2,)) for one in a])
+    known = np.exp(-2 * a**2)
+    once, twice = 1 - known, 1 - 1 / np.cosh(2 * a**2)
+    if near(found, np.stack([once, twice], 1)):
+        return "Three days before and three after, T = 7: 31 % is left by one of them, and 6 % by both."
+    mistakes = [
+        (once, once / 2, "Half of it would be left if the two were independent; what changed before and after is not."),
+        (once, once / (1 + known), "The changes before and after the date are not independent: one undoes the other."),
+        (once, once**2, "The two measurements do not fail independently of each other: what is their covariance?"),
+        (known, 1 - twice, "This is what is known; expected what is left."),
+        (twice, once, "First what one measurement leaves, then what both do."),
+    ]
+    told_apart(
+        found,
+        [
+            *((np.stack([first, second], 1), hint) for first, second, hint in mistakes),
+            (np.stack([1 - np.sqrt(known), found[:, 1]], 1), "A correlation rho explains rho squared of the variance."),
+        ],
+        "Condition a Gaussian: the variance less b' A^-1 b, b the covariances with the date, A those between the days.",
+    )
 
 
 @checks("ex-ose-floor")
