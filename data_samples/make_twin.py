@@ -9,7 +9,6 @@ and by nothing that analyses.
 
 from pathlib import Path
 from typing import Annotated
-from zlib import crc32
 
 import numpy as np
 import typer
@@ -20,7 +19,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from genda_lite.drifters import DrifterProgramme, write_insitu_csv
 from genda_lite.errors import atomic_path
 from genda_lite.geostrophy import geostrophic_current
-from genda_lite.instruments import ALONG_TRACK, KM_PER_DEGREE, MAPS, Errors, broken_clouds, nadir_errors
+from genda_lite.instruments import ALONG_TRACK, KM_PER_DEGREE, MAPS, Errors, broken_clouds, generator, nadir_errors
 from genda_lite.orbits import MISSIONS, ground_track
 from genda_lite.sources import load_sample
 from genda_lite.sources.files import LATITUDE, LONGITUDE
@@ -42,11 +41,6 @@ KELVIN = 273.15
 ZERO, DECORRELATION, SIGNAL = 250.0, 7.0, 0.3  # km, days, m
 MAPPED, THINNED = 12.0, 4  # days before and after that a map draws from; every so many points of a track
 ALONG_TRACK_ERROR = 0.02  # m, of the filtered tracks
-
-
-def rng_of(name: str, day: int, seed: int) -> np.random.Generator:
-    """The random numbers of one product on one day."""
-    return np.random.default_rng([seed, crc32(name.encode()), day])
 
 
 def mean_topography(truth: xr.Dataset) -> xr.DataArray:
@@ -154,7 +148,7 @@ def blurred(truth: xr.Dataset, channel: str, every: int, seed: int) -> xr.DataAr
     cells = np.array([product.width / step, product.width / step / np.cos(np.radians(38.0))])
     days = []
     for number, day in enumerate(field.values):
-        white = rng_of(f"map of {channel}", number, seed).standard_normal(day.shape)
+        white = generator(f"map of {channel}", number, seed).standard_normal(day.shape)
         error = np.sqrt(4 * np.pi * cells.prod()) * gaussian_filter(white, cells, mode="wrap")
         days.append(gaussian_filter(day, cells, mode="nearest") + product.error * error)
     return field.copy(data=np.array(days))[:, every // 2 :: every, every // 2 :: every]
@@ -166,7 +160,7 @@ def clouded(truth: xr.Dataset, seed: int) -> xr.Dataset:
     where = {dim: grid[dim].values for dim in ("latitude", "longitude")}
     seen, quality = [], []
     for number, day in enumerate(grid.values):
-        rng = rng_of("clouds", number, seed)
+        rng = generator("clouds", number, seed)
         sky = broken_clouds(Grid(**where), float(np.clip(rng.normal(CLOUD, 0.15), 0.3, 0.97)), rng)
         noise = Errors().temperature * rng.standard_normal(day.shape)
         seen.append(np.where(sky, day + noise + KELVIN, np.nan))

@@ -153,7 +153,7 @@ def swath_errors(points: xr.Dataset, errors: Errors, cell: float, seed: int = 0)
 def radiometer(thetao: xr.DataArray, cloud: float, errors: Errors, seed: int = 0) -> Observations | None:
     """Infrared temperature of a true field (dims latitude, longitude) under clouds; None if they hide it all."""
     thetao = thetao.transpose("latitude", "longitude")
-    noise, clouds = (_generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))
+    noise, clouds = (generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))
     sky = broken_clouds(Grid(thetao["latitude"].values, thetao["longitude"].values), cloud, clouds)
     seen = thetao.copy(data=thetao.values + errors.temperature * noise.standard_normal(thetao.shape))
     if not (np.isfinite(seen.values) & sky).any():
@@ -197,7 +197,7 @@ def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     sea = np.isfinite(field.values)
     blur = partial(gaussian_filter, sigma=cells, mode="constant", truncate=5.0)  # as far as `Blurred` looks
     blurred = blur(np.where(sea, field.values, 0.0)) / np.maximum(blur(sea.astype(float)), 1e-9)
-    white = _generator(f"map of {channel}", _day(field), seed).standard_normal(field.shape)
+    white = generator(f"map of {channel}", _day(field), seed).standard_normal(field.shape)
     error = np.sqrt(4 * np.pi * cells[0] * cells[1]) * gaussian_filter(white, cells, mode="wrap")
     seen = field.copy(data=np.where(sea, blurred + product.error * error, np.nan))
     j, i = (max(1, round(2 * c)) for c in cells)
@@ -205,7 +205,7 @@ def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     return Observations.from_grid(seen, channel, stated, reference_error=0.0, smoothing=product.width)
 
 
-def _generator(name: str, number: int, seed: int) -> np.random.Generator:
+def generator(name: str, number: int, seed: int) -> np.random.Generator:
     """The random numbers of one instrument on one pass, or day."""
     return np.random.default_rng([seed, crc32(name.encode()), number % 2**32])
 
@@ -220,7 +220,7 @@ def _by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.nda
     values = np.empty(len(track))
     for one in np.unique(track):
         here = track == one
-        numbers = draw(_generator(name, int(one), seed))[sample[here]]
+        numbers = draw(generator(name, int(one), seed))[sample[here]]
         values[here] = numbers if numbers.ndim == 1 else numbers[np.arange(len(numbers)), points["column"].values[here]]
     return values
 

@@ -70,7 +70,8 @@ class Setting:
             the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of
             which serves sea level best on the training oceans, 40 had the least error of sea level and next to the
             least of the current on two days of the twin (4 and 7 August) that are not scored.
-        error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2.
+        error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2. What the sea
+            itself changes between two days (`decorrelation`) stays as it is.
         representativity: what instruments see and the grid cannot hold is part of the error.
         reference: the constant between the products' sea level and the prior's is estimated, once for all days; else
             it is taken for unknown, each day and window anew.
