@@ -1,4 +1,4 @@
-"""Observations of other days: conditioning on them is that of a Gaussian process in space and time."""
+"""Observations of other days: conditioning on them is that of a state and its changes, written out."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ import torch
 import xarray as xr
 
 import genda_lite as gl
-from genda_lite.baselines import gaussian_posterior, interpolated_ensemble
+from genda_lite.baselines import gaussian_posterior, interpolated_ensemble, prior_variance
 from genda_lite.observe import LinearGaussian
 from genda_lite.operators import Points
 from genda_lite.posterior.assimilate import pose, sample_posterior
-from genda_lite.posterior.lags import lagged
+from genda_lite.posterior.lags import lagged, prior_covariance
 from genda_lite.prior import GaussianPrior
 from genda_lite.state import CHANNELS
 
@@ -43,25 +43,16 @@ def likelihood(grid, lag) -> LinearGaussian:
 
 
 def in_space_and_time(prior, likelihood, lag) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and variance of the state of the date from the whole covariance, (m, m) and (n, m), written out."""
+    """Mean and variance of the state of the date, the state and its changes since being independent."""
     spectrum, operator = prior.spectrum, likelihood.operator
-    eye = torch.eye(len(lag))
-    gain = spectrum.posterior_covariance(torch.tensor(torch.inf))(operator.adjoint(eye))  # rows of H S
-    both = operator(gain).double()
-    alike = torch.from_numpy(np.exp(-((np.subtract.outer(lag, lag) / T) ** 2)))
-    known = torch.from_numpy(np.exp(-((lag / T) ** 2)))
-    matrix = both * alike + torch.diag(likelihood.variance.double())
-    gain = gain.flatten(1).double() * known[:, None]
+    gain = spectrum.posterior_covariance(torch.tensor(torch.inf))(operator.adjoint(torch.eye(len(lag))))  # rows of H S
+    rho = torch.from_numpy(np.exp(-((lag / T) ** 2)))
+    change = 1 + torch.from_numpy(np.exp(-((np.subtract.outer(lag, lag) / T) ** 2))) - rho[:, None] - rho
+    matrix = operator(gain).double() * (1 + change) + torch.diag(likelihood.variance.double())
+    gain = gain.flatten(1).double()
     weights = torch.linalg.solve(matrix, gain)
-    prior_variance = (
-        spectrum.from_modes(torch.eye(spectrum.variance.numel()).view(-1, *spectrum.shape) * spectrum.variance.sqrt())
-        .square()
-        .sum(0)
-        .flatten()
-        .double()
-    )
-    mean = likelihood.value.double() @ weights
-    return mean.view(spectrum.shape), (prior_variance - (gain * weights).sum(0)).view(spectrum.shape)
+    mean = (likelihood.value.double() @ weights).view(spectrum.shape)
+    return mean, prior_variance(spectrum) - (gain * weights).sum(0).view(spectrum.shape)
 
 
 def test_it_is_optimal_interpolation_in_space_and_time(prior, likelihood, lag):
@@ -88,15 +79,16 @@ def test_the_sampled_posterior_is_the_same(prior, likelihood, lag, grid):
 
 
 def test_changes_before_and_after_the_date_are_opposite(grid, prior):
-    """One place, two days before and two after: cov = (exp(2 t t' / T^2) - 1) times the prior's variance there."""
+    """One place, two days before and two after."""
     operator = Points(grid, np.array([0, 0]), np.full(2, 38.0), np.full(2, -60.0), len(CHANNELS))
     pair = LinearGaussian(operator, torch.tensor([1.0, 0.6]), torch.full((2,), 0.01**2))
-    both = lagged(pair, prior.spectrum, np.array([-2.0, 2.0]), T)
-    error = (both.shared.mT @ both.shared).numpy()
-    assert error[0, 1] < 0 < error[0, 0] and error[0, 0] == pytest.approx(error[1, 1], rel=1e-4)
-    assert error[0, 1] / error[0, 0] == pytest.approx(np.expm1(-8 / T**2) / np.expm1(8 / T**2), rel=1e-3)
-    same = lagged(pair, prior.spectrum, np.array([2.0, 2.0]), T)
-    np.testing.assert_allclose((same.shared.mT @ same.shared).numpy(), np.full((2, 2), error[0, 0]), rtol=1e-3)
+    rho, twice = np.exp(-((2 / T) ** 2)), np.exp(-((4 / T) ** 2))
+    for lags, alike in (((-2.0, 2.0), 1 + twice - 2 * rho), ((2.0, 2.0), 2 - 2 * rho)):
+        shared = lagged(pair, prior.spectrum, np.array(lags), T).shared
+        error = (shared.mT @ shared).numpy()
+        assert error[0, 0] == pytest.approx(error[1, 1], rel=1e-4)
+        assert error[0, 1] / error[0, 0] == pytest.approx(alike / (2 - 2 * rho), rel=1e-3)
+    assert 1 + twice - 2 * rho < 0
 
 
 def test_observations_of_the_date_stay_as_they_are(prior, likelihood, lag):
@@ -105,7 +97,7 @@ def test_observations_of_the_date_stay_as_they_are(prior, likelihood, lag):
     torch.testing.assert_close(same.value, likelihood.value)
     torch.testing.assert_close(same.variance, likelihood.variance)
     timely = lagged(likelihood, prior.spectrum, lag, T)
-    assert not timely.shared[:, 60:].any() and torch.equal(timely.value[60:], likelihood.value[60:])
+    assert not timely.shared[:, 60:].any() and torch.equal(timely.value, likelihood.value)
     assert (timely.covariance(torch.eye(80)).diagonal()[:60] > likelihood.variance[:60]).all()
 
 
@@ -117,7 +109,9 @@ def test_a_problem_is_posed_in_time_for_sea_level_alone(prior, grid, refuses):
     level, warm = (gl.Observations.from_points(ds.rename(value=c), c, "error", c) for c in ("zos", "thetao"))
     seen = level + warm + replace(level, time=np.full(3, np.datetime64("NaT", "ns")))
     timely, usual = (pose(prior, seen, grid=grid, date=DATE, **more) for more in ({"decorrelation": T}, {}))
-    ratio = (timely.likelihood.variance / usual.likelihood.variance).numpy()
-    np.testing.assert_allclose(ratio, [np.exp(2 * 9 / T**2), 1, np.exp(2 * 4 / T**2), *[1] * 6], rtol=1e-5)
+    added = [one.likelihood.covariance(torch.eye(9)).diagonal().numpy() for one in (timely, usual)]
+    change = 2 - 2 * np.exp(-((np.array([-3, 0, 2, *[0] * 6]) / T) ** 2))
+    variance = float(prior_covariance(usual.likelihood, prior.spectrum, torch.tensor([0])))
+    np.testing.assert_allclose(added[0] - added[1], change * variance, atol=1e-4 * variance)
     with refuses("decorrelation time", "above zero", "0"):
         pose(prior, level, grid=grid, date=DATE, decorrelation=0.0)

@@ -1,17 +1,20 @@
 """Observations of other days: what they say of the date of the analysis.
 
-Let the state vary in time as a Gaussian process with the prior's covariance S in space and the autocorrelation
-rho = exp(-(dt/T)^2). Of an observation at the lag t,
+An observation at the lag t sees the state of its own day. Of the state x of the date it is an observation with another
+error, what has changed since:
 
-    y = H x(t) + e,    x(t) = rho(t) x + d,    cov(d, d') = (rho(t - t') - rho(t) rho(t')) S
+    y = H x(t) + e = H x + e + H d,    d = x(t) - x
 
-where x is the state of the date and d, the change, is independent of it. Divided by rho, for S and rho as above,
+Let the state vary with the prior's covariance S in space and the autocorrelation rho = exp(-(dt/T)^2) in time. Then
 
-    y / rho = H x + e / rho + c,    cov(c, c') = (exp(2 t t' / T^2) - 1) H S H'
+    cov(d, d') = (1 + rho(t - t') - rho(t) - rho(t')) S
 
-so that it is an observation of x with a correlated error: alike for neighbours of one pass, and *opposite* before and
-after the date, between which the analysis interpolates. For a Gaussian prior this is optimal interpolation in space and
-time (Bretherton et al. 1976; for altimetry Le Traon et al. 1998, doi:10.1175/1520-0426(1998)015<0522:AIMMOM>2.0.CO;2).
+The changes of neighbours are alike, and those before and after the date *opposite*, so that the analysis interpolates
+between them, as optimal interpolation in space and time does (for altimetry Le Traon et al. 1998,
+doi:10.1175/1520-0426(1998)015<0522:AIMMOM>2.0.CO;2). That takes account of cov(d, x) = (rho - 1) S, too, by which an
+old observation is drawn towards the climatology. It is left out here, for much of what a prior holds unusual, such as
+the place of a jet, persists for much longer than T: with it, optimal interpolation on four days of the twin erred by 1
+to 2 % more in current and by 7 to 12 % more in sea level.
 """
 
 import copy
@@ -37,7 +40,7 @@ def lagged(likelihood: LinearGaussian, spectrum: Spectrum, lag: np.ndarray, deco
         decorrelation: T, days.
 
     Returns:
-        the likelihood of y / rho. Its R has as many terms more as the lagged values have independent directions.
+        the same with an R that holds what has changed, as so many more shared terms as it has directions.
 
     Raises:
         InputError: a time that is not above zero.
@@ -45,16 +48,16 @@ def lagged(likelihood: LinearGaussian, spectrum: Spectrum, lag: np.ndarray, deco
     if not decorrelation > 0:
         raise InputError(f"the decorrelation time must be above zero days, got {decorrelation}")
     late = torch.from_numpy(np.flatnonzero(lag)).to(likelihood.value.device)
-    age = torch.from_numpy(np.asarray(lag, float) / decorrelation).to(likelihood.value.device)
-    change = torch.expm1(2 * age[late, None] * age[late]) * prior_covariance(likelihood, spectrum, late)
+    age = torch.from_numpy(np.asarray(lag, float) / decorrelation).to(likelihood.value.device)[late]
+    rho = torch.exp(-(age**2))
+    alike = 1 + torch.exp(-((age[:, None] - age) ** 2)) - rho[:, None] - rho
+    change = alike * prior_covariance(likelihood, spectrum, late)
     variance, directions = torch.linalg.eigh(0.5 * (change + change.mT))
     kept = variance > KEPT * variance.max() if len(late) else slice(None)
-    terms = likelihood.shared.new_zeros(len(variance[kept]), len(age))
+    terms = likelihood.shared.new_zeros(len(variance[kept]), len(lag))
     terms[:, late] = (directions[:, kept] * variance[kept].sqrt()).mT.to(terms)
-
-    timely, factor = copy.copy(likelihood), torch.exp(age**2).to(likelihood.value)  # 1 / rho
-    timely.value, timely.variance = likelihood.value * factor, likelihood.variance * factor**2
-    timely.shared = torch.cat([likelihood.shared * factor, terms])
+    timely = copy.copy(likelihood)
+    timely.shared = torch.cat([likelihood.shared, terms])
     return timely
 
 
