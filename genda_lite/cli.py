@@ -235,6 +235,7 @@ def ose(
         tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
     ] = (-65.0, -55.0, 33.0, 43.0),
     seed: Annotated[int, typer.Option(help="Seed of the ensembles.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
 ) -> None:
@@ -243,13 +244,16 @@ def ose(
     Interrupted, the same command goes on. Several machines: `torchrun --nproc-per-node N -m genda_lite ose ...` gives
     each process its share of the days. `genda evaluate ose` judges the results.
     """
+    import torch
+
     from .sources import Archive
     from .verify.experiment import PRODUCTS, USUAL, Experiment, Setting, run
 
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
                       products=tuple(product or PRODUCTS), box=box)
-    experiment = Experiment(Archive(data, withheld), setting)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    experiment = Experiment(Archive(data, withheld), setting, device)
     chosen = experiment.days(days, first)
     typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
     seen, reports = experiment.observations(chosen[0])

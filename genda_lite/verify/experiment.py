@@ -141,10 +141,12 @@ class Setting:
 
 
 @lru_cache(maxsize=2)
-def _tools(prior: str | None, regression: str | None, steps: int) -> tuple[Prior, dict[str, Method]]:
+def _tools(
+    prior: str | None, regression: str | None, steps: int, device: str = "cpu"
+) -> tuple[Prior, dict[str, Method]]:
     """The learned prior, and all methods by their names in `METHODS`."""
-    learned = load_prior(prior)
-    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=alone) for alone in (False, True))
+    learned = load_prior(prior, device=device)
+    gaussian, univariate = (load_prior(prior, True, univariate=alone, device=device) for alone in (False, True))
     trained = shipped_regression(Path(regression) if regression else None)
     known = {m.name: m for m in methods(learned, gaussian, univariate, trained)}
     found = {ours: known[theirs] for ours, theirs in METHODS.items() if theirs in known}
@@ -155,10 +157,11 @@ def _tools(prior: str | None, regression: str | None, steps: int) -> tuple[Prior
 
 @dataclass(frozen=True)
 class Experiment:
-    """An archive of products and how they are assimilated."""
+    """An archive of products, how they are assimilated, and the device that computes it: "cpu" or "cuda"."""
 
     archive: Archive
     setting: Setting = field(default_factory=Setting)
+    device: str = "cpu"
 
     def days(self, count: int | None = None, first: str | np.datetime64 | None = None) -> np.ndarray:
         """Days (datetime64[D]) to analyse, by default all that have altimetry on both sides.
@@ -219,7 +222,7 @@ class Experiment:
             InputError: an unknown method, or see `observations`.
         """
         setting = self.setting
-        prior, known = _tools(setting.prior, setting.regression, setting.steps)
+        prior, known = _tools(setting.prior, setting.regression, setting.steps, self.device)
         check_methods(names, known)
         seen, _ = self.observations(date)
         in_time = {"decorrelation": setting.decorrelation} if setting.weighted and setting.decorrelation else {}
