@@ -152,7 +152,7 @@ def exact_posterior(prior: GaussianPrior | MixturePrior, likelihood: LinearGauss
     if isinstance(prior, MixturePrior):
         components, means, logarithms = prior.components, prior.means, prior.weights.double().log()
     else:
-        components, means, logarithms = [prior.spectrum], torch.zeros(1, *prior.shape), torch.zeros(1)
+        components, means, logarithms = [prior.spectrum], values.new_zeros(1, *prior.shape), values.new_zeros(1)
     parts = [
         condition(component, likelihood, values - likelihood.operator(mean[None]))
         for component, mean in zip(components, means, strict=True)

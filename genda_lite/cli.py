@@ -215,7 +215,8 @@ def ose(
     days: Annotated[int | None, typer.Option(help="How many; by default all with altimetry on both sides.")] = None,
     first: Annotated[str | None, typer.Option(help="First day, such as 2017-06-01.")] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="Give it once for each; by default all but GenDA's sampler.")
+        list[str] | None,
+        typer.Option(help="Give it once for each; by default climatology, optimal interpolation, regression and ours."),
     ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 12,
     window: Annotated[float, typer.Option(help="Days of altimetry before, and after, each day.")] = 5.0,

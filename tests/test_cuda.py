@@ -1,4 +1,8 @@
-"""What runs on a graphics card gives what the processor gives."""
+"""What runs on a graphics card gives what the processor gives; without one, a pretended card refuses what it would."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,18 +22,48 @@ from genda_lite.state import Grid
 from genda_lite.verify.experiment import METHODS as COMPARED
 from genda_lite.verify.experiment import Experiment, Setting
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")
+PRETENDED = "GENDA_PRETENDED_CARD" in os.environ
+needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")
 
 GRID = Grid.around(-60.0, 38.0, (64, 64))
 DATE = np.datetime64("2000-07-01T12", "ns")
 
 
-@pytest.fixture(autouse=True)
-def full_precision():
-    """Convolutions on cards round to ten bits unless told not to."""
+@pytest.fixture
+def card():
+    """The name of the device. Convolutions on real cards round to ten bits unless told not to."""
+    if PRETENDED:
+        from pretended import pretended
+
+        with pretended() as name:
+            yield name
+        return
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA graphics card on this machine")
     before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    yield
+    yield "cuda"
     torch.backends.cudnn.allow_tf32 = before
+
+
+def pretend(*options: str) -> None:
+    """Run tests of this file on a pretended card, in a process of their own."""
+    if torch.cuda.is_available() or PRETENDED:
+        pytest.skip("there is a card")
+    pytest.importorskip("torch.utils.backend_registration")
+    if not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this PyTorch cannot pretend a device")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options, __file__]
+    done = subprocess.run(command, env=os.environ | {"GENDA_PRETENDED_CARD": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_experiment_on_a_pretended_card():
+    pretend("-k", "experiment_by")
+
+
+@pytest.mark.slow
+def test_all_on_a_pretended_card():
+    pretend()
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +93,26 @@ def alike(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
 
 
 @pytest.mark.parametrize("guidance", METHODS)
-def test_guided_ensembles(observations, guidance):
+def test_guided_ensembles(card, observations, guidance):
     def make(prior, problem):
         return sample_posterior(prior, problem.likelihood, problem.context, 3, 1, guidance, steps=6, batch=2)
 
-    card, processor = (on(device, observations, make, decorrelation=7.0) for device in ("cuda", "cpu"))
-    assert alike(card, processor, 0.02)
+    there, processor = (on(device, observations, make, decorrelation=7.0) for device in (card, "cpu"))
+    assert alike(there, processor, 0.02)
 
 
 @pytest.mark.parametrize("method", [interpolated_ensemble, None])
-def test_gaussian_ensembles(observations, method):
+def test_gaussian_ensembles(card, observations, method):
     def make(prior, problem):
         if method is None:
             return climatological_ensemble(prior, 3, 1).draws
         return method(prior, problem.likelihood, 3, 1).draws
 
-    card, processor = (on(device, observations, make) for device in ("cuda", "cpu"))
-    assert alike(card, processor, 0.01)
+    there, processor = (on(device, observations, make) for device in (card, "cpu"))
+    assert alike(there, processor, 0.01)
 
 
-def test_closed_form(observations):
+def test_closed_form(card, observations):
     few = observations.select(np.arange(len(observations)) % 5 == 0)
 
     def make(device):
@@ -86,10 +120,11 @@ def test_closed_form(observations):
         likelihood = pose(prior, few, grid=GRID, date=DATE).likelihood
         return exact_posterior(prior, likelihood, likelihood.value[None]).mean.cpu()
 
-    assert alike(make("cuda"), make("cpu"), 1e-3)
+    assert alike(make(card), make("cpu"), 1e-3)
 
 
-def test_mixed_precision(observations):
+@needs_card
+def test_mixed_precision(card, observations):
     """In bfloat16 an ensemble differs by far less than its spread."""
     problem = pose(gl.load_prior(device="cuda"), observations, grid=GRID, date=DATE)
 
@@ -101,30 +136,31 @@ def test_mixed_precision(observations):
     assert (rounded - full).square().mean() < 0.1 * full.var(0).mean()
 
 
-def test_the_experiment_by_all_methods():
+def test_the_experiment_by_all_methods(card):
     """A day of the embedded twin, a window of it."""
     setting = Setting(members=2, steps=3, cell=72.0, box=(-62.667, -57.416, 35.333, 40.584))
     names = [name for name in COMPARED if "GenDA" not in name]
     days = {
         device: dict(Experiment(Archive(), setting, device).analyse(np.datetime64("2000-07-01"), names))
-        for device in ("cuda", "cpu")
+        for device in (card, "cpu")
     }
     for name in names:
         for field, one in days["cpu"][name].items():
-            other = days["cuda"][name][field]
+            other = days[card][name][field]
             assert float(((other - one) ** 2).mean() ** 0.5) < 0.02 * float(one.std()), (name, field)
 
 
-def test_an_ocean_is_simulated():
+def test_an_ocean_is_simulated(card):
     """The first day, before chaos tells."""
-    card, processor = (NatureRun(Physics.draw(2, 0), 7, device=device).advance_day() for device in ("cuda", "cpu"))
-    for field in range(card.shape[1]):
-        assert alike(card[:, field].cpu().double(), processor[:, field].double(), 0.02), field
+    there, processor = (NatureRun(Physics.draw(2, 0), 7, device=device).advance_day() for device in (card, "cpu"))
+    for field in range(processor.shape[1]):
+        assert alike(there[:, field].cpu().double(), processor[:, field].double(), 0.02), field
 
 
-def test_training(standardizer):
+@needs_card
+def test_training(card, standardizer):
     """The same windows and noise: losses differ by rounding only."""
     data = rings(standardizer)
-    trainers = (trainer(data, device=device) for device in ("cuda", "cpu"))
-    card, processor = ([one.train_step() for _ in range(8)] for one in trainers)
-    assert np.allclose(card, processor, rtol=0.02)
+    trainers = (trainer(data, device=device) for device in (card, "cpu"))
+    there, processor = ([one.train_step() for _ in range(8)] for one in trainers)
+    assert np.allclose(there, processor, rtol=0.02)

@@ -445,6 +445,9 @@ def test_rows_have_what_a_page_needs_and_every_number_once(judged):
     low, high = judged.card.interval()["vector_error"].sel(product=OURS).squeeze().values
     assert hourly[OURS, "vector_error"]["beside"] == {"low": low, "high": high}
     assert hourly["drifters", "drifters"]["value"] == 10 and hourly["drifters", "observations"]["value"] == 2650
+    less = by_table(rows, ose.LESS_FILTERED)[GEOSTROPHIC, "vector_error"]
+    assert less["value"] == value(judged.filtered, OURS) - value(judged.filtered, GEOSTROPHIC)
+    assert less["beside"]["low"] < less["value"] < less["beside"]["high"] and less["target"] is None
     shares = [row["value"] for row in by_table(rows, "ranks").values()]
     assert len(shares) == 4 and np.mean(shares) == pytest.approx(1)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..sources import ragged_slices
-from ..verify.ose import ORDER, OURS, PARTS, table_from
+from ..verify.ose import LESS_FILTERED, ORDER, OURS, PARTS, table_from
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH, ccrs, plot_map
 from .static import ChannelStyle, Explorer, static_explorer
@@ -83,23 +83,27 @@ def plot_velocity(drifter: xr.Dataset, mean: xr.Dataset, analysis: xr.Dataset | 
 def plot_differences(rows: Sequence[dict]) -> Figure:
     """Mean vector error and CRPS of ours less those of every other product, with 95 % intervals: left is better.
 
+    Dots: hour by hour; rings: of 24-hour means.
+
     Args:
         rows: of `genda evaluate ose --json`.
 
     Raises:
         InputError: there is no such table.
     """
-    value, low, high = (table_from(rows, "ours less another", bound) for bound in ("difference", "low", "high"))
-    names = [name for name in ORDER if name in value.index and name not in PARTS]
+    hourly = [table_from(rows, "ours less another", bound) for bound in ("difference", "low", "high")]
+    means = [table_from(rows, LESS_FILTERED, bound) for bound in (None, "low", "high")]
+    names = [name for name in ORDER if name in hourly[0].index and name not in PARTS]
     with plt.rc_context(FONT):
-        size = (WIDTH, 0.9 + 0.3 * len(names))
+        size = (WIDTH, 1.1 + 0.42 * len(names))
         figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
-        for ax, metric, title in zip(axes, value.columns, ("mean vector error", "CRPS"), strict=True):
-            for place, name in enumerate(names):
-                ends = low.loc[name, metric], high.loc[name, metric]
-                colour = BLUE if ends[1] < 0 else ORANGE if ends[0] > 0 else "0.35"
-                ax.plot(ends, [place] * 2, color=colour, lw=1.8)
-                ax.plot(value.loc[name, metric], place, "o", ms=5.5, color=colour)
+        for column, (ax, title) in enumerate(zip(axes, ("mean vector error", "CRPS"), strict=True)):
+            for tables, shift, filled in ((hourly, -0.13, True), (means, 0.13, False)):
+                for place, name in enumerate(names):
+                    value, *ends = (table.loc[name].iloc[column] for table in tables)
+                    colour = BLUE if ends[1] < 0 else ORANGE if ends[0] > 0 else "0.35"
+                    ax.plot(ends, [place + shift] * 2, color=colour, lw=1.6)
+                    ax.plot(value, place + shift, "o", ms=5.5, color=colour, mfc=colour if filled else "w")
             ax.axvline(0, color="k", lw=0.8)
             ax.set(title=title, xlabel="ours less the other (m/s)")
             ax.set_xscale("symlog", linthresh=0.02)
@@ -107,6 +111,9 @@ def plot_differences(rows: Sequence[dict]) -> Figure:
             left, right = ax.get_xlim()
             ax.set_xticks([t for t in ticks if left <= t <= right], [f"{t:g}" for t in ticks if left <= t <= right])
             ax.tick_params(axis="x", labelrotation=45)
+        axes[0].plot([], [], "o", color="0.35", label="hourly")
+        axes[0].plot([], [], "o", color="0.35", mfc="w", label="24-hour means")
+        axes[0].legend(fontsize=9, loc="lower left")
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()
     return figure

@@ -37,6 +37,7 @@ REGIONS = {  # south, north, west, east (degrees)
     "36.5 to 39.5 N": (36.5, 39.5, -180.0, 180.0 - 1e-9),
     "south of 36.5 N": (-90.0, 36.5, -180.0, 180.0 - 1e-9),
 }
+LESS_FILTERED = "ours less another, 24-hour means"
 SHORTEST = 10.0  # days, of a segment; GenDA's
 MAPPED_STEPS = {"uo": 5e-3, "vo": 5e-3, "zos": 2e-3, "spread": 5e-3}  # of integers in the file of `summary_maps`
 SEGMENT = 800e3  # m, of the tracks that spectra are taken of; a pass crosses the box in 1,000 km
@@ -303,6 +304,10 @@ def rows_of(judged: Judged) -> list[dict]:
             beside = {"difference": value, "low": low, "high": high}
             metric = f"{metric} (m/s), upper end of the 95 % interval of the difference"
             rows.append(fact(high, "ours less another", other, metric, beside, detail=False, **goal))
+    for other, d in differences(judged.filtered).iterrows():
+        for metric in ("vector_error", "crps"):
+            beside = {bound: float(d[(metric, bound)]) for bound in ("low", "high")}
+            rows.append(fact(float(d[(metric, "value")]), LESS_FILTERED, other, metric, beside))
     cards = {"hourly": judged.card, "24-hour means": judged.filtered, "with undrogued": judged.everyone}
     for table, card in cards.items():
         value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
@@ -448,14 +453,19 @@ def tell(judged: Judged, title: str, say, show, short: bool = False) -> list[dic
         f"drogue, observation error {judged.error:.3f} m/s\n"
     )
     show(table_of(judged.card))
-    if OURS in judged.card.value["product"]:
-        say("\nOurs less each other, with 95 % intervals of resampled drifters (m/s)\n")
-        frame = differences(judged.card)
-        frame.columns = [f"{metric}, {bound}" for metric, bound in frame.columns]
-        show(frame)
+
+    def compare(card: Scorecard) -> None:
+        if OURS in card.value["product"]:
+            say("\nOurs less each other, with 95 % intervals of resampled drifters (m/s)\n")
+            frame = differences(card)
+            frame.columns = [f"{metric}, {bound}" for metric, bound in frame.columns]
+            show(frame)
+
+    compare(judged.card)
     if not short:
         say("\n24-hour means\n")
         show(table_of(judged.filtered))
+        compare(judged.filtered)
         say("\nWith undrogued drifters, as in GenDA's protocol\n")
         show(table_of(judged.everyone))
         for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
