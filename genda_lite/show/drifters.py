@@ -111,9 +111,9 @@ def plot_differences(rows: Sequence[dict]) -> Figure:
             left, right = ax.get_xlim()
             ax.set_xticks([t for t in ticks if left <= t <= right], [f"{t:g}" for t in ticks if left <= t <= right])
             ax.tick_params(axis="x", labelrotation=45)
-        axes[0].plot([], [], "o", color="0.35", label="hourly")
-        axes[0].plot([], [], "o", color="0.35", mfc="w", label="24-hour means")
-        axes[0].legend(fontsize=9, loc="lower left")
+        for label, face in (("hourly", "0.35"), ("24-hour means", "w")):
+            axes[0].plot([], [], "o", color="0.35", mfc=face, label=label)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()
     return figure
