@@ -56,7 +56,7 @@ lint: $(VENV)/.installed  ## check the style of the code and the spelling of all
 	$(BIN)/codespell
 
 test: lint book  ## style, the book, then every test that takes seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed  ## the proofs that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from test_train import rings, trainer
+from test_train import FEW, rings, trainer
 
+from genda_lite.prior import train
 from genda_lite.state import CHANNELS, Standardizer
 
 
 def main(folder: Path) -> None:
     """Train, and write `losses.csv` and a checkpoint."""
     torch.set_num_threads(1)
+    train.COVARIANCE_WINDOWS = FEW
     channels = len(CHANNELS)
     data = rings(Standardizer(np.arange(3.0), np.zeros((3, channels, 3)), np.ones(channels), np.zeros(3, complex)))
     run = trainer(data, processes=2)

@@ -19,8 +19,7 @@ from genda_lite.posterior.assimilate import pose, sample_posterior
 from genda_lite.posterior.guidance import METHODS
 from genda_lite.sources import Archive
 from genda_lite.state import Grid
-from genda_lite.verify.experiment import METHODS as COMPARED
-from genda_lite.verify.experiment import Experiment, Setting
+from genda_lite.verify.experiment import USUAL, Experiment, Setting
 
 PRETENDED = "GENDA_PRETENDED_CARD" in os.environ
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")
@@ -58,7 +57,7 @@ def pretend(*options: str) -> None:
 
 
 def test_the_experiment_on_a_pretended_card():
-    pretend("-k", "experiment_by")
+    pretend("-k", "test_the_experiment and not pretended")
 
 
 @pytest.mark.slow
@@ -136,10 +135,10 @@ def test_mixed_precision(card, observations):
     assert (rounded - full).square().mean() < 0.1 * full.var(0).mean()
 
 
-def test_the_experiment_by_all_methods(card):
+def test_the_experiment(card):
     """A day of the embedded twin, a window of it."""
     setting = Setting(members=2, steps=3, cell=72.0, box=(-62.667, -57.416, 35.333, 40.584))
-    names = [name for name in COMPARED if "GenDA" not in name]
+    names = USUAL
     days = {
         device: dict(Experiment(Archive(), setting, device).analyse(np.datetime64("2000-07-01"), names))
         for device in (card, "cpu")

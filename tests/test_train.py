@@ -28,6 +28,7 @@ from genda_lite.prior.windows import Noise, Windows, sea_corners
 from genda_lite.state import CHANNELS, Standardizer, harmonics
 
 TINY = NetworkConfig(width=8, multipliers=(1, 2), blocks=1)
+FEW = 600  # windows that the covariance is estimated of: all there is to know of so small fields
 SHORT = TrainingConfig(images=240, batch=8, size=16)  # 30 steps
 
 
@@ -43,6 +44,13 @@ def rings(standardizer: Standardizer) -> TrainingSet:
     latitude, longitude = 37 + np.arange(20) / 12, -60 + np.arange(24) / 12
     frames, season = (torch.from_numpy(a.astype("f4")) for a in (frames, season))
     return TrainingSet(frames, season, latitude, longitude, standardizer)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_windows():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genda_lite.prior.train.COVARIANCE_WINDOWS", FEW)
+        yield
 
 
 @pytest.fixture(scope="module")

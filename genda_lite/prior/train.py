@@ -27,6 +27,7 @@ from .spectral import Basis, Spectrum
 from .windows import Noise, Windows
 
 STATE_FORMAT = "genda_lite training state 3"
+COVARIANCE_WINDOWS = 6000  # of which the covariance is estimated
 SHARED = [[CHANNELS.index("thetao"), CHANNELS.index("so")]]  # water masses tie these two together at all scales
 
 
@@ -166,8 +167,8 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        basis = Basis.eofs(self.windows.fields(6000), SHARED)
-        covariance = Spectrum.estimate(self.windows.fields(6000), basis)
+        basis = Basis.eofs(self.windows.fields(COVARIANCE_WINDOWS), SHARED)
+        covariance = Spectrum.estimate(self.windows.fields(COVARIANCE_WINDOWS), basis)
         mixed = mixed and native_bfloat16(self.accelerator.device)
         self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
         self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}

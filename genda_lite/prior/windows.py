@@ -68,8 +68,7 @@ class Windows(Dataset):
         rng = np.random.default_rng([self.seed, i])
         frame, south, west = self.place(i, rng)
         hidden = rng.random(2) < (self.hide_position, self.hide_season)
-        n = self.size
-        x = self.data.frames[frame][:, south : south + n, west : west + n]
+        x, n = self.cut(frame, south, west), self.size
         context = make_context(
             self.domain,
             self.latitude[None, south : south + n],
@@ -91,6 +90,10 @@ class Windows(Dataset):
         south, west = self.corners[rng.integers(len(self.corners))]
         return int(frame), int(south), int(west)
 
+    def cut(self, frame: int, south: int, west: int) -> Tensor:
+        """A window of a frame, (C, n, n)."""
+        return self.data.frames[frame][:, south : south + self.size, west : west + self.size]
+
     def order(self, turn: int) -> np.ndarray:
         """The order in which the frames are gone through for the `turn`-th time."""
         return np.random.default_rng([self.seed, turn, 1]).permutation(len(self.data.frames))
@@ -98,7 +101,8 @@ class Windows(Dataset):
     def fields(self, count: int, batch: int = 100):
         """The first windows in batches (batch, C, n, n), without their noise."""
         for first in range(0, count, batch):
-            yield torch.stack([self[i][0] for i in range(first, min(first + batch, count))])
+            some = range(first, min(first + batch, count))
+            yield torch.stack([self.cut(*self.place(i, np.random.default_rng([self.seed, i]))) for i in some])
 
     def __len__(self) -> int:
         return 2**40
