@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .observe import LinearGaussian, Observations
 from .posterior.assimilate import pose
-from .posterior.guidance import DIRECT, cholesky, conjugate_gradients
+from .posterior.guidance import DIRECT, InnovationSolver, cholesky, conjugate_gradients
 from .prior import GaussianPrior
 from .prior.mixture import MixturePrior
 from .prior.samplers import MemberNoise
@@ -122,6 +122,22 @@ def gaussian_posterior(spectrum: Spectrum, likelihood: LinearGaussian) -> tuple[
     """Mean and variance of x0 ~ N(0, S) given the observations, see `condition`, each (C, ny, nx)."""
     given = condition(spectrum, likelihood, likelihood.value[None])
     return given.mean[0], given.variance
+
+
+@torch.no_grad()
+def chi_square(prior, likelihood: LinearGaussian) -> Tensor:
+    """Innovations against the climatology, squared, in units of what is expected of them; a mean per observation,
+
+        y' (H S H' + R)^-1 y / m
+
+    for each row of values, (1 or B,).
+
+    About 1 if the covariance S of the prior and the errors R are right (e.g. Menard & Chang 2000). Much more: the
+    observations contradict the climatology, or one another, by more than S and R admit.
+    """
+    innovation = torch.atleast_2d(likelihood.value)
+    weights = InnovationSolver(prior, likelihood)(PRIOR, innovation)
+    return (weights * innovation).mean(-1)
 
 
 class Marginals(NamedTuple):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from genda_lite.baselines import climatological_ensemble, gaussian_posterior, interpolated_ensemble, prior_variance
+from genda_lite.baselines import (
+    chi_square,
+    climatological_ensemble,
+    gaussian_posterior,
+    interpolated_ensemble,
+    prior_variance,
+)
 from genda_lite.observe import LinearGaussian
 from genda_lite.operators import Points
 from genda_lite.prior import GaussianPrior
@@ -50,3 +56,26 @@ def test_climatology_has_the_variance_of_the_prior(prior):
     assert not found.mean.any()
     ratio = found.draws.double().square().mean(0) / prior_variance(prior.spectrum)
     assert abs(ratio.mean() - 1) < 0.02
+
+
+def test_innovations_that_are_as_expected_have_a_chi_square_of_one(prior, likelihood):
+    """And four times as much if they are twice as large."""
+    truths = climatological_ensemble(prior, 300, seed=7).draws
+    noise = torch.from_numpy(np.random.default_rng(1).normal(size=(300, 121))).float()
+    seen = likelihood.operator(truths) + likelihood.draw_errors(noise[:, :-1], noise[:, -1:])
+    found, doubled = (
+        chi_square(prior, LinearGaussian(likelihood.operator, values, likelihood.variance, likelihood.shared))
+        for values in (seen, 2 * seen)
+    )
+    assert found.shape == (300,)
+    assert abs(found.mean() - 1) < 4 * found.std() / np.sqrt(300)
+    assert found.std() == pytest.approx(np.sqrt(2 / 120), rel=0.2)  # of a chi-square with 120 degrees of freedom
+    torch.testing.assert_close(doubled, 4 * found, rtol=1e-3, atol=0)
+
+
+def test_the_chi_square_is_that_of_the_dense_matrices(prior, likelihood):
+    rows = torch.eye(120)
+    matrix = likelihood.operator(prior.covariance(torch.tensor(torch.inf))(likelihood.operator.adjoint(rows)))
+    matrix = (matrix + likelihood.covariance(rows)).double().numpy()
+    value = likelihood.value.double().numpy()
+    assert chi_square(prior, likelihood).item() == pytest.approx(value @ np.linalg.solve(matrix, value) / 120, rel=1e-3)
