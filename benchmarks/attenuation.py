@@ -1,0 +1,83 @@
+"""What attenuated errors do to guidance: one window of the twin's 30 June, whose tracks are told to be too good.
+
+    python benchmarks/attenuation.py        # a minute
+
+Prints, for the stated errors and for a fifth of them, the step length s that the default takes along the weights w of
+optimal interpolation (`guidance.hybrid`) at every noise, a mean over members; and the spread of the current by the
+default, by the covariance alone (`oi`), and by the network's Jacobian without a length (`oi-jacobian`).
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from genda_lite import load_prior
+from genda_lite.baselines import chi_square
+from genda_lite.observe import LinearGaussian
+from genda_lite.posterior.assimilate import Problem, pose, sample_posterior
+from genda_lite.posterior.guidance import InnovationSolver, hybrid
+from genda_lite.prepare import total_current
+from genda_lite.prior.base import Prior
+from genda_lite.sources import Archive
+from genda_lite.verify.experiment import Experiment, Setting
+
+WINDOW = (-62.667, -57.416, 35.333, 40.584)  # west, east, south, north
+DAY = np.datetime64("2000-06-30")
+MEMBERS, SAMPLER, STEPS = 8, "sde-2m", 16
+
+
+class Recorded:
+    """The default guidance, and its step lengths: {sigma: s}.
+
+    It adds s v to the estimate D, where v = V H'w, and s w'(H V H' + R) w = w'd for the innovation d; so
+    s = w'(d - H s v) / w'R w.
+    """
+
+    def __init__(self):
+        self.lengths: dict[float, float] = {}
+
+    def __call__(self, prior: Prior, likelihood: LinearGaussian, context: torch.Tensor):
+        guided, solve = hybrid(prior, likelihood, context), InnovationSolver(prior, likelihood)
+
+        def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+            found = guided(x, sigma)
+            with torch.no_grad():
+                innovation = likelihood.value - likelihood.operator(prior.denoise(x, sigma, context))
+                weights = solve(sigma, innovation)
+                unexplained = likelihood.value - likelihood.operator(found)
+                length = (weights * unexplained).sum(-1) / (weights * likelihood.covariance(weights)).sum(-1)
+            self.lengths[float(sigma)] = float(length.mean())
+            return found
+
+        return denoise
+
+
+def spread(prior: Prior, problem: Problem, guidance) -> float:
+    """Of the total current (m/s), sqrt(var u + var v), a mean over the window."""
+    draws = sample_posterior(
+        prior, problem.likelihood, problem.context, MEMBERS, 0, guidance, SAMPLER, STEPS, batch=MEMBERS
+    )
+    state = total_current(prior.standardizer.to_dataset(draws, problem.grid, problem.date), prior.standardizer)
+    return float(np.sqrt(state.uo.var("member", ddof=1) + state.vo.var("member", ddof=1)).mean())
+
+
+def main() -> None:
+    prior, archive = load_prior(), Archive()
+    lengths, results = {}, {}
+    for factor in (1.0, 0.2):
+        setting = Setting(members=MEMBERS, box=WINDOW, error_factor=factor)
+        seen, _ = Experiment(archive, setting).observations(DAY, timely=True)
+        noon = DAY + np.timedelta64(12, "h")
+        problem = pose(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
+        recorded, title = Recorded(), f"errors x {factor:g}"
+        found = {"chi-square of the innovations": chi_square(prior, problem.likelihood).item()}
+        for name, guidance in {"default": recorded, "oi": "oi", "oi-jacobian": "oi-jacobian"}.items():
+            found[f"spread (m/s), {name}"] = spread(prior, problem, guidance)
+        lengths[title], results[title] = recorded.lengths, found
+    print(pd.DataFrame(lengths).rename_axis("sigma").round(2).to_markdown())
+    print()
+    print(pd.DataFrame(results).round(3).to_markdown())
+
+
+if __name__ == "__main__":
+    main()
