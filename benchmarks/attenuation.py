@@ -14,16 +14,17 @@ import torch
 from genda_lite import load_prior
 from genda_lite.baselines import chi_square
 from genda_lite.observe import LinearGaussian
-from genda_lite.posterior.assimilate import Problem, pose, sample_posterior
+from genda_lite.posterior.assimilate import Settings, pose
 from genda_lite.posterior.guidance import InnovationSolver, hybrid
-from genda_lite.prepare import total_current
 from genda_lite.prior.base import Prior
 from genda_lite.sources import Archive
-from genda_lite.verify.experiment import Experiment, Setting
+from genda_lite.verify.experiment import Experiment, Setting, fields_of
+from genda_lite.verify.ose import current_spread
+from genda_lite.verify.scoreboard import Task, sampled
 
 WINDOW = (-62.667, -57.416, 35.333, 40.584)  # west, east, south, north
 DAY = np.datetime64("2000-06-30")
-MEMBERS, SAMPLER, STEPS = 8, "sde-2m", 16
+SETTINGS = Settings("hybrid", "sde-2m", Setting.steps)
 
 
 class Recorded:
@@ -52,27 +53,24 @@ class Recorded:
         return denoise
 
 
-def spread(prior: Prior, problem: Problem, guidance) -> float:
-    """Of the total current (m/s), sqrt(var u + var v), a mean over the window."""
-    draws = sample_posterior(
-        prior, problem.likelihood, problem.context, MEMBERS, 0, guidance, SAMPLER, STEPS, batch=MEMBERS
-    )
-    state = total_current(prior.standardizer.to_dataset(draws, problem.grid, problem.date), prior.standardizer)
-    return float(np.sqrt(state.uo.var("member", ddof=1) + state.vo.var("member", ddof=1)).mean())
+def spread(prior: Prior, task: Task, guidance) -> float:
+    """Of the total current (m/s), a mean over the window."""
+    ensemble = sampled(prior, SETTINGS, task, guidance)
+    return float(current_spread(fields_of(ensemble, prior, task.problem.grid, task.problem.date)).mean())
 
 
 def main() -> None:
     prior, archive = load_prior(), Archive()
     lengths, results = {}, {}
     for factor in (1.0, 0.2):
-        setting = Setting(members=MEMBERS, box=WINDOW, error_factor=factor)
+        setting = Setting(box=WINDOW, error_factor=factor)
         seen, _ = Experiment(archive, setting).observations(DAY, timely=True)
         noon = DAY + np.timedelta64(12, "h")
         problem = pose(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
-        recorded, title = Recorded(), f"errors x {factor:g}"
+        task, recorded, title = Task(problem, seen, 8, setting.seed), Recorded(), f"errors x {factor:g}"
         found = {"chi-square of the innovations": chi_square(prior, problem.likelihood).item()}
         for name, guidance in {"default": recorded, "oi": "oi", "oi-jacobian": "oi-jacobian"}.items():
-            found[f"spread (m/s), {name}"] = spread(prior, problem, guidance)
+            found[f"spread (m/s), {name}"] = spread(prior, task, guidance)
         lengths[title], results[title] = recorded.lengths, found
     print(pd.DataFrame(lengths).rename_axis("sigma").round(2).to_markdown())
     print()

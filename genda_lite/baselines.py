@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .observe import LinearGaussian, Observations
 from .posterior.assimilate import pose
-from .posterior.guidance import DIRECT, InnovationSolver, cholesky, conjugate_gradients
+from .posterior.guidance import DIRECT, cholesky, conjugate_gradients
 from .prior import GaussianPrior
 from .prior.mixture import MixturePrior
 from .prior.samplers import MemberNoise
@@ -76,6 +76,32 @@ def condition(spectrum: Spectrum, likelihood: LinearGaussian, values: Tensor, ba
     return Conditioned(torch.cat(mean, 1).view(-1, *spectrum.shape), variance, evidence, misfit)
 
 
+def innovation_weights(
+    prior, likelihood: LinearGaussian, innovation: Tensor, tolerance: float = 1e-3, iterations: int = 3000
+) -> Tensor:
+    """The weights of optimal interpolation, (H S H' + R)^-1 d for each row of d (B, m), any number of observations.
+
+    By conjugate gradients: memory is B m numbers, where `condition` needs m^2. Up to `DIRECT` observations they start
+    from a factor of the matrix.
+
+    Args:
+        prior: its `spectrum` is S. tolerance: residual at which a row is solved, relative to its start.
+    """
+    covariance = prior.spectrum.posterior_covariance(PRIOR, likelihood.observed_channels)
+    observe = likelihood.observed_operator
+
+    def matrix(v):
+        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
+
+    factor = cholesky(lambda v: matrix(v)[0], innovation) if innovation.shape[-1] <= DIRECT else None
+    scale = likelihood.variance + likelihood.shared.square().sum(0)
+
+    def precondition(residual):
+        return residual / scale if factor is None else torch.cholesky_solve(residual.mT, factor).mT
+
+    return conjugate_gradients(matrix, innovation, precondition, iterations, tolerance)
+
+
 @torch.no_grad()
 def interpolated_ensemble(
     prior, likelihood: LinearGaussian, members: int, seed: int = 0, tolerance: float = 1e-3, iterations: int = 3000
@@ -83,29 +109,14 @@ def interpolated_ensemble(
     """Optimal interpolation of any number of observations, all of them: its mean, and draws of its posterior by
     Matheron's rule, mean + p - S H' (H S H' + R)^-1 (H p + e) with p ~ N(0, S) and e ~ N(0, R).
 
-    The weights of mean and draws are solved for together, by conjugate gradients: memory is (1 + M) m numbers for m
-    observations, where `condition` needs m^2. Up to `DIRECT` observations they start from a factor of the matrix.
-
-    Args:
-        prior: its `spectrum` is S. tolerance: residual at which a row is solved, relative to its start.
+    The weights of mean and draws are solved for together, see `innovation_weights`.
     """
-    spectrum, operator, observe = prior.spectrum, likelihood.operator, likelihood.observed_operator
-    covariance = spectrum.posterior_covariance(PRIOR, likelihood.observed_channels)
+    spectrum, operator = prior.spectrum, likelihood.operator
     noise = MemberNoise(seed, range(members), spectrum.shape, likelihood.value.device)
     draws = spectrum.from_modes(spectrum.variance.sqrt() * noise())
     errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
-
-    def matrix(v):
-        return observe(covariance(observe.adjoint(v))) + likelihood.covariance(v), v
-
     innovation = torch.cat([likelihood.value[None], operator(draws) + errors])
-    factor = cholesky(lambda v: matrix(v)[0], innovation) if innovation.shape[-1] <= DIRECT else None
-    scale = likelihood.variance + likelihood.shared.square().sum(0)
-
-    def precondition(residual):
-        return residual / scale if factor is None else torch.cholesky_solve(residual.mT, factor).mT
-
-    weights = conjugate_gradients(matrix, innovation, precondition, iterations, tolerance)
+    weights = innovation_weights(prior, likelihood, innovation, tolerance, iterations)
     increment = spectrum.posterior_covariance(PRIOR)(operator.adjoint(weights))
     mean = increment[0]
     return Ensemble(mean + draws - increment[1:], mean)
@@ -136,8 +147,7 @@ def chi_square(prior, likelihood: LinearGaussian) -> Tensor:
     observations contradict the climatology, or one another, by more than S and R admit.
     """
     innovation = torch.atleast_2d(likelihood.value)
-    weights = InnovationSolver(prior, likelihood)(PRIOR, innovation)
-    return (weights * innovation).mean(-1)
+    return (innovation_weights(prior, likelihood, innovation) * innovation).mean(-1)
 
 
 class Marginals(NamedTuple):

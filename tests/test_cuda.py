@@ -19,7 +19,7 @@ from genda_lite.posterior.assimilate import pose, sample_posterior
 from genda_lite.posterior.guidance import METHODS
 from genda_lite.sources import Archive
 from genda_lite.state import Grid
-from genda_lite.verify.experiment import USUAL, Experiment, Setting
+from genda_lite.verify.experiment import FAST, USUAL, Experiment, Setting
 
 PRETENDED = "GENDA_PRETENDED_CARD" in os.environ
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")
@@ -138,7 +138,7 @@ def test_mixed_precision(card, observations):
 def test_the_experiment(card):
     """A day of the embedded twin, a window of it."""
     setting = Setting(members=2, steps=3, cell=72.0, box=(-62.667, -57.416, 35.333, 40.584))
-    names = USUAL
+    names = (*USUAL, FAST)
     days = {
         device: dict(Experiment(Archive(), setting, device).analyse(np.datetime64("2000-07-01"), names))
         for device in (card, "cpu")

@@ -379,6 +379,12 @@ def table_from(rows: Sequence[dict], table: str, bound: str | None = None) -> pd
     return frame.rename_axis(index=None, columns=None).astype(float)
 
 
+def current_spread(ensemble: xr.Dataset) -> xr.DataArray:
+    """Spread of the total current, sqrt(var u + var v) over the members (m s-1)."""
+    spread = np.sqrt(ensemble["uo"].var("member", ddof=1) + ensemble["vo"].var("member", ddof=1))
+    return spread.rename("spread").assign_attrs(long_name="Spread of the current", units="m s-1")
+
+
 def summary_maps(folder: Path, name: str = OURS, every: int = 2) -> xr.Dataset:
     """Maps to look at, small enough to be kept: every second point of the mean current and sea level, and the spread.
 
@@ -388,9 +394,8 @@ def summary_maps(folder: Path, name: str = OURS, every: int = 2) -> xr.Dataset:
     found = open_results(folder, name, ("uo", "vo", "zos"))
     thin = found.isel(latitude=slice(None, None, every), longitude=slice(None, None, every))
     maps = thin.mean("member", keep_attrs=True)
-    maps["spread"] = np.sqrt(thin["uo"].var("member", ddof=1) + thin["vo"].var("member", ddof=1))
+    maps["spread"] = current_spread(thin)
     maps = maps.dropna("time", how="all")  # days that were not analysed
-    maps["spread"].attrs = {"long_name": "Spread of the current", "units": "m s-1"}
     return maps.transpose("time", "latitude", "longitude").assign_attrs(found.attrs)
 
 
