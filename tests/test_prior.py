@@ -21,7 +21,7 @@ from genda_lite.prior import (
 )
 from genda_lite.prior.base import CONTEXT_CHANNELS, grid_context, make_context
 from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
-from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix
+from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix, signed
 from genda_lite.prior.unet import UNet
 from genda_lite.state import CHANNELS, Grid
 
@@ -129,6 +129,28 @@ def test_wiener_filter_is_the_gaussian_posterior_mean(
     x = draw(2, *prior.shape)
     expected = np.linalg.solve(s + sigma**2 * np.eye(len(s)), x.flatten(1).double().numpy().T).T @ s
     np.testing.assert_allclose(prior.denoise(x, torch.tensor(sigma)).flatten(1), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("turned", [1.0, -1.0])
+def test_signs_of_the_modes_do_not_depend_on_the_solver(small_covariance, turned, monkeypatch):
+    """Draws of one seed are the same wherever a solver turns an eigenvector round."""
+    expected = Spectrum(small_covariance).sample(2, generator=torch.Generator().manual_seed(0))
+    solve = torch.linalg.eigh
+
+    def turning(matrix):
+        values, vectors = solve(matrix)
+        return values, turned * vectors
+
+    monkeypatch.setattr(torch.linalg, "eigh", turning)
+    spectrum = Spectrum(small_covariance)
+    torch.testing.assert_close(spectrum.sample(2, generator=torch.Generator().manual_seed(0)), expected)
+    largest = spectrum.vectors.gather(-2, spectrum.vectors.abs().argmax(-2, keepdim=True))
+    assert (largest > 0).all()
+
+
+def test_of_equally_large_components_the_first_is_positive():
+    vectors = torch.tensor([[-1.0, 1.0], [1.0 + 1e-6, 1.0]]) / 2**0.5
+    torch.testing.assert_close(signed(vectors), torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / 2**0.5, atol=1e-5, rtol=0)
 
 
 def test_noise_of_each_sample(small_covariance):

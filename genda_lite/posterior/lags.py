@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..observe import LinearGaussian
-from ..prior.spectral import Spectrum
+from ..prior.spectral import Spectrum, signed
 
 KEPT = 1e-6  # of the largest variance: directions of less are left out
 
@@ -53,6 +53,7 @@ def lagged(likelihood: LinearGaussian, spectrum: Spectrum, lag: np.ndarray, deco
     alike = 1 + torch.exp(-((age[:, None] - age) ** 2)) - rho[:, None] - rho
     change = alike * prior_covariance(likelihood, spectrum, late)
     variance, directions = torch.linalg.eigh(0.5 * (change + change.mT))
+    directions = signed(directions)
     kept = variance > KEPT * variance.max() if len(late) else slice(None)
     terms = likelihood.shared.new_zeros(len(variance[kept]), len(lag))
     terms[:, late] = (directions[:, kept] * variance[kept].sqrt()).mT.to(terms)

@@ -19,6 +19,19 @@ def cosine_matrix(n: int) -> Tensor:
     return (rows / rows.norm(dim=1, keepdim=True)).float()
 
 
+def signed(vectors: Tensor) -> Tensor:
+    """Eigenvectors (..., C, E) in columns, each with its largest component positive.
+
+    A solver leaves the sign open, and another machine's may choose the other: a seed would mean other draws there. Of
+    components that are equally large, but for rounding, the first counts.
+    """
+    if not vectors.numel():
+        return vectors
+    size = vectors.abs()
+    largest = (size >= (1 - 1e-4) * size.amax(-2, keepdim=True)).int().argmax(-2, keepdim=True)
+    return vectors * vectors.gather(-2, largest).sign()
+
+
 ALL = slice(None)
 
 
@@ -94,7 +107,7 @@ class Spectrum(nn.Module):
             variance = torch.diagonal(covariance, dim1=-2, dim2=-1)
         else:
             variance, vectors = torch.linalg.eigh(covariance.double())
-            self.register_buffer("vectors", vectors.float(), persistent=False)
+            self.register_buffer("vectors", signed(vectors).float(), persistent=False)
         variance = variance.clamp(min=self.FLOOR).permute(2, 0, 1).float().contiguous()
         self.register_buffer("variance", variance, persistent=False)  # (C, ny, nx), of the modes
 
