@@ -23,17 +23,17 @@ import numpy as np
 import torch
 import xarray as xr
 
-from genda_lite.errors import atomic_path
-from genda_lite.frames import TrainingSet, training_set
+from genda_lite.files import atomic_path
 from genda_lite.posterior import assimilate
 from genda_lite.prepare import to_state, total_current
+from genda_lite.prepare.frames import TrainingSet, training_set
 from genda_lite.prior.diffusion import NetworkConfig
 from genda_lite.prior.spectral import Basis, Spectrum
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, Validation
 from genda_lite.prior.windows import Noise, Windows
 from genda_lite.sources import open_product
 from genda_lite.state import Grid
-from genda_lite.verify.osse import combine, observe, score_table
+from genda_lite.verify.osse.sweep import combine, observe, score_table
 
 NETWORK, CONFIG = CONFIGURATIONS["lite"]
 EDM_NOISE = {"noise_mean": -1.2, "noise_std": 1.2}

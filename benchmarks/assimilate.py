@@ -22,9 +22,10 @@ import numpy as np
 import torch
 
 from genda_lite import Grid, load_prior
-from genda_lite.errors import atomic_path
-from genda_lite.observe import Observations
-from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, pose, sample_posterior
+from genda_lite.files import atomic_path
+from genda_lite.observe.table import Observations
+from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
+from genda_lite.posterior.problem import pose
 from genda_lite.prior import DiffusionPrior
 
 METHODS = {"default": DEFAULT, "fast": FAST, "GenDA's sampler": Settings("sda", "vp", 256)}

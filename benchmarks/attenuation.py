@@ -12,15 +12,17 @@ import pandas as pd
 import torch
 
 from genda_lite import load_prior
-from genda_lite.baselines import chi_square
-from genda_lite.observe import LinearGaussian
-from genda_lite.posterior.assimilate import Settings, pose
-from genda_lite.posterior.guidance import InnovationSolver, hybrid
+from genda_lite.baselines.interpolation import chi_square
+from genda_lite.observe.likelihood import LinearGaussian
+from genda_lite.posterior.assimilate import Settings
+from genda_lite.posterior.guidance import hybrid
+from genda_lite.posterior.problem import pose
+from genda_lite.posterior.solve import InnovationSolver
 from genda_lite.prior.base import Prior
 from genda_lite.sources import Archive
-from genda_lite.verify.experiment import Experiment, Setting, fields_of
-from genda_lite.verify.ose import current_spread
-from genda_lite.verify.scoreboard import Task, sampled
+from genda_lite.verify.ose.experiment import Experiment, Setting, fields_of
+from genda_lite.verify.ose.judge import current_spread
+from genda_lite.verify.osse.scoreboard import Task, sampled
 
 WINDOW = (-62.667, -57.416, 35.333, 40.584)  # west, east, south, north
 DAY = np.datetime64("2000-06-30")

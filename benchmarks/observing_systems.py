@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from genda_lite import Grid
-from genda_lite.instruments import MAPS, Errors, swath_errors
-from genda_lite.orbits import MISSIONS, ground_track, swath
+from genda_lite.observe.instruments import MAPS, Errors, swath_errors
+from genda_lite.observe.orbits import MISSIONS, ground_track, swath
+from genda_lite.observe.systems import NADIR, ObservingSystem, constellation, density
 from genda_lite.sources import load_sample
-from genda_lite.systems import NADIR, ObservingSystem, constellation, density
 
 DATE = np.datetime64("2000-12-31T12:00")
 LATITUDE, LONGITUDE = (33.0, 43.0), (-65.0, -55.0)

@@ -4,7 +4,7 @@
     python benchmarks/posterior.py --quick                        # two cases, few truths: does it work?
     python benchmarks/posterior.py --prior default                # the shipped prior on held-out oceans, CRPS of truths
 
-Posteriors are those of `genda_lite.verify.posterior`, known in closed form; cost is counted in units, forwards plus
+Posteriors are those of `genda_lite.verify.closed_form`, known in closed form; cost is counted in units, forwards plus
 vector-Jacobian products (VJPs) of the denoiser, in the same way for all. The peers and how to install them: see
 `posterior_peers.py`; those that are not installed are left out.
 
@@ -36,18 +36,18 @@ from posterior_peers import PEERS, Peer, Task
 from torch import Tensor
 
 from genda_lite import Grid, load_prior
-from genda_lite.baselines import Marginals
-from genda_lite.errors import atomic_path
-from genda_lite.observe import LinearGaussian
-from genda_lite.operators import Points
+from genda_lite.baselines.closed_form import Marginals
+from genda_lite.files import atomic_path
+from genda_lite.observe.likelihood import LinearGaussian
+from genda_lite.observe.operators import Points
 from genda_lite.posterior.assimilate import DEFAULT, FAST, sample_posterior
-from genda_lite.posterior.guidance import InnovationSolver, interpolated, perturbations
+from genda_lite.posterior.solve import InnovationSolver, interpolated, perturbations
 from genda_lite.prepare import to_state
 from genda_lite.prior import Prior
 from genda_lite.prior.base import grid_context
 from genda_lite.prior.mixture import MixturePrior
 from genda_lite.sources import load_sample
-from genda_lite.verify.posterior import CASES, POINTS, Case, Counting, Experiment, crps_ratio, set_up
+from genda_lite.verify.closed_form import CASES, POINTS, Case, Counting, Experiment, crps_ratio, set_up
 
 BUDGETS = (16, 32, 64, 128, 256)  # units
 TUNING_SEED = 1000  # added to the seed

@@ -25,11 +25,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from genda_lite.observe import LinearGaussian
+from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.posterior.guidance import sda
 from genda_lite.prior.samplers import cosine_levels, euler
 from genda_lite.prior.spectral import Spectrum
-from genda_lite.verify.posterior import Counting
+from genda_lite.verify.closed_form import Counting
 
 
 class Task(NamedTuple):

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from genda_lite.frames import training_set
+from genda_lite.prepare.frames import training_set
 from genda_lite.prior.base import CONTEXT_CHANNELS
 from genda_lite.prior.spectral import White
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, optimizers

@@ -18,17 +18,17 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from genda_lite.frames import training_set
-from genda_lite.instruments import DAY
+from genda_lite.baselines.regression import ObservedWindows, Regression, RegressionConfig, loss_of, patterns
+from genda_lite.observe.instruments import DAY
+from genda_lite.observe.systems import random_system
+from genda_lite.prepare.frames import training_set
 from genda_lite.prior import load_prior
 from genda_lite.prior.checkpoint import read_safetensors, write_safetensors
 from genda_lite.prior.signals import stop_on_signals
 from genda_lite.prior.train import TrainingConfig, optimizers
 from genda_lite.prior.windows import Windows
-from genda_lite.regression import ObservedWindows, Regression, RegressionConfig, loss_of, patterns
 from genda_lite.sources import open_product
 from genda_lite.state import CHANNELS
-from genda_lite.systems import random_system
 
 TRAINING = ("train0", "train1", "train2", "train3")
 FORMAT = "genda_lite regression training 1"

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from genda_lite.geostrophy import relative_vorticity
+from genda_lite.ocean.currents import relative_vorticity
 from genda_lite.show.maps import plot_map
 from genda_lite.sources import load_sample
 

@@ -13,11 +13,11 @@ import numpy as np
 import typer
 import xarray as xr
 
+from genda_lite.files import write_dataset
 from genda_lite.nature import Simulation, simulate_to_file
 from genda_lite.nature.run import FIELDS
 from genda_lite.sources import open_product
 from genda_lite.sources.samples import write_checksums
-from genda_lite.state import write_dataset
 
 FOLDER = Path(__file__).resolve().parent
 RUNS = FOLDER.parent / "runs"

@@ -16,16 +16,24 @@ import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from genda_lite.drifters import DrifterProgramme, write_insitu_csv
-from genda_lite.errors import atomic_path
-from genda_lite.geostrophy import geostrophic_current
-from genda_lite.instruments import ALONG_TRACK, KM_PER_DEGREE, MAPS, Errors, broken_clouds, generator, nadir_errors
-from genda_lite.orbits import MISSIONS, ground_track
+from genda_lite.files import atomic_path, packed
+from genda_lite.nature.drifters import DrifterProgramme, write_insitu_csv
+from genda_lite.observe.instruments import (
+    ALONG_TRACK,
+    KM_PER_DEGREE,
+    MAPS,
+    Errors,
+    broken_clouds,
+    generator,
+    nadir_errors,
+)
+from genda_lite.observe.orbits import MISSIONS, ground_track
+from genda_lite.ocean.currents import geostrophic_current
+from genda_lite.ocean.trajectories import at_points
 from genda_lite.sources import load_sample
 from genda_lite.sources.files import LATITUDE, LONGITUDE
 from genda_lite.sources.samples import write_checksums
-from genda_lite.state import Grid, packed
-from genda_lite.trajectories import at_points
+from genda_lite.state import Grid
 
 FOLDER = Path(__file__).resolve().parent / "twin"
 

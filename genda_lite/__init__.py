@@ -6,8 +6,9 @@
     analysis = gl.assimilate(prior, obs, members=16, seed=0)
 """
 
+from . import moved  # noqa: F401, before all others: old paths are found
 from .errors import InputError
-from .observe import Observations
+from .observe.table import Observations
 from .posterior import assimilate
 from .prior import load_prior
 from .state import CHANNELS, VARIABLES, Grid

@@ -53,8 +53,8 @@ def prepare(
     """Turn years of ocean and wind into the state that priors are trained on, in blocks of days."""
     from contextlib import ExitStack
 
-    from .prepare import prepare as run
-    from .prepare import stored_response, stored_standardizer, write_state
+    from .prepare.decompose import prepare as run
+    from .prepare.decompose import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
 
     if not out.parent.is_dir():
@@ -100,7 +100,7 @@ def train(
 
     import torch
 
-    from .frames import training_set
+    from .prepare.frames import training_set
     from .sources import open_product
 
     try:
@@ -149,12 +149,13 @@ def assimilate(
     guidance: Annotated[str | None, typer.Option(help="hybrid, oi, oi-jacobian, mmps, sda or dps.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
-    from .observe import Observations
+    from .files import write_dataset
+    from .observe.table import Observations
     from .posterior import assimilate as run
-    from .posterior.assimilate import best_observed_grid
+    from .posterior.problem import best_observed_grid
     from .prior import load_prior
     from .sources import read_tracks
-    from .state import Grid, write_dataset
+    from .state import Grid
 
     for path in (out, plot):
         if path is not None and not path.parent.is_dir():
@@ -171,7 +172,7 @@ def assimilate(
     write_dataset(analysis, out)
     typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
     if plot is not None:
-        from .errors import atomic_path
+        from .files import atomic_path
         from .show.maps import plot_analysis
 
         figure = plot_analysis(analysis, observations.to_dataset(), members=3)
@@ -248,7 +249,7 @@ def ose(
     import torch
 
     from .sources import Archive
-    from .verify.experiment import PRODUCTS, USUAL, Experiment, Setting, run
+    from .verify.ose.experiment import PRODUCTS, USUAL, Experiment, Setting, run
 
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
@@ -451,7 +452,7 @@ def posterior(
     quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
-    from .verify.posterior import by_method, evaluate_posterior, rows_of
+    from .verify.closed_form import by_method, evaluate_posterior, rows_of
 
     if json is not None and not json.parent.is_dir():
         raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
@@ -509,7 +510,7 @@ def osse(
 
     from .prior import load_prior
     from .sources import load_sample, open_product
-    from .verify import scoreboard
+    from .verify.osse import scoreboard
 
     for path in (json, folder):
         if path is not None and not path.parent.is_dir():
@@ -560,9 +561,10 @@ def evaluate_ose(
     """Judge an experiment by drifters and an altimeter that no analysis has seen; by the twin's truth at the end."""
     from tempfile import TemporaryDirectory
 
+    from .files import write_dataset
     from .sources import Archive
-    from .state import write_dataset
-    from .verify import experiment, ose
+    from .verify.ose import experiment
+    from .verify.ose import judge as ose
 
     for path in (json, maps):
         if path is not None and not path.parent.is_dir():
@@ -651,7 +653,7 @@ def write_rows(path: Path, rows: list[dict]) -> None:
     import json
     import math
 
-    from .errors import atomic_path
+    from .files import atomic_path
 
     def plain_value(value):
         return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,6 +1,5 @@
 """The state vector: its channels, its grid, and the way between xarray in physical units and standardized tensors."""
 
-import os
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,14 +8,14 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from .errors import InputError, atomic_path
+from .errors import InputError
 
 EARTH_RADIUS = 6.371e6  # m
-ROTATION_RATE = 7.2921e-5  # s-1
-GRAVITY = 9.81  # m s-2
-AIR_DENSITY, SEA_DENSITY = 1.22, 1025.0  # kg m-3
-DEGREES_PER_CELL = 1 / 12  # GLORYS12's grid
 
+
+METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180  # along a meridian
+KM_PER_DEGREE = METRES_PER_DEGREE / 1e3
+DEGREES_PER_CELL = 1 / 12  # GLORYS12's grid
 VARIABLES: dict[str, dict[str, str]] = {
     "zos": {"standard_name": "sea_surface_height_above_geoid", "long_name": "Sea level", "units": "m"},
     "thetao": {
@@ -46,18 +45,6 @@ def channel_index(name: str) -> int:
     if name not in CHANNELS:
         raise InputError(f"channel {name!r} is not part of the state, expected one of {', '.join(CHANNELS)}")
     return CHANNELS.index(name)
-
-
-def wind_stress(wind):
-    """Kinematic wind stress (m2 s-2) of a complex wind (m s-1), array or tensor: a drag coefficient linear in speed
-    (Garratt 1977)."""
-    speed = abs(wind)
-    return AIR_DENSITY / SEA_DENSITY * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
-
-
-def coriolis(latitude):
-    """Planetary vorticity 2 Omega sin(latitude) (s-1); latitude in degrees."""
-    return 2 * ROTATION_RATE * np.sin(np.radians(latitude))
 
 
 def year_fraction(time) -> np.ndarray:
@@ -201,34 +188,3 @@ QUANTUM = {
     **dict.fromkeys(("uo", "vo", "u_ageo_eddy", "v_ageo_eddy"), 1e-3),
     **dict.fromkeys(("uas", "vas"), 2e-3),
 }
-
-
-def packed(step: float, middle: float, effort: int) -> dict:
-    """Encoding of a field as compressed 16-bit integers."""
-    return {
-        "dtype": "int16",
-        "scale_factor": step,
-        "add_offset": middle,
-        "_FillValue": -32768,
-        "compression": "gzip",
-        "compression_opts": effort,
-        "shuffle": True,
-    }
-
-
-def write_dataset(ds: xr.Dataset, path: str | os.PathLike, quantum: dict[str, float] = QUANTUM) -> None:
-    """Write a data set to CF NetCDF, surface fields packed to 16-bit integers; nothing is left behind on failure.
-
-    Args:
-        quantum: step of each variable's integers; it widens where a field's range asks for it.
-    """
-    if "time" in ds.coords:
-        ds = ds.assign_coords(time=ds["time"].assign_attrs(TIME))
-    encoding = {str(name): {"_FillValue": None} for name in ds.coords}
-    for name, variable in ds.data_vars.items():
-        if name in quantum and variable.dtype.kind == "f":
-            middle = 0.5 * (float(variable.max()) + float(variable.min()))
-            half_range = 0.5 * (float(variable.max()) - float(variable.min()))
-            encoding[name] = packed(max(quantum[name], half_range / 32000), middle, effort=9)
-    with atomic_path(path) as temporary:
-        ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)

@@ -11,11 +11,11 @@ import xarray as xr
 from test_drifters import fixes, long_csv
 from test_products import grid_map, write
 
-from genda_lite.geostrophy import geostrophic_current
-from genda_lite.products import read_observations
+from genda_lite.observe.files import read_observations
+from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.sources import Archive, Report, read_drifters, read_temperature, read_tracks
 from genda_lite.sources.samples import checksum
-from genda_lite.verify.tracks import along_track
+from genda_lite.verify.ose.tracks import along_track
 
 HOUR, DAY = np.timedelta64(1, "h"), np.timedelta64(1, "D")
 BOX = (-65.0, -55.0, 33.0, 43.0)

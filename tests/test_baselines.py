@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from genda_lite.baselines import (
-    chi_square,
-    climatological_ensemble,
-    gaussian_posterior,
-    interpolated_ensemble,
-    prior_variance,
-)
-from genda_lite.observe import LinearGaussian
-from genda_lite.operators import Points
+from genda_lite.baselines.closed_form import gaussian_posterior, prior_variance
+from genda_lite.baselines.interpolation import chi_square, climatological_ensemble, interpolated_ensemble
+from genda_lite.observe.likelihood import LinearGaussian
+from genda_lite.observe.operators import Points
 from genda_lite.prior import GaussianPrior
 from genda_lite.state import CHANNELS
 

@@ -11,15 +11,17 @@ import xarray as xr
 from test_train import rings, trainer
 
 import genda_lite as gl
-from genda_lite.baselines import climatological_ensemble, exact_posterior, interpolated_ensemble
-from genda_lite.instruments import DAY
+from genda_lite.baselines.closed_form import exact_posterior
+from genda_lite.baselines.interpolation import climatological_ensemble, interpolated_ensemble
 from genda_lite.nature.physics import Physics
 from genda_lite.nature.run import NatureRun
-from genda_lite.posterior.assimilate import pose, sample_posterior
+from genda_lite.observe.instruments import DAY
+from genda_lite.posterior.assimilate import sample_posterior
 from genda_lite.posterior.guidance import METHODS
+from genda_lite.posterior.problem import pose
 from genda_lite.sources import Archive
 from genda_lite.state import Grid
-from genda_lite.verify.experiment import FAST, USUAL, Experiment, Setting
+from genda_lite.verify.ose.experiment import FAST, USUAL, Experiment, Setting
 
 PRETENDED = "GENDA_PRETENDED_CARD" in os.environ
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")

@@ -12,18 +12,18 @@ import pytest
 import torch
 import xarray as xr
 
-from genda_lite.baselines import Ensemble, climatological_ensemble
-from genda_lite.instruments import Errors
-from genda_lite.observe import Observations
+from genda_lite.baselines.interpolation import Ensemble, climatological_ensemble
+from genda_lite.observe.files import read_observations
+from genda_lite.observe.instruments import Errors
+from genda_lite.observe.table import Observations
 from genda_lite.prepare import total_current
 from genda_lite.prior import GaussianPrior, load_prior
-from genda_lite.products import read_observations
 from genda_lite.sources import Archive
 from genda_lite.sources.archive import TWIN
 from genda_lite.state import QUANTUM, Grid
-from genda_lite.verify import experiment as ex
-from genda_lite.verify.experiment import CLIMATOLOGY, OI, OURS, REGRESSION, STORED, Experiment, Setting
-from genda_lite.verify.scoreboard import Method, interpolated
+from genda_lite.verify.ose import experiment as ex
+from genda_lite.verify.ose.experiment import CLIMATOLOGY, OI, OURS, REGRESSION, STORED, Experiment, Setting
+from genda_lite.verify.osse.scoreboard import Method, interpolated
 
 HOUR, DAY = np.timedelta64(1, "h"), np.timedelta64(1, "D")
 FIRST = np.datetime64("2000-06-01", "ns")
@@ -472,7 +472,7 @@ def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
     opened, real = set(), xr.open_dataset
     monkeypatch.setattr(xr, "open_dataset", lambda path, **more: opened.add(Path(path).name) or real(path, **more))
     monkeypatch.setattr("genda_lite.sources.archive.read_drifters", forbidden)
-    for place in ("genda_lite.sources.samples", "genda_lite.sources", "genda_lite.verify.ose"):
+    for place in ("genda_lite.sources.samples", "genda_lite.sources", "genda_lite.verify.ose.judge"):
         monkeypatch.setattr(f"{place}.load_sample", forbidden)
     experiment = Experiment(Archive(folder), Setting(members=2, steps=2, cell=72.0, temperature_cell=72.0, box=WINDOW))
     day = experiment.days()[30]

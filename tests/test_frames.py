@@ -8,8 +8,8 @@ import torch
 import xarray as xr
 from test_prepare import ocean
 
-from genda_lite.frames import Frames, training_set
 from genda_lite.prepare import fit_standardizer, prepare, write_state
+from genda_lite.prepare.frames import Frames, training_set
 from genda_lite.sources import open_product
 from genda_lite.state import CHANNELS
 

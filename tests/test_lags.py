@@ -8,11 +8,13 @@ import torch
 import xarray as xr
 
 import genda_lite as gl
-from genda_lite.baselines import gaussian_posterior, interpolated_ensemble, prior_variance
-from genda_lite.observe import LinearGaussian
-from genda_lite.operators import Points
-from genda_lite.posterior.assimilate import pose, sample_posterior
+from genda_lite.baselines.closed_form import gaussian_posterior, prior_variance
+from genda_lite.baselines.interpolation import interpolated_ensemble
+from genda_lite.observe.likelihood import LinearGaussian
+from genda_lite.observe.operators import Points
+from genda_lite.posterior.assimilate import sample_posterior
 from genda_lite.posterior.lags import lagged, prior_covariance
+from genda_lite.posterior.problem import pose
 from genda_lite.prior import GaussianPrior
 from genda_lite.state import CHANNELS
 

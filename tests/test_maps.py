@@ -15,7 +15,7 @@ import xarray as xr
 from cartopy.mpl.gridliner import Gridliner
 
 from genda_lite.errors import InputError
-from genda_lite.geostrophy import relative_vorticity
+from genda_lite.ocean.currents import relative_vorticity
 from genda_lite.show.maps import land, plot_analysis, plot_map, plot_maps, plot_state
 from genda_lite.state import VARIABLES
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from genda_lite.baselines import exact_posterior
-from genda_lite.observe import LinearGaussian
-from genda_lite.operators import Linear
+from genda_lite.baselines.closed_form import exact_posterior
+from genda_lite.observe.likelihood import LinearGaussian
+from genda_lite.observe.operators import Linear
 from genda_lite.prior.mixture import MixturePrior
 
 SHAPE = (1, 4, 4)

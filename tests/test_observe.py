@@ -8,7 +8,9 @@ import torch
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.observe import Likelihood, Observations, altimeter_tracks, clear_sky, sample_points
+from genda_lite.observe.instruments import altimeter_tracks, clear_sky, sample_points
+from genda_lite.observe.likelihood import Likelihood
+from genda_lite.observe.table import Observations
 from genda_lite.prior import GaussianPrior
 from genda_lite.state import CHANNELS, VARIABLES, Grid, channel_index
 

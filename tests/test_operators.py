@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from genda_lite.observe import Likelihood, LinearGaussian, LinearObservations, Observations
-from genda_lite.operators import KM_PER_DEGREE, Blurred, Linear, Points, Stacked, check_adjoint
-from genda_lite.state import CHANNELS, Grid
+from genda_lite.observe.likelihood import Likelihood, LinearGaussian, LinearObservations
+from genda_lite.observe.operators import Blurred, Linear, Points, Stacked, check_adjoint
+from genda_lite.observe.table import Observations
+from genda_lite.state import CHANNELS, KM_PER_DEGREE, Grid
 
 DATE = np.datetime64("2010-03-01")
 GRID = Grid.around(-60.0, 38.0, (16, 20))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from genda_lite.orbits import EQUATORIAL_RADIUS, MISSIONS, SECOND, Orbit, ground_track, swath
+from genda_lite.observe.orbits import EQUATORIAL_RADIUS, MISSIONS, SECOND, Orbit, ground_track, swath
 from genda_lite.sources import read_tracks
 from genda_lite.state import EARTH_RADIUS
 

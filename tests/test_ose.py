@@ -12,15 +12,17 @@ from typer.testing import CliRunner
 
 from genda_lite.cli import app
 from genda_lite.errors import InputError
-from genda_lite.observe import KM_PER_DEGREE, Observations
+from genda_lite.observe.table import Observations
+from genda_lite.ocean.currents import coriolis
+from genda_lite.ocean.trajectories import advect
 from genda_lite.prior import load_prior
 from genda_lite.sources import Archive
-from genda_lite.state import coriolis
-from genda_lite.trajectories import advect
-from genda_lite.verify import experiment, ose
-from genda_lite.verify.drifters import METRICS
-from genda_lite.verify.experiment import CLIMATOLOGY, FAST, OI, OURS, REGRESSION
-from genda_lite.verify.ose import EKMAN, GEOSTROPHIC, MEMBER, WITHOUT
+from genda_lite.state import KM_PER_DEGREE
+from genda_lite.verify.ose import experiment
+from genda_lite.verify.ose import judge as ose
+from genda_lite.verify.ose.drifters import METRICS
+from genda_lite.verify.ose.experiment import CLIMATOLOGY, FAST, OI, OURS, REGRESSION
+from genda_lite.verify.ose.judge import EKMAN, GEOSTROPHIC, MEMBER, WITHOUT
 
 # Uniform currents have no variance, and no correlation with anything.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")

@@ -11,11 +11,11 @@ import xarray as xr
 import genda_lite as gl
 from genda_lite import prepare
 from genda_lite.errors import InputError
-from genda_lite.instruments import Errors
+from genda_lite.observe.instruments import Errors
 from genda_lite.show import pack
 from genda_lite.show.widgets import OsseExplorer
 from genda_lite.sources import load_sample
-from genda_lite.verify import osse
+from genda_lite.verify.osse import sweep as osse
 
 
 @pytest.fixture(scope="module")

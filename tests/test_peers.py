@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from genda_lite.observe import LinearGaussian
+from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.posterior.guidance import oi_covariance, sda
-from genda_lite.verify.posterior import CASES, Counting, set_up
+from genda_lite.verify.closed_form import CASES, Counting, set_up
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 bench, peers = import_module("posterior"), import_module("posterior_peers")

@@ -6,18 +6,15 @@ import torch
 import xarray as xr
 
 import genda_lite as gl
-from genda_lite.baselines import gaussian_posterior, optimal_interpolation, prior_variance
-from genda_lite.observe import (
-    Likelihood,
-    LinearGaussian,
-    LinearObservations,
-    altimeter_tracks,
-    clear_sky,
-    sample_points,
-)
-from genda_lite.posterior import guidance
-from genda_lite.posterior.assimilate import FAST, pose, sample_posterior
-from genda_lite.posterior.guidance import METHODS, InnovationSolver, conjugate_gradients, interpolated, perturbations
+from genda_lite.baselines.closed_form import gaussian_posterior, prior_variance
+from genda_lite.baselines.interpolation import optimal_interpolation
+from genda_lite.observe.instruments import altimeter_tracks, clear_sky, sample_points
+from genda_lite.observe.likelihood import Likelihood, LinearGaussian, LinearObservations
+from genda_lite.posterior import solve as solver
+from genda_lite.posterior.assimilate import FAST, sample_posterior
+from genda_lite.posterior.guidance import METHODS
+from genda_lite.posterior.problem import pose
+from genda_lite.posterior.solve import InnovationSolver, conjugate_gradients, interpolated, perturbations
 from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig
 from genda_lite.prior.samplers import SAMPLERS, noise_levels, sde_2m
 from genda_lite.state import CHANNELS, Grid, Standardizer
@@ -368,26 +365,24 @@ def test_solvers_agree(prior, grid, truth, monkeypatch):
     likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     d = torch.randn(3, len(likelihood.value), generator=torch.Generator().manual_seed(0))
     direct = [InnovationSolver(prior, likelihood)(torch.tensor(s), d) for s in (0.1, 1.0, 10.0)]
-    monkeypatch.setattr(guidance, "DIRECT", 0)
-    monkeypatch.setattr(guidance, "MAX_ITERATIONS", 400)
+    monkeypatch.setattr(solver, "DIRECT", 0)
     for level, expected in zip((0.1, 1.0, 10.0), direct, strict=True):
-        ours = InnovationSolver(prior, likelihood)(torch.tensor(level), d)
+        ours = InnovationSolver(prior, likelihood, max_iterations=400)(torch.tensor(level), d)
         assert (ours - expected).norm() < 2e-3 * expected.norm()
 
 
-@pytest.mark.parametrize(("reuse", "iterations"), [(3.0, 12), (guidance.REUSE, guidance.MAX_ITERATIONS)])
+@pytest.mark.parametrize(("reuse", "iterations"), [(3.0, 12), (solver.REUSE, solver.MAX_ITERATIONS)])
 def test_a_factor_serves_until_the_noise_has_fallen(prior, grid, truth, monkeypatch, reuse, iterations):
     """Few iterations bring it to another noise, also for errors so small that the matrix is all but singular."""
     likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     likelihood.variance = torch.full_like(likelihood.variance, 1e-5)
     d = likelihood.operator(prior.spectrum.sample(3, generator=torch.Generator().manual_seed(0)))
-    monkeypatch.setattr(guidance, "REUSE", reuse)
-    monkeypatch.setattr(guidance, "MAX_ITERATIONS", iterations)
-    solve = InnovationSolver(prior, likelihood)
+    monkeypatch.setattr(solver, "REUSE", reuse)
+    solve = InnovationSolver(prior, likelihood, iterations)
     later, refactored = 2.1 / reuse, 1.8 / reuse
     for level, made_at in ((2.0, 2.0), (1.5, 2.0), (later, 2.0), (refactored, refactored), (3.0, 3.0)):
         sigma = torch.tensor(level)
-        ours, fresh = (s(sigma, d) for s in (solve, InnovationSolver(prior, likelihood)))
+        ours, fresh = (s(sigma, d) for s in (solve, InnovationSolver(prior, likelihood, iterations)))
         assert float(solve.factored_at) == pytest.approx(made_at)
         seen = [likelihood.operator(prior.covariance(sigma)(likelihood.operator.adjoint(v))) for v in (ours, fresh)]
         assert (seen[0] - seen[1]).norm() < 1e-3 * d.norm()
@@ -506,7 +501,7 @@ def test_contradictions_meet_at_their_weighted_mean(prior, grid):
 @pytest.mark.parametrize("direct", [True, False])
 def test_more_observations_than_grid_points(prior, grid, truth, monkeypatch, direct):
     """Three values a cell: the ensemble is that of optimal interpolation, whichever solver is at work."""
-    monkeypatch.setattr(guidance, "DIRECT", 1000 if direct else 0)
+    monkeypatch.setattr(solver, "DIRECT", 1000 if direct else 0)
     rng = np.random.default_rng(0)
     where = {name: rng.uniform(v[0], v[-1], 768) for name, v in vars(grid).items()}
     where = xr.Dataset(coords={name: ("point", values) for name, values in where.items()})

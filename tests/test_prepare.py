@@ -365,7 +365,7 @@ def test_without_dask():
         "sys.path.insert(0, 'tests'); import test_prepare as t, numpy as np;"
         "state, s = t.prepare(t.ocean()); closed = t.total_current(state, s);"
         "np.testing.assert_allclose(closed['uo'], t.ocean()['uo'], atol=1e-5);"
-        "from genda_lite.frames import training_set; training_set(t.ocean(), s).frames[0]"
+        "from genda_lite.prepare.frames import training_set; training_set(t.ocean(), s).frames[0]"
     )
     root = Path(__file__).parents[1]
     run = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.products import kind_of, read_observations
+from genda_lite.observe.files import kind_of, read_observations
 from genda_lite.sources import Report, read_salinity, read_sea_level_map, read_swath, read_temperature, read_tracks
 from genda_lite.sources.files import in_box
 from genda_lite.state import Grid

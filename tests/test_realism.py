@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from genda_lite import cli, sources
-from genda_lite.geostrophy import geostrophic_current, relative_vorticity, smooth
-from genda_lite.state import EARTH_RADIUS, GRAVITY, coriolis, wind_stress
+from genda_lite.ocean.currents import GRAVITY, coriolis, geostrophic_current, relative_vorticity, smooth, wind_stress
+from genda_lite.state import EARTH_RADIUS
 from genda_lite.verify import realism as r
 
 REAL = Path(__file__).parents[2] / "shared" / "real"

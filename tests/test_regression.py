@@ -7,16 +7,24 @@ import pytest
 import torch
 import xarray as xr
 
-from genda_lite.baselines import interpolated_ensemble
-from genda_lite.frames import TrainingSet
-from genda_lite.instruments import DAY
-from genda_lite.observe import Observations
-from genda_lite.posterior.assimilate import pose
+from genda_lite.baselines.interpolation import interpolated_ensemble
+from genda_lite.baselines.regression import (
+    KINDS,
+    ObservedWindows,
+    Regression,
+    RegressionConfig,
+    loss_of,
+    parts_of,
+    patterns,
+)
+from genda_lite.observe.instruments import DAY
+from genda_lite.observe.systems import L4, NADIR, ObservingSystem
+from genda_lite.observe.table import Observations
+from genda_lite.posterior.problem import pose
+from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.prior.windows import Windows
-from genda_lite.regression import KINDS, ObservedWindows, Regression, RegressionConfig, loss_of, parts_of, patterns
 from genda_lite.state import CHANNELS, Grid, harmonics
-from genda_lite.systems import L4, NADIR, ObservingSystem
 
 DATE = np.datetime64("2001-02-03T12:00", "ns")
 EVERYTHING = ObservingSystem(NADIR, swot=True, cloud=0.4, l4=L4, wind=True)

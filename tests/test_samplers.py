@@ -5,15 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from genda_lite.prior.samplers import (
-    SAMPLERS,
-    cosine_levels,
-    euler,
-    heun,
-    karras_levels,
-    noise_levels,
-    sde_2m,
-)
+from genda_lite.prior.samplers import SAMPLERS, cosine_levels, euler, heun, karras_levels, noise_levels, sde_2m
 
 
 def scalar_variance(run, sigmas) -> float:

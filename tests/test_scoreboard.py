@@ -10,17 +10,17 @@ import torch
 import xarray as xr
 from typer.testing import CliRunner
 
-from genda_lite.baselines import Ensemble, climatological_ensemble
+from genda_lite.baselines.interpolation import Ensemble, climatological_ensemble
 from genda_lite.cli import app, write_rows
 from genda_lite.errors import InputError
-from genda_lite.instruments import DAY
+from genda_lite.observe.instruments import DAY
+from genda_lite.observe.systems import NADIR, ObservingSystem, random_system
 from genda_lite.posterior.assimilate import Settings
 from genda_lite.prior import GaussianPrior
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.show import board
 from genda_lite.state import CHANNELS, Grid
-from genda_lite.systems import NADIR, ObservingSystem, random_system
-from genda_lite.verify import scoreboard as sb
+from genda_lite.verify.osse import scoreboard as sb
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from genda_lite.drifters import BAD, DrifterProgramme, write_insitu_csv
-from genda_lite.trajectories import at_points, row_of, running_mean, segments, select
+from genda_lite.nature.drifters import BAD, DrifterProgramme, write_insitu_csv
+from genda_lite.ocean.trajectories import at_points, row_of, running_mean, segments, select
 
 QUIET = {"inertial_speed": 0.0, "windage": (0.0, 0.0), "position_error": 0.0, "faulty": 0.0, "silence": 1e9}
 

@@ -5,17 +5,9 @@ import pytest
 import torch
 import xarray as xr
 
-from genda_lite.state import (
-    CHANNELS,
-    QUANTUM,
-    VARIABLES,
-    Grid,
-    Standardizer,
-    channel_index,
-    coriolis,
-    harmonics,
-    write_dataset,
-)
+from genda_lite.files import write_dataset
+from genda_lite.ocean.currents import coriolis
+from genda_lite.state import CHANNELS, QUANTUM, VARIABLES, Grid, Standardizer, channel_index, harmonics
 
 WINTER, SUMMER, UNKNOWN = np.datetime64("2000-01-01"), np.datetime64("2000-07-01"), np.datetime64("NaT")
 

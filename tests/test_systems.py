@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.instruments import (
+from genda_lite.observe.instruments import (
     ALONG_TRACK,
     MAPS,
     Errors,
@@ -20,10 +20,11 @@ from genda_lite.instruments import (
     smooth_map,
     swath_errors,
 )
-from genda_lite.observe import Observations, table_operator
-from genda_lite.orbits import MISSIONS, SWATH, ground_track, swath
+from genda_lite.observe.likelihood import table_operator
+from genda_lite.observe.orbits import MISSIONS, SWATH, ground_track, swath
+from genda_lite.observe.systems import L4, NADIR, ObservingSystem, constellation, density
+from genda_lite.observe.table import Observations
 from genda_lite.state import CHANNELS, VARIABLES, Grid
-from genda_lite.systems import L4, NADIR, ObservingSystem, constellation, density
 
 DATE = np.datetime64("2001-03-10T12:00", "ns")
 DAY = np.timedelta64(1, "D")

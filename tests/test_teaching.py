@@ -13,11 +13,11 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from genda_lite.cli import app
-from genda_lite.instruments import DAY
-from genda_lite.orbits import MISSIONS, ground_track
+from genda_lite.observe.instruments import DAY
+from genda_lite.observe.orbits import MISSIONS, ground_track
+from genda_lite.observe.systems import constellation
 from genda_lite.posterior import guidance
 from genda_lite.sources import load_sample
-from genda_lite.systems import constellation
 from genda_lite.teaching import check, student_version, write_student_versions
 from genda_lite.teaching.checks import CHECKS, EXERCISES
 from genda_lite.verify import scores
@@ -101,7 +101,7 @@ def ring(sign: int = -1, root: int = -1) -> float:
 
 def salinity_and_level() -> list[float]:
     from genda_lite import CHANNELS, prepare
-    from genda_lite.frames import members_of
+    from genda_lite.prepare.frames import members_of
 
     judge, found = prepare.fit_standardizer(load_sample("nature_training")), []
     for other in members_of(load_sample("nature_heldout")):

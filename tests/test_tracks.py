@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from genda_lite.trajectories import METRES_PER_DEGREE
-from genda_lite.verify.tracks import along_track, effective_resolution, rmse_score
+from genda_lite.state import METRES_PER_DEGREE
+from genda_lite.verify.ose.tracks import along_track, effective_resolution, rmse_score
 
 SPACING = 6.4e3  # m
 

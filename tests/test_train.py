@@ -13,17 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from genda_lite.frames import TrainingSet
+from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior import Domain, NetworkConfig, load_prior
 from genda_lite.prior.muon import Muon, orthogonalized
-from genda_lite.prior.train import (
-    CONFIGURATIONS,
-    Trainer,
-    TrainingConfig,
-    denoising_loss,
-    native_bfloat16,
-    train,
-)
+from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, native_bfloat16, train
 from genda_lite.prior.windows import Noise, Windows, sea_corners
 from genda_lite.state import CHANNELS, Standardizer, harmonics
 

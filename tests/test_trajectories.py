@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from genda_lite.geostrophy import METRES_PER_DEGREE
-from genda_lite.state import coriolis
-from genda_lite.trajectories import Interpolator, advect, at_points, distance, row_of, running_mean, segments, select
+from genda_lite.ocean.currents import coriolis
+from genda_lite.ocean.trajectories import (
+    Interpolator,
+    advect,
+    at_points,
+    distance,
+    row_of,
+    running_mean,
+    segments,
+    select,
+)
+from genda_lite.state import METRES_PER_DEGREE
 
 DAYS = np.arange("2020-06-01T12", "2020-06-05T12", 24, dtype="datetime64[h]").astype("datetime64[ns]")
 
@@ -43,7 +52,7 @@ def points(time, latitude, longitude) -> xr.Dataset:
 @pytest.mark.parametrize("members", [None, 3])
 @pytest.mark.parametrize("block", [1, 2**26])
 def test_linear_fields_are_interpolated_exactly(members, block, monkeypatch):
-    monkeypatch.setattr("genda_lite.trajectories.BLOCK", block)
+    monkeypatch.setattr("genda_lite.ocean.trajectories.BLOCK", block)
     rng = np.random.default_rng(0)
     time = DAYS[0] + (rng.uniform(0, 3 * 86400, 50) * 1e9).astype("timedelta64[ns]")
     where = points(time, rng.uniform(33, 35, 50), rng.uniform(-60, -58, 50))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from genda_lite.geostrophy import geostrophic_current
-from genda_lite.instruments import ALONG_TRACK, KM_PER_DEGREE, MAPS, Errors
-from genda_lite.products import kind_of, read_observations
+from genda_lite.observe.files import kind_of, read_observations
+from genda_lite.observe.instruments import ALONG_TRACK, MAPS, Errors
+from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.sources import Archive, Report, read_salinity, read_temperature, read_tracks, read_winds
 from genda_lite.sources.samples import FOLDER
+from genda_lite.state import KM_PER_DEGREE
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2000-06-01T12", "ns")

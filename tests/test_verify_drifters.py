@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from genda_lite.state import coriolis
-from genda_lite.trajectories import advect, segments
-from genda_lite.verify.drifters import (
+from genda_lite.ocean.currents import coriolis
+from genda_lite.ocean.trajectories import advect, segments
+from genda_lite.verify.ose.drifters import (
     METRICS,
     observation_error,
     rank_counts,

@@ -9,8 +9,8 @@ import torch
 
 from genda_lite import cli
 from genda_lite.posterior.assimilate import DEFAULT, FAST
-from genda_lite.verify import posterior as verify
-from genda_lite.verify.posterior import CASES, SWEEP, run_case, scores, set_up
+from genda_lite.verify import closed_form as verify
+from genda_lite.verify.closed_form import CASES, SWEEP, run_case, scores, set_up
 
 NAMES = ["Gaussian, 2 %", "mixture, 2 %"]
 

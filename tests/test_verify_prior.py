@@ -9,11 +9,11 @@ import torch.nn.functional as F
 import xarray as xr
 
 from genda_lite import cli
-from genda_lite.geostrophy import geostrophic_current, smooth
+from genda_lite.ocean.currents import GRAVITY, coriolis, geostrophic_current, smooth
 from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, save_prior
 from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
 from genda_lite.prior.spectral import Spectrum
-from genda_lite.state import CHANNELS, EARTH_RADIUS, GRAVITY, Grid, coriolis
+from genda_lite.state import CHANNELS, EARTH_RADIUS, Grid
 from genda_lite.verify import prior as v
 from genda_lite.verify.spectra import isotropic_spectrum
 

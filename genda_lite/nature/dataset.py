@@ -13,8 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
-from ..errors import InputError, atomic_path
-from ..state import QUANTUM, TIME, VARIABLES, Grid, packed
+from ..errors import InputError
+from ..files import atomic_path, packed
+from ..state import QUANTUM, TIME, VARIABLES, Grid
 from ..version import __version__
 from .dynamics import DAY, Channel
 from .grid import GlorysGrid

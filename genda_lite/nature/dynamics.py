@@ -22,7 +22,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ..state import GRAVITY
+from ..ocean.currents import GRAVITY
 
 DAY = 86400.0  # s
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..state import DEGREES_PER_CELL, EARTH_RADIUS, coriolis
+from ..ocean.currents import coriolis
+from ..state import DEGREES_PER_CELL, EARTH_RADIUS
 from .dynamics import Channel
 
 CENTRE_LATITUDE = 38.1  # where the planetary vorticity is the channel's f0

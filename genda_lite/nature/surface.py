@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..state import wind_stress
+from ..ocean.currents import wind_stress
 from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, pad_y, west, with_walls
 from .physics import Physics
 

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..observe import LinearGaussian
-from ..prior.spectral import Spectrum, signed
+from ..observe.likelihood import LinearGaussian
+from ..prior.spectral import INFINITE_NOISE, Spectrum, signed
 
 KEPT = 1e-6  # of the largest variance: directions of less are left out
 
@@ -65,7 +65,7 @@ def lagged(likelihood: LinearGaussian, spectrum: Spectrum, lag: np.ndarray, deco
 def prior_covariance(likelihood: LinearGaussian, spectrum: Spectrum, some: Tensor, batch: int = 64) -> Tensor:
     """H S H' between some of the observations, in double precision."""
     observe = likelihood.observed_operator
-    covariance = spectrum.posterior_covariance(torch.tensor(torch.inf), likelihood.observed_channels)
+    covariance = spectrum.posterior_covariance(INFINITE_NOISE, likelihood.observed_channels)
     rows = torch.nn.functional.one_hot(some, likelihood.value.shape[-1]).to(likelihood.value)
     parts = [observe(covariance(observe.adjoint(part)))[:, some] for part in rows.split(batch)]
     return torch.cat(parts).double() if parts else torch.zeros(0, 0, dtype=torch.float64, device=some.device)

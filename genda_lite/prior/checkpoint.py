@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..errors import InputError, atomic_path
+from ..errors import InputError
+from ..files import atomic_path
 from ..sources.samples import sample_path
 from ..state import CHANNELS, Standardizer
 from ..version import __version__

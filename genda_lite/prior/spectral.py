@@ -33,6 +33,7 @@ def signed(vectors: Tensor) -> Tensor:
 
 
 ALL = slice(None)
+INFINITE_NOISE = torch.tensor(float("inf"))  # at which nothing is known but the prior: Cov[x0 | x] is S itself
 
 
 class Basis(nn.Module):

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from ..errors import InputError
-from ..frames import TrainingSet
+from ..prepare.frames import TrainingSet
 from ..state import CHANNELS
 from .base import Domain
 from .checkpoint import read_safetensors, save_prior, write_safetensors

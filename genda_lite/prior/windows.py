@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..errors import InputError
-from ..frames import TrainingSet
+from ..prepare.frames import TrainingSet
 from .base import Domain, make_context
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..state import VARIABLES
-from ..verify.scoreboard import INTERPOLATIONS, OCEAN, OURS
+from ..verify.osse.scoreboard import INTERPOLATIONS, OCEAN, OURS
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH
 

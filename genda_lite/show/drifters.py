@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..sources import ragged_slices
-from ..verify.ose import LESS_FILTERED, ORDER, OURS, PARTS, table_from
+from ..verify.ose.judge import LESS_FILTERED, ORDER, OURS, PARTS, table_from
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH, ccrs, plot_map
 from .static import ChannelStyle, Explorer, static_explorer

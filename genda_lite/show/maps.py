@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
-from ..geostrophy import relative_vorticity
+from ..ocean.currents import relative_vorticity
 from ..state import VARIABLES
 
 WIDTH = 9.0  # inches

@@ -6,10 +6,10 @@ from pathlib import Path
 import xarray as xr
 
 from ..errors import InputError
-from ..prepare import to_state
+from ..prepare.decompose import to_state
 from ..prior import Prior, load_prior
 from ..sources import load_sample
-from ..verify import osse
+from ..verify.osse import sweep as osse
 from .static import Explorer, static_explorer
 
 METHODS = {"diffusion": "Diffusion prior", "gaussian": "Gaussian prior (OI)"}

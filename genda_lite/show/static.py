@@ -21,7 +21,8 @@ import xarray as xr
 from matplotlib.colors import Colormap
 from scipy.fft import dctn
 
-from ..errors import InputError, atomic_folder, atomic_path
+from ..errors import InputError
+from ..files import atomic_folder, atomic_path
 from ..state import VARIABLES
 from . import maps
 from .assets import script

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from ..errors import InputError
-from ..observe import Observations
+from ..observe.systems import NADIR, sparsity
+from ..observe.table import Observations
 from ..posterior import assimilate
 from ..prior import Prior
 from ..state import Grid
-from ..systems import NADIR, sparsity
-from ..verify.osse import TITLES, gridded, observe, score_table, southwest, with_speed
+from ..verify.osse.sweep import TITLES, gridded, observe, score_table, southwest, with_speed
 from . import maps, pack
 from .static import STYLES
 

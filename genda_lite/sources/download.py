@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..errors import InputError, atomic_folder, atomic_path
+from ..errors import InputError
+from ..files import atomic_folder, atomic_path
 from .catalogue import SUBSETS, Subset, of_year
 from .files import Box
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from ..errors import InputError, atomic_path
+from ..errors import InputError
+from ..files import atomic_path
 from .files import open_product
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_samples"

@@ -19,9 +19,9 @@ import torch
 import xarray as xr
 
 from ..errors import InputError
-from ..geostrophy import METRES_PER_DEGREE, SMOOTHING, geostrophic_current, smooth
-from ..instruments import DAY, MAPS
-from ..state import CHANNELS, EARTH_RADIUS, GRAVITY, Grid, coriolis
+from ..observe.instruments import DAY, MAPS
+from ..ocean.currents import GRAVITY, SMOOTHING, coriolis, geostrophic_current, smooth
+from ..state import CHANNELS, EARTH_RADIUS, METRES_PER_DEGREE, Grid
 
 # All exercises, in the order of the chapters.
 EXERCISES = {
@@ -267,10 +267,10 @@ def blurred_eddy(answer) -> str:
 @cache
 def crossing_longitudes(n: int) -> np.ndarray:
     """Where tracks of the first n altimeters cross 38 N within five days of the chapter's date, ascending."""
-    from ..orbits import MISSIONS, ground_track
+    from ..observe.orbits import MISSIONS, ground_track
+    from ..observe.systems import constellation
     from ..sources import open_product
     from ..sources.samples import sample_path
-    from ..systems import constellation
 
     with open_product(sample_path("nature_heldout.nc")) as ocean:
         date = ocean.time.values[10]
@@ -452,8 +452,8 @@ def ring(answer) -> str:
 @cache
 def heldout_deviations() -> np.ndarray:
     """Standard deviations of sea level and salinity of each held-out ocean, standardized by the fit to all others."""
-    from ..frames import members_of
-    from ..prepare import fit_standardizer, standardized, to_state
+    from ..prepare.decompose import fit_standardizer, standardized, to_state
+    from ..prepare.frames import members_of
     from ..sources import load_sample
 
     judge, channels = fit_standardizer(load_sample("nature_training")), [CHANNELS.index("zos"), CHANNELS.index("so")]
@@ -605,7 +605,7 @@ def same_thing_twice(answer) -> str:
 @checks("ex-bayes-own")
 def white_prior(answer) -> str:
     """D + C H' (V + R)^-1 (y - H D) with a Gaussian prior's exact C = sigma^2 J', and V = sigma^2 / (1 + sigma^2)."""
-    from ..verify import posterior as known
+    from ..verify import closed_form as known
 
     case = known.set_up(replace(known.CASES["Gaussian, 10 %"], truths=1, members=2), seed=0)
     denoise = called(answer, case.prior, case.likelihood, None)

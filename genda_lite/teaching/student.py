@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import InputError, atomic_path
+from ..errors import InputError
+from ..files import atomic_path
 from .checks import CHECKS, find
 
 FENCE = re.compile(r"^(:{3,})\{(exercise|solution)(-start|-end)?\}[ \t]*(.*?)[ \t]*$")

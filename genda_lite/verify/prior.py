@@ -19,14 +19,14 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
 from ..errors import InputError
-from ..frames import members_of, training_set
-from ..geostrophy import geostrophic_current, relative_vorticity, smooth
+from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth
+from ..prepare.frames import members_of, training_set
 from ..prior import Domain, Prior, sample_prior
 from ..prior.base import make_context
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
 from ..state import CHANNELS, DEGREES_PER_CELL, EARTH_RADIUS, Grid, Standardizer, harmonics
-from .realism import gradient_wind, interior, is_met, sparse, target_text
+from .realism import interior, is_met, sparse, target_text
 from .spectra import isotropic_spectrum
 
 FEWEST = 16  # samples

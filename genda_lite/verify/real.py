@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from ..observe import Observations, sample_points
+from ..observe.instruments import sample_points
+from ..observe.table import Observations
 from ..posterior import assimilate
-from ..prepare import geostrophic_current
+from ..prepare.decompose import geostrophic_current
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, Grid

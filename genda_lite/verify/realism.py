@@ -15,21 +15,18 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter, median_filter
 
 from ..errors import InputError
-from ..geostrophy import geostrophic_current, relative_vorticity, smooth
+from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth, wind_stress
 from ..sources import open_product
 from ..sources.files import find_coordinate, wrap_longitude
-from ..state import EARTH_RADIUS, coriolis, harmonics, wind_stress
+from ..state import harmonics
 from .spectra import detrend, isotropic_spectrum, slope, spacing
 
 Box = tuple[float, float, float, float]  # west, east, south, north (degrees)
 Values = dict[str, float]
-
 BOX: Box = (-65.0, -55.0, 33.0, 43.0)
 NARROWEST = 8.0  # degrees; statistics of a smaller part of the box do not compare
 DAY = np.timedelta64(1, "D")
-METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180
 REQUIRED = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")
-
 # Lowest and highest value that count as realistic; None leaves that end open, and (None, None) reports without judging.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     "SSH std (m)": (0.30, 0.45),
@@ -252,32 +249,6 @@ def without_wind(current: np.ndarray, stress: np.ndarray) -> np.ndarray:
     response, forcing = (x - x.mean(0) for x in (current, stress))
     ekman = (forcing.conj() * response).sum((0, 2)) / (np.abs(forcing) ** 2).sum((0, 2))
     return current - ekman[:, None] * stress
-
-
-def gradient_wind(u: np.ndarray, v: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Current in gradient-wind balance minus the geostrophic one, complex (..., ny, nx), m s-1.
-
-    With the speed V_g and the streamline curvature K of the geostrophic flow (positive where it turns left),
-
-        V + K V^2 / f = V_g,   V = 2 V_g / (1 + sqrt(1 + 4 K V_g / f)),
-
-    along the flow: slower than geostrophic round a cyclone, faster round an anticyclone; to first order the difference
-    is -K V_g^2 / f. Where an anticyclone turns too sharply for a balance the root is taken as zero. The change of
-    direction along meridians, tan(lat)/a, is left out: it is below a hundredth of an eddy's curvature.
-
-    Holton, J. R. (2004), An Introduction to Dynamic Meteorology, section 3.2.5.
-
-    Args:
-        u, v: geostrophic current (..., ny, nx), m s-1.
-        latitude, longitude: (ny,), (nx,) degrees.
-    """
-    cos, f = np.cos(np.radians(latitude))[:, None], coriolis(latitude)[:, None]
-    (u_y, u_x), (v_y, v_x) = (np.gradient(c, latitude, longitude, axis=(-2, -1)) for c in (u, v))
-    u_x, v_x, u_y, v_y = (d / METRES_PER_DEGREE for d in (u_x / cos, v_x / cos, u_y, v_y))
-    speed2 = np.maximum(u**2 + v**2, 1e-12)
-    curvature_speed = (u**2 * v_x - v**2 * u_y + u * v * (v_y - u_x)) / speed2  # K V_g
-    ratio = 2 / (1 + np.sqrt(np.maximum(1 + 4 * curvature_speed / f, 0)))
-    return (u + 1j * v) * (ratio - 1)
 
 
 def wind(ocean: xr.Dataset) -> Values:

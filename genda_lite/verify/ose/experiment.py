@@ -24,20 +24,22 @@ import numpy as np
 import torch
 import xarray as xr
 
-from ..baselines import Ensemble
-from ..errors import InputError
-from ..instruments import Errors
-from ..observe import Observations
-from ..posterior.assimilate import Settings, pose
-from ..prepare import total_current
-from ..prior import Prior, load_prior
-from ..products import read_observations
-from ..sources import Archive, Report, open_product, read_tracks
-from ..sources.files import as_date
-from ..state import CHANNELS, DEGREES_PER_CELL, Grid, write_dataset
-from ..version import __version__
-from .osse import southwest
-from .scoreboard import Method, Task, methods, sampled, shipped_regression
+from ...baselines.interpolation import Ensemble
+from ...errors import InputError
+from ...files import write_dataset
+from ...observe.files import read_observations
+from ...observe.instruments import Errors
+from ...observe.table import Observations
+from ...posterior.assimilate import Settings
+from ...posterior.problem import pose
+from ...prepare.decompose import total_current
+from ...prior import Prior, load_prior
+from ...sources import Archive, Report, open_product, read_tracks
+from ...sources.files import as_date
+from ...state import CHANNELS, DEGREES_PER_CELL, Grid
+from ...version import __version__
+from ..osse.scoreboard import Method, Task, methods, sampled, shipped_regression
+from ..osse.sweep import southwest
 
 BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
 OURS, FAST, REGRESSION, GENDA = "ours", "ours, fast", "U-Net regression", "GenDA's sampler"

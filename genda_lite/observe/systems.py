@@ -14,11 +14,11 @@ import numpy as np
 import xarray as xr
 from scipy.spatial import cKDTree
 
-from .errors import InputError
+from ..errors import InputError
+from ..state import EARTH_RADIUS, Grid
 from .instruments import DAY, Errors, nadir_errors, radiometer, sample, smooth_map, swath_errors
-from .observe import Observations
 from .orbits import MISSIONS, ground_track, swath
-from .state import EARTH_RADIUS, Grid
+from .table import Observations
 
 NADIR = tuple(name for name in MISSIONS if name != "SWOT")
 L4 = ("zos", "thetao", "so")
@@ -68,7 +68,7 @@ class ObservingSystem:
         What three altimeters see of a flat sea is their errors:
 
         >>> import numpy as np, xarray as xr
-        >>> from genda_lite.systems import ObservingSystem, constellation
+        >>> from genda_lite.observe.systems import ObservingSystem, constellation
         >>> system = ObservingSystem(constellation(3), cloud=1.0)  # no temperature
         >>> system.missions
         ('Sentinel-6', 'Sentinel-3A', 'Sentinel-3B')

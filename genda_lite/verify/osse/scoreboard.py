@@ -18,24 +18,26 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from ..baselines import Ensemble, climatological_ensemble, interpolated_ensemble
-from ..errors import InputError, atomic_path
-from ..frames import members_of
-from ..geostrophy import METRES_PER_DEGREE, relative_vorticity
-from ..instruments import DAY, Errors
-from ..observe import Observations
-from ..posterior.assimilate import DEFAULT, FAST, Problem, Settings, pose, sample_posterior
-from ..posterior.guidance import METHODS, sda
-from ..prepare import to_state, total_current
-from ..prior import GaussianPrior, Prior
-from ..regression import Regression
-from ..sources.samples import FOLDER, sample_path
-from ..state import CHANNELS, DEGREES_PER_CELL, Grid
-from ..systems import ObservingSystem, random_system
-from . import scores
-from .osse import southwest
-from .prior import EDGE, row
-from .spectra import isotropic_spectrum
+from ...baselines.interpolation import Ensemble, climatological_ensemble, interpolated_ensemble
+from ...baselines.regression import Regression
+from ...errors import InputError
+from ...files import atomic_path
+from ...observe.instruments import DAY, Errors
+from ...observe.systems import ObservingSystem, random_system
+from ...observe.table import Observations
+from ...ocean.currents import relative_vorticity
+from ...posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
+from ...posterior.guidance import METHODS, sda
+from ...posterior.problem import Problem, pose
+from ...prepare.decompose import to_state, total_current
+from ...prepare.frames import members_of
+from ...prior import GaussianPrior, Prior
+from ...sources.samples import FOLDER, sample_path
+from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, Grid
+from .. import scores
+from ..prior import EDGE, row
+from ..spectra import isotropic_spectrum
+from .sweep import southwest
 
 OCEAN = CHANNELS[:5]
 DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged

@@ -9,11 +9,11 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from ..errors import InputError
+from ..state import CHANNELS, Grid, Standardizer, harmonics
 from .climatology import fit_standardizer
-from .errors import InputError
-from .prepare import REQUIRED, require, to_state
-from .state import CHANNELS, Grid, Standardizer, harmonics
-from .stored import stored_standardizer
+from .decompose import REQUIRED, require, to_state
+from .store import stored_standardizer
 
 HELD = 5120  # frames kept in memory: 3.7 GB on the grid of the nature run
 

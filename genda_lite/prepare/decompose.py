@@ -13,9 +13,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from .climatology import as_response, ekman_response, fit, fit_ekman, fit_standardizer
-from .errors import InputError
-from .geostrophy import (
+from ..errors import InputError
+from ..ocean.currents import (
     EQUATOR,
     METRES_PER_DEGREE,
     SMOOTHING,
@@ -23,9 +22,11 @@ from .geostrophy import (
     geostrophic_current,
     smooth,
     stress_of,
+    wind_stress,
 )
-from .state import CHANNELS, VARIABLES, Grid, Standardizer, harmonics, wind_stress
-from .stored import stored_response, stored_standardizer, write_state
+from ..state import CHANNELS, VARIABLES, Grid, Standardizer, harmonics
+from .climatology import as_response, ekman_response, fit, fit_ekman, fit_standardizer
+from .store import stored_response, stored_standardizer, write_state
 
 __all__ = [
     "EQUATOR",

@@ -20,17 +20,18 @@ import xarray as xr
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from .errors import InputError
-from .frames import Frames, TrainingSet
-from .instruments import DAY
-from .observe import Observations, table_operator
-from .operators import Operator
-from .prior.base import CONTEXT_CHANNELS, Domain, make_context
-from .prior.checkpoint import read_safetensors, write_safetensors
-from .prior.unet import UNet
-from .prior.windows import Windows
-from .state import CHANNELS, Grid, Standardizer
-from .systems import ObservingSystem
+from ..errors import InputError
+from ..observe.instruments import DAY
+from ..observe.likelihood import table_operator
+from ..observe.operators import Operator
+from ..observe.systems import ObservingSystem
+from ..observe.table import Observations
+from ..prepare.frames import Frames, TrainingSet
+from ..prior.base import CONTEXT_CHANNELS, Domain, make_context
+from ..prior.checkpoint import read_safetensors, write_safetensors
+from ..prior.unet import UNet
+from ..prior.windows import Windows
+from ..state import CHANNELS, Grid, Standardizer
 
 FORMAT = "genda_lite regression 1"
 # What is observed as points, and as smooth maps.

@@ -11,14 +11,15 @@ import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from ..errors import InputError, atomic_path
-from ..instruments import Errors
-from ..observe import Observations
-from ..posterior import assimilate
-from ..prior import Prior
-from ..state import CHANNELS, VARIABLES, Grid
-from ..systems import ObservingSystem, constellation, sparsity
-from . import scores
+from ...errors import InputError
+from ...files import atomic_path
+from ...observe.instruments import Errors
+from ...observe.systems import ObservingSystem, constellation, sparsity
+from ...observe.table import Observations
+from ...posterior import assimilate
+from ...prior import Prior
+from ...state import CHANNELS, VARIABLES, Grid
+from .. import scores
 
 SWATH_CELL = 16.0  # km
 STANDSTILL = 1.5  # days before, and after, the date for which the true ocean is taken to stand still

@@ -16,10 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ..errors import InputError
-from ..state import coriolis
-from ..trajectories import HOUR, SECOND, Interpolator, advect, at_points, distance, row_of, running_mean, segments
-from . import scores
+from ...errors import InputError
+from ...ocean.currents import coriolis
+from ...ocean.trajectories import (
+    HOUR,
+    SECOND,
+    Interpolator,
+    advect,
+    at_points,
+    distance,
+    row_of,
+    running_mean,
+    segments,
+)
+from .. import scores
 
 __all__ = ["Scorecard", "observation_error", "rank_counts", "running_mean", "scorecard", "segments", "separation"]
 

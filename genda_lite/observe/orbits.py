@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 import xarray as xr
 
-from .errors import InputError
-from .state import EARTH_RADIUS
+from ..errors import InputError
+from ..state import EARTH_RADIUS
 
 GRAVITATION = 3.986004e14  # m3 s-2, of the Earth (WGS 84)
 EQUATORIAL_RADIUS, FLATTENING = 6378.137e3, 1 / 298.257  # m; of the ellipsoid (WGS 84)

@@ -1,4 +1,4 @@
-"""The balanced current, and what is left of the total current without it.
+"""Balanced currents, geostrophic and curved, the wind's stress, and what is left of the total current without balance.
 
 Everything here works on any further dimensions, in memory or lazily: dask arrays in, dask arrays out, with latitude and
 longitude whole in every chunk.
@@ -8,11 +8,25 @@ import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
-from .state import EARTH_RADIUS, GRAVITY, coriolis, wind_stress
+from ..state import METRES_PER_DEGREE
 
+ROTATION_RATE = 7.2921e-5  # s-1
+GRAVITY = 9.81  # m s-2
+AIR_DENSITY, SEA_DENSITY = 1.22, 1025.0  # kg m-3
 SMOOTHING = 1.5  # cells; standard deviation of the Gaussian on the geostrophic current
 EQUATOR = 5.0  # degrees of latitude within which f is too small for the balance to hold
-METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180
+
+
+def coriolis(latitude):
+    """Planetary vorticity 2 Omega sin(latitude) (s-1); latitude in degrees."""
+    return 2 * ROTATION_RATE * np.sin(np.radians(latitude))
+
+
+def wind_stress(wind):
+    """Kinematic wind stress (m2 s-2) of a complex wind (m s-1), array or tensor: a drag coefficient linear in speed
+    (Garratt 1977)."""
+    speed = abs(wind)
+    return AIR_DENSITY / SEA_DENSITY * (0.75 + 0.067 * speed) * 1e-3 * speed * wind
 
 
 def geostrophic_current(zos: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
@@ -33,7 +47,7 @@ def geostrophic_current(zos: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
         Sea level that falls northward by a metre in a hundred kilometres drives a current of about a metre a second:
 
         >>> import numpy as np, xarray as xr
-        >>> from genda_lite.geostrophy import geostrophic_current
+        >>> from genda_lite.ocean.currents import geostrophic_current
         >>> grid = {"latitude": 38 + np.arange(5) / 12, "longitude": -60 + np.arange(5) / 12}
         >>> slope = -1e-5 * 111.2e3 * (grid["latitude"] - 38)  # m
         >>> zos = xr.DataArray(slope[:, None] * np.ones(5), grid, ("latitude", "longitude"))
@@ -68,6 +82,32 @@ def relative_vorticity(u: xr.DataArray, v: xr.DataArray) -> xr.DataArray:
     field = (across / (cosine * METRES_PER_DEGREE * coriolis(u["latitude"]))).transpose(*u.dims)
     field.attrs = {"long_name": "Relative vorticity / f", "units": "1"}
     return field.rename("vorticity")
+
+
+def gradient_wind(u: np.ndarray, v: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Current in gradient-wind balance minus the geostrophic one, complex (..., ny, nx), m s-1.
+
+    With the speed V_g and the streamline curvature K of the geostrophic flow (positive where it turns left),
+
+        V + K V^2 / f = V_g,   V = 2 V_g / (1 + sqrt(1 + 4 K V_g / f)),
+
+    along the flow: slower than geostrophic round a cyclone, faster round an anticyclone; to first order the difference
+    is -K V_g^2 / f. Where an anticyclone turns too sharply for a balance the root is taken as zero. The change of
+    direction along meridians, tan(lat)/a, is left out: it is below a hundredth of an eddy's curvature.
+
+    Holton, J. R. (2004), An Introduction to Dynamic Meteorology, section 3.2.5.
+
+    Args:
+        u, v: geostrophic current (..., ny, nx), m s-1.
+        latitude, longitude: (ny,), (nx,) degrees.
+    """
+    cos, f = np.cos(np.radians(latitude))[:, None], coriolis(latitude)[:, None]
+    (u_y, u_x), (v_y, v_x) = (np.gradient(c, latitude, longitude, axis=(-2, -1)) for c in (u, v))
+    u_x, v_x, u_y, v_y = (d / METRES_PER_DEGREE for d in (u_x / cos, v_x / cos, u_y, v_y))
+    speed2 = np.maximum(u**2 + v**2, 1e-12)
+    curvature_speed = (u**2 * v_x - v**2 * u_y + u * v * (v_y - u_x)) / speed2  # K V_g
+    ratio = 2 / (1 + np.sqrt(np.maximum(1 + 4 * curvature_speed / f, 0)))
+    return (u + 1j * v) * (ratio - 1)
 
 
 def smooth(field: xr.DataArray, cells: float = SMOOTHING) -> xr.DataArray:
@@ -141,3 +181,5 @@ def _smooth(values: np.ndarray, cells: float) -> np.ndarray:
     weight = blur((~missing).astype(values.dtype))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(missing, np.nan, blur(np.where(missing, 0, values)) / weight)
+
+

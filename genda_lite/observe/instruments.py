@@ -15,10 +15,11 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from .observe import Observations
-from .operators import KM_PER_DEGREE, Points
+from ..errors import InputError
+from ..state import KM_PER_DEGREE, Grid
+from .operators import Points
 from .orbits import SWATH
-from .state import Grid
+from .table import Observations
 
 DAY = np.timedelta64(1, "D")
 ALONG_TRACK = 6.6  # km between nadir points at 1 Hz
@@ -227,3 +228,73 @@ def _by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.nda
 
 def _day(field: xr.DataArray) -> int:
     return int(field["time"].values.astype("datetime64[D]").astype(int))
+
+
+def altimeter_tracks(grid: Grid, number: int, seed: int = 0, spacing: float = 1 / 16) -> xr.Dataset:
+    """Points along straight nadir-altimeter tracks that cross a grid.
+
+    Passes are ascending or descending at random, tilted 20 degrees from the meridian as at mid-latitudes, and cross the
+    middle row at places spread evenly with jitter. With the same seed, fewer tracks are the first of more.
+
+    Args:
+        number: how many tracks. spacing: along the track, degrees of latitude (7 km by default, as 1 Hz altimetry).
+
+    Returns:
+        dims (point,), coordinates `latitude`, `longitude`, `track`; no variables.
+
+    Raises:
+        InputError: a negative number.
+    """
+    if number < 0:
+        raise InputError(f"the number of tracks must not be negative, got {number}")
+    rng = np.random.default_rng(seed)
+    south, north = grid.latitude[[0, -1]]
+    west, east = grid.longitude[[0, -1]]
+    latitude = np.arange(south, north, spacing)
+    # The golden ratio spreads any number of crossings evenly, and adding one moves none.
+    crossing = (rng.random() + 0.618034 * np.arange(number)) % 1
+    heading = np.where((rng.integers(2) + np.arange(number)) % 2, 1, -1)
+    slope = np.tan(np.radians(20)) / np.cos(np.radians((south + north) / 2))
+    longitude = (
+        west + crossing[:, None] * (east - west) + heading[:, None] * slope * (latitude - (south + north) / 2)[None]
+    )
+    track = np.broadcast_to(np.arange(number)[:, None], longitude.shape)
+    latitude = np.broadcast_to(latitude, longitude.shape)
+    keep = (longitude >= west) & (longitude <= east)
+    coords = {"latitude": latitude[keep], "longitude": longitude[keep], "track": track[keep]}
+    return xr.Dataset(coords={name: ("point", values) for name, values in coords.items()})
+
+
+def clear_sky(grid: Grid, cloud_fraction: float, seed: int = 0, scale: float = 0.6) -> xr.DataArray:
+    """Where a radiometer sees the sea: true outside random clouds of size `scale` (degrees).
+
+    With the same seed, a smaller cloud fraction uncovers more and hides nothing new.
+
+    Raises:
+        InputError: a fraction outside 0..1.
+    """
+    if not 0 <= cloud_fraction <= 1:
+        raise InputError(f"the cloud fraction must lie in 0..1, got {cloud_fraction}")
+    rng = np.random.default_rng(seed)
+    steps = [values[1] - values[0] for values in (grid.latitude, grid.longitude)]
+    cover = gaussian_filter(rng.standard_normal(grid.shape), [scale / s / 2 for s in steps], mode="wrap")
+    rank = cover.ravel().argsort().argsort().reshape(grid.shape) / cover.size
+    return xr.DataArray(
+        rank >= cloud_fraction,
+        coords={"latitude": grid.latitude, "longitude": grid.longitude},
+        dims=("latitude", "longitude"),
+        name="clear_sky",
+    )
+
+
+def sample_points(field: xr.DataArray, points: xr.Dataset, error: float, seed: int = 0) -> xr.Dataset:
+    """What an instrument would have measured: a field (dims latitude, longitude) at points, plus white noise.
+
+    Returns:
+        `points` with a variable of the field's name and units.
+    """
+    where = {name: points[name].drop_vars(points[name].coords) for name in ("latitude", "longitude")}
+    values = field.interp(where, method="linear").values
+    noise = error * np.random.default_rng(seed).standard_normal(values.shape)
+    attrs = {"units": field.attrs["units"]} if "units" in field.attrs else {}
+    return points.assign({field.name: ("point", values + noise, attrs)})

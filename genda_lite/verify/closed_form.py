@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..baselines import Marginals, exact_posterior
-from ..observe import LinearGaussian, altimeter_tracks, clear_sky
-from ..operators import Blurred, Operator, Points, Stacked
+from ..baselines.closed_form import Marginals, exact_posterior
+from ..observe.instruments import altimeter_tracks, clear_sky
+from ..observe.likelihood import LinearGaussian
+from ..observe.operators import Blurred, Operator, Points, Stacked
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
 from ..posterior.guidance import sda
 from ..prior import GaussianPrior

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import xarray as xr
 
+from ..errors import InputError
+from ..files import atomic_folder, atomic_path
+from ..sources.files import ZARR_FILES
+from ..state import CHANNELS, Standardizer
+from ..version import __version__
 from .climatology import as_response
-from .errors import InputError, atomic_folder, atomic_path
-from .sources.files import ZARR_FILES
-from .state import CHANNELS, Standardizer
-from .version import __version__
 
 _STORED = "climatology_"  # how the variables of a standardizer begin
 

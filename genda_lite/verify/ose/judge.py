@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import InputError
-from ..prior import load_prior
-from ..sources import Archive, load_sample
-from ..sources.archive import TWIN
-from ..sources.files import Box
-from ..sources.reanalysis import read_winds
-from ..state import coriolis, wind_stress
-from ..trajectories import HOUR
+from ...errors import InputError
+from ...ocean.currents import coriolis, wind_stress
+from ...ocean.trajectories import HOUR
+from ...prior import load_prior
+from ...sources import Archive, load_sample
+from ...sources.archive import TWIN
+from ...sources.files import Box
+from ...sources.reanalysis import read_winds
+from ..prior import row
 from . import drifters as against
 from .drifters import METRICS, Scorecard, observation_error, rank_counts, running_mean, scorecard, segments
 from .experiment import BOX, CLIMATOLOGY, FAST, GENDA, METHODS, OI, OURS, REGRESSION, open_results, result_path
-from .prior import row
 from .tracks import along_track, effective_resolution, rmse_score
 
 GEOSTROPHIC, EKMAN = "L4 geostrophic", "L4 geostrophic + Ekman"

@@ -12,10 +12,10 @@ from operator import add
 import numpy as np
 import xarray as xr
 
-from .errors import InputError
-from .geostrophy import EQUATOR, ageostrophic_current, stress_of
-from .sources.files import days_per_block
-from .state import CHANNELS, Standardizer, harmonics
+from ..errors import InputError
+from ..ocean.currents import EQUATOR, ageostrophic_current, stress_of
+from ..sources.files import days_per_block
+from ..state import CHANNELS, Standardizer, harmonics
 
 INPUTS = ["zos", "thetao", "so", "uo", "vo", "uas", "vas"]
 CURRENT_INPUTS = ["zos", "uo", "vo", "uas", "vas"]

@@ -11,10 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import InputError
-from .state import EARTH_RADIUS, Grid
-
-KM_PER_DEGREE = np.radians(EARTH_RADIUS) / 1e3
+from ..errors import InputError
+from ..state import KM_PER_DEGREE, Grid
 
 
 class Operator(Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from scipy.signal import welch
 
-from ..errors import InputError
-from ..trajectories import at_points, distance
+from ...errors import InputError
+from ...ocean.trajectories import at_points, distance
 
 LEAST = 10  # observations of a day that has a score
 

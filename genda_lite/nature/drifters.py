@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .errors import InputError, atomic_path
-from .geostrophy import METRES_PER_DEGREE
-from .state import coriolis
-from .trajectories import HOUR, Interpolator, step
+from ..errors import InputError
+from ..files import atomic_path
+from ..ocean.currents import coriolis
+from ..ocean.trajectories import HOUR, Interpolator, step
+from ..state import METRES_PER_DEGREE
 
 GOOD, BAD = 1, 4  # OceanSITES flags
 DAY = 24  # hours
@@ -118,8 +119,8 @@ class DrifterProgramme:
             truth: `uo`, `vo` (m s-1) and the wind `uas`, `vas` (m s-1), dims (time, latitude, longitude); daily, say.
 
         Returns:
-            a ragged array (`genda_lite.trajectories`), as `read_drifters` gives: `u`, `v` (m s-1) and `drogue` (1 on, 0
-            lost) by `obs`, and the flags `u_qc`, `v_qc`; drifters that report nothing are not in it.
+            a ragged array (`genda_lite.ocean.trajectories`), as `read_drifters` gives: `u`, `v` (m s-1) and `drogue`
+            (1 on, 0 lost) by `obs`, and the flags `u_qc`, `v_qc`; drifters that report nothing are not in it.
 
         Raises:
             InputError: a variable is missing, the record has less than a day, or there is no water.

@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
-from .errors import InputError
-from .geostrophy import METRES_PER_DEGREE
+from ..errors import InputError
+from ..state import METRES_PER_DEGREE
 
 BLOCK = 64 * 2**20  # bytes of fields that are interpolated at a time
 HOUR = 3600.0  # s

@@ -1,0 +1,173 @@
+"""Observations bound to a grid and a climatology: y = H x + e, in standardized units."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..state import Grid, Standardizer, channel_index
+from .operators import Blurred, Linear, Operator, Points, Stacked
+from .table import Observations, _errors
+
+
+@dataclass(frozen=True)
+class LinearObservations:
+    """Observations by any linear map: y = H x + e, for fields x in physical units.
+
+    Args:
+        forward: H, fields (B, C, ny, nx) in the channels' units -> values (B, m). adjoint: H', values -> fields.
+        value, error: (m,), error is one standard deviation; or one error for all.
+
+    Raises:
+        InputError: values or errors that are missing, errors that are not positive, shapes that differ.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    adjoint: Callable[[Tensor], Tensor]
+    value: np.ndarray
+    error: np.ndarray | float
+
+    def __post_init__(self):
+        what = "linear observations"
+        value = np.asarray(self.value, float)
+        if value.ndim != 1 or not value.size:
+            raise InputError(f"{what}: values have shape {value.shape}, expected (m,) with m at least one")
+        error = _errors(self.error, None, value, what)
+        if not np.isfinite(value).all():
+            raise InputError(
+                f"{what}: {(~np.isfinite(value)).sum()} of {value.size} values are missing (NaN), expected numbers: "
+                f"leave them out of the values and of the map"
+            )
+        if not (np.isfinite(error) & (error > 0)).all():
+            raise InputError(f"{what}: errors must be positive, got {error[~(error > 0)][:1]} among {value.size}")
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "error", error)
+
+
+class LinearGaussian:
+    """A likelihood y = H x + e, e ~ N(0, R), in standardized units; R is diagonal plus rank-one terms s s'.
+
+    Args:
+        operator: H.
+        value: y (m,), or (B, m) to give each row of a batch its own. variance: the diagonal of R, (m,).
+        shared: (k, m) one s in each row.
+
+    Attributes:
+        observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
+    """
+
+    def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
+        self.operator, self.value, self.variance = operator, value, variance
+        self.shared = value.new_zeros(0, len(variance)) if shared is None else shared
+        self.observed_channels: slice | list[int] = slice(None)
+        self.observed_operator = operator
+        self.to(value.device)
+
+    def to(self, device: str | torch.device) -> Self:
+        """Move to a device."""
+        self.value, self.variance, self.shared = (a.to(device) for a in (self.value, self.variance, self.shared))
+        for operator in (self.operator, self.observed_operator):
+            operator.to(self.value)
+        return self
+
+    def covariance(self, v: Tensor) -> Tensor:
+        """R v for v (B, m)."""
+        return v * self.variance + (v @ self.shared.T) @ self.shared
+
+    def precision(self, v: Tensor, extra: Tensor | float = 0.0) -> Tensor:
+        """(R + extra I)^-1 v for v (B, m), by the Sherman-Morrison-Woodbury formula."""
+        weighted, shared = v / (self.variance + extra), self.shared / (self.variance + extra)
+        small = torch.eye(len(shared), device=v.device) + shared @ self.shared.T
+        return weighted - torch.linalg.solve(small, (weighted @ self.shared.T).T).T @ shared
+
+    def draw_errors(self, white: Tensor, white_shared: Tensor) -> Tensor:
+        """Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, k)."""
+        return white * self.variance.sqrt() + white_shared @ self.shared
+
+
+class Likelihood(LinearGaussian):
+    """Observations bound to a grid and a climatology: y, H and R in standardized units.
+
+    The rank-one terms of R are those of the sources of unknown reference, s^2 1 1': the constant c of the module's
+    equation, integrated out.
+
+    Args:
+        further: observations by any linear map; their values follow those of the table.
+
+    Raises:
+        InputError: an observation lies outside the grid, or a map fails `check_adjoint`.
+    """
+
+    def __init__(
+        self,
+        observations: Observations,
+        grid: Grid,
+        standardizer: Standardizer,
+        time,
+        further: Sequence[LinearObservations] = (),
+    ):
+        outside = ~grid.holds(observations.latitude, observations.longitude)
+        if outside.any():
+            first = np.flatnonzero(outside)[0]
+            raise InputError(
+                f"{outside.sum()} of {len(outside)} observations lie outside the grid ({grid}), the first at "
+                f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
+                f"keep those inside with observations.inside(grid)"
+            )
+        channel = np.array([channel_index(c) for c in observations.channel])
+        scale = standardizer.scale[channel]
+        climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
+        # Smooth observations see a smooth climatology.
+        usual = standardizer.climatology(grid.latitude, time) / standardizer.scale[:, None]
+        usual = torch.from_numpy(usual[None, :, :, None].repeat(len(grid.longitude), -1)).float()
+        smooth = observations.smoothing > 0
+        operator = table_operator(observations, grid, channel, len(standardizer.scale))
+        climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
+
+        value, variance = [(observations.value - climatology) / scale], [(observations.error / scale) ** 2]
+        members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
+        shared = torch.from_numpy(members * observations.reference_error / scale).float()
+        shared = shared[shared.abs().sum(1) > 0]
+
+        parts, places = [operator], [np.arange(len(observations))]
+        factor = torch.from_numpy(standardizer.scale[:, None, None]).float()
+        for one in further:
+            linear = Linear(
+                lambda x, one=one: one.forward(x * factor.to(x)),
+                lambda y, one=one: one.adjoint(y) * factor.to(y),
+                operator.shape,
+            )
+            mean = linear(usual)[0].double().numpy()
+            if mean.shape != one.value.shape:
+                raise InputError(f"a linear map gives {mean.size} values, expected the {one.value.size} observed")
+            parts.append(linear)
+            places.append(sum(map(len, places)) + np.arange(mean.size))
+            value.append(linear.gain * one.value - mean)
+            variance.append((linear.gain * one.error) ** 2)
+        m = sum(map(len, value))
+        super().__init__(
+            Stacked(parts, places) if further else operator,
+            torch.from_numpy(np.concatenate(value)).float(),
+            torch.from_numpy(np.concatenate(variance)).float(),
+            torch.nn.functional.pad(shared, (0, m - shared.shape[1])),
+        )
+        if not further:
+            observed, place = np.unique(channel, return_inverse=True)  # often one or two of seven
+            self.observed_channels = observed.tolist()
+            self.observed_operator = table_operator(observations, grid, place, len(observed))
+
+
+def table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:
+    """H of a table: points, and Gaussian means for each smoothing."""
+    parts, places = [], []
+    for smoothing in np.unique(observations.smoothing) if len(observations) else [0.0]:
+        place = np.flatnonzero(observations.smoothing == smoothing)
+        where = (a[place] for a in (channel, observations.latitude, observations.longitude))
+        points = Points(grid, *where, channels)
+        parts.append(Blurred(points, grid, smoothing) if smoothing else points)
+        places.append(place)
+    return parts[0] if len(parts) == 1 else Stacked(parts, places)

@@ -1,0 +1,36 @@
+"""From products to the state: what a sea-level map says of the current, what the wind adds, and what is left over."""
+
+from ..ocean.currents import (
+    EQUATOR,
+    SMOOTHING,
+    ageostrophic_current,
+    geostrophic_current,
+    smooth,
+    wind_stress,
+)
+from ..state import METRES_PER_DEGREE
+from .climatology import ekman_response, fit_ekman, fit_standardizer
+from .decompose import REQUIRED, prepare, require, standardized, to_state, total_current
+from .store import stored_response, stored_standardizer, write_state
+
+__all__ = [
+    "EQUATOR",
+    "METRES_PER_DEGREE",
+    "REQUIRED",
+    "SMOOTHING",
+    "ageostrophic_current",
+    "ekman_response",
+    "fit_ekman",
+    "fit_standardizer",
+    "geostrophic_current",
+    "prepare",
+    "require",
+    "smooth",
+    "standardized",
+    "stored_response",
+    "stored_standardizer",
+    "to_state",
+    "total_current",
+    "wind_stress",
+    "write_state",
+]
