@@ -25,7 +25,7 @@ from genda_lite import Grid, load_prior
 from genda_lite.files import atomic_path
 from genda_lite.observe.table import Observations
 from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.problem import build_problem
 from genda_lite.prior import DiffusionPrior
 
 METHODS = {"default": DEFAULT, "fast": FAST, "GenDA's sampler": Settings("sda", "vp", 256)}
@@ -81,7 +81,7 @@ def measure(job: Job, device: str, repeats: int) -> dict:
     """Seconds of an analysis, the problem posed beforehand, and the peak of memory."""
     prior = prior_of(job.size).to(device)
     grid = Grid.around(*CENTRE, (job.size, job.size))
-    problem = pose(prior, seen(grid, job.observations), None, grid, DATE)
+    problem = build_problem(prior, seen(grid, job.observations), None, grid, DATE)
     settings, seconds = METHODS[job.method], []
     for _ in range(repeats):
         start = time.perf_counter()

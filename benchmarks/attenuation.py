@@ -16,7 +16,7 @@ from genda_lite.baselines.interpolation import chi_square
 from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.posterior.assimilate import Settings
 from genda_lite.posterior.guidance import hybrid
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.problem import build_problem
 from genda_lite.posterior.solve import InnovationSolver
 from genda_lite.prior.base import Prior
 from genda_lite.sources import Archive
@@ -68,7 +68,7 @@ def main() -> None:
         setting = Setting(box=WINDOW, error_factor=factor)
         seen, _ = Experiment(archive, setting).observations(DAY, timely=True)
         noon = DAY + np.timedelta64(12, "h")
-        problem = pose(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
+        problem = build_problem(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
         task, recorded, title = Task(problem, seen, 8, setting.seed), Recorded(), f"errors x {factor:g}"
         found = {"chi-square of the innovations": chi_square(prior, problem.likelihood).item()}
         for name, guidance in {"default": recorded, "oi": "oi", "oi-jacobian": "oi-jacobian"}.items():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from genda_lite import Grid
-from genda_lite.observe.instruments import MAPS, Errors, swath_errors
+from genda_lite.observe.instruments import MAPS, InstrumentErrors, swath_errors
 from genda_lite.observe.orbits import MISSIONS, ground_track, swath
 from genda_lite.observe.systems import NADIR, ObservingSystem, constellation, density
 from genda_lite.sources import load_sample
@@ -57,7 +57,7 @@ def picture(truth, path: str) -> None:
 
     cells = swath(MISSIONS["SWOT"], *WINDOW, LATITUDE, LONGITUDE, 2.0)
     nadir = ground_track(MISSIONS["SWOT"], *WINDOW, LATITUDE, LONGITUDE)
-    error = swath_errors(cells, Errors(), 2.0)
+    error = swath_errors(cells, InstrumentErrors(), 2.0)
     shown = {"correlated error (cm)": error["roll"] + error["timing"], "whole error (cm)": sum(error.values())}
     for axis, (title, values) in zip(axes[5:7], shown.items(), strict=True):
         where = cells["longitude"], cells["latitude"]

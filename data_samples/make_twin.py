@@ -22,7 +22,7 @@ from genda_lite.observe.instruments import (
     ALONG_TRACK,
     KM_PER_DEGREE,
     MAPS,
-    Errors,
+    InstrumentErrors,
     broken_clouds,
     generator,
     nadir_errors,
@@ -62,7 +62,7 @@ def track(truth: xr.Dataset, mission: str, seed: int) -> xr.Dataset:
     points = ground_track(MISSIONS[FLEET[mission]], time[0], time[-1], *box)
     mdt = np.interp(points["latitude"], truth["latitude"], mean_topography(truth))
     level = at_points(truth[["zos"]], points, ("zos",))["zos"].values + REFERENCE
-    noisy = level + nadir_errors(points, Errors(), FLEET[mission], seed) - mdt
+    noisy = level + nadir_errors(points, InstrumentErrors(), FLEET[mission], seed) - mdt
     filtered = noisy.copy()
     for one in np.unique(points["track"]):  # noise below 40 km or so is taken out along each pass
         here = points["track"].values == one
@@ -170,7 +170,7 @@ def clouded(truth: xr.Dataset, seed: int) -> xr.Dataset:
     for number, day in enumerate(grid.values):
         rng = generator("clouds", number, seed)
         sky = broken_clouds(Grid(**where), float(np.clip(rng.normal(CLOUD, 0.15), 0.3, 0.97)), rng)
-        noise = Errors().temperature * rng.standard_normal(day.shape)
+        noise = InstrumentErrors().temperature * rng.standard_normal(day.shape)
         seen.append(np.where(sky, day + noise + KELVIN, np.nan))
         quality.append(np.where(sky, 5, 0).astype("i1"))
     ds = xr.Dataset(coords=grid.coords)

@@ -520,9 +520,9 @@ def osse(
     if folder is not None:
         folder.mkdir(exist_ok=True)
     model = load_prior(prior)
-    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=alone) for alone in (False, True))
+    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=single) for single in (False, True))
     chosen = scoreboard.methods(model, gaussian, univariate, scoreboard.shipped_regression(regression))
-    chosen = [m for m in chosen if every or not m.few]
+    chosen = [m for m in chosen if every or not m.slow]
     with ExitStack() as stack:
         series = [stack.enter_context(open_product(path)) for path in truth or []] or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
@@ -603,7 +603,7 @@ def student(
 
 
 def print_judged(rows: list[dict]) -> None:
-    """Rows of `verify.prior.row`, but for the details, as a Markdown table: figures beside their targets."""
+    """Rows of `verify.table.row`, but for the details, as a Markdown table: figures beside their targets."""
     print_table(
         [
             {

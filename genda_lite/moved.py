@@ -36,12 +36,14 @@ NAMES = {  # module -> where its former names are now
     },
     "errors": dict.fromkeys(("atomic_path", "atomic_folder"), "files"),
     "observe": {"table_operator": "observe.likelihood"},
+    "observe.instruments": {"Errors": "observe.instruments"},
     "posterior.assimilate": dict.fromkeys(
-        ("Problem", "best_observed_grid", "choose_date", "choose_grid", "pose"), "posterior.problem"
+        ("Problem", "best_observed_grid", "choose_date", "choose_grid", "build_problem"), "posterior.problem"
     ),
     "posterior.guidance": dict.fromkeys(
         ("InnovationSolver", "cholesky", "conjugate_gradients", "interpolated", "perturbations"), "posterior.solve"
-    ),
+    )
+    | {"METHODS": "posterior.guidance"},
     "state": {
         **dict.fromkeys(("packed", "write_dataset"), "files"),
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),
@@ -50,7 +52,11 @@ NAMES = {  # module -> where its former names are now
     "verify.ose": "verify.ose.judge",
     "verify.osse": "verify.osse.sweep",
 }
-RENAMED: dict[str, str] = {}  # new path of a module and former name -> new name
+RENAMED = {  # new path of a module and former name -> new name
+    "observe.instruments.Errors": "InstrumentErrors",
+    "posterior.guidance.METHODS": "GUIDANCES",
+    "posterior.problem.pose": "build_problem",
+}
 PACKAGE = __name__.rpartition(".")[0] + "."
 
 

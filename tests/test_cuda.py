@@ -17,8 +17,8 @@ from genda_lite.nature.physics import Physics
 from genda_lite.nature.run import NatureRun
 from genda_lite.observe.instruments import DAY
 from genda_lite.posterior.assimilate import sample_posterior
-from genda_lite.posterior.guidance import METHODS
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.guidance import GUIDANCES
+from genda_lite.posterior.problem import build_problem
 from genda_lite.sources import Archive
 from genda_lite.state import Grid
 from genda_lite.verify.ose.experiment import FAST, USUAL, Experiment, Setting
@@ -84,7 +84,7 @@ def observations() -> gl.Observations:
 
 def on(device: str, observations, make, **options):
     prior = gl.load_prior(device=device)
-    problem = pose(prior, observations, grid=GRID, date=DATE, **options)
+    problem = build_problem(prior, observations, grid=GRID, date=DATE, **options)
     assert problem.likelihood.value.device.type == device
     return make(prior, problem).cpu()
 
@@ -93,7 +93,7 @@ def alike(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
     return bool(((a - b).square().mean() / b.square().mean()).sqrt() < tolerance)
 
 
-@pytest.mark.parametrize("guidance", METHODS)
+@pytest.mark.parametrize("guidance", GUIDANCES)
 def test_guided_ensembles(card, observations, guidance):
     def make(prior, problem):
         return sample_posterior(prior, problem.likelihood, problem.context, 3, 1, guidance, steps=6, batch=2)
@@ -118,7 +118,7 @@ def test_closed_form(card, observations):
 
     def make(device):
         prior = gl.load_prior("gaussian", device=device)
-        likelihood = pose(prior, few, grid=GRID, date=DATE).likelihood
+        likelihood = build_problem(prior, few, grid=GRID, date=DATE).likelihood
         return exact_posterior(prior, likelihood, likelihood.value[None]).mean.cpu()
 
     assert alike(make(card), make("cpu"), 1e-3)
@@ -127,7 +127,7 @@ def test_closed_form(card, observations):
 @needs_card
 def test_mixed_precision(card, observations):
     """In bfloat16 an ensemble differs by far less than its spread."""
-    problem = pose(gl.load_prior(device="cuda"), observations, grid=GRID, date=DATE)
+    problem = build_problem(gl.load_prior(device="cuda"), observations, grid=GRID, date=DATE)
 
     def make(mixed: bool):
         prior = gl.load_prior(device="cuda", mixed=mixed)

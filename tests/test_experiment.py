@@ -14,7 +14,7 @@ import xarray as xr
 
 from genda_lite.baselines.interpolation import Ensemble, climatological_ensemble
 from genda_lite.observe.files import read_observations
-from genda_lite.observe.instruments import Errors
+from genda_lite.observe.instruments import InstrumentErrors
 from genda_lite.observe.table import Observations
 from genda_lite.prepare import total_current
 from genda_lite.prior import GaussianPrior, load_prior
@@ -244,8 +244,8 @@ def test_the_grid_is_all_points_of_a_twelfth_degree_in_the_box():
 
 
 def test_switches_reach_the_errors_they_are_for():
-    usual = Errors(drift_length=Setting().drift_length)
-    assert Setting().errors == usual and Setting(drift_length=250.0).errors == Errors(drift_length=250.0)
+    usual = InstrumentErrors(drift_length=Setting().drift_length)
+    assert Setting().errors == usual and Setting(drift_length=250.0).errors == InstrumentErrors(drift_length=250.0)
     unweighted = Setting(weighted=False).errors
     assert unweighted.drift(np.array([0.0, 5.0])).tolist() == [0, 0] and unweighted == replace(usual, variability=0.0)
     on_the_grid = Setting(representativity=False).errors
@@ -295,12 +295,12 @@ def test_age_is_an_error_or_a_time_and_never_both(archive, monkeypatch):
         given.append(task.observations)
         return known[CLIMATOLOGY].run(task)
 
-    def pose(prior, seen, **options):
+    def build_problem(prior, seen, **options):
         posed.append((float(seen.error.max()), options.get("decorrelation")))
         return pose_of_all(prior, seen, **options)
 
-    pose_of_all = ex.pose
-    monkeypatch.setattr(ex, "pose", pose)
+    pose_of_all = ex.build_problem
+    monkeypatch.setattr(ex, "build_problem", build_problem)
     monkeypatch.setattr(ex, "_tools", lambda *_: (prior, {CLIMATOLOGY: replace(known[CLIMATOLOGY], run=method)}))
     for options in ({}, {"decorrelation": 0.0}, {"weighted": False}):
         one = Experiment(archive, replace(SETTING, cell=0.0, **options))

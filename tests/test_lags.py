@@ -14,7 +14,7 @@ from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.observe.operators import Points
 from genda_lite.posterior.assimilate import sample_posterior
 from genda_lite.posterior.lags import lagged, prior_covariance
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.problem import build_problem
 from genda_lite.prior import GaussianPrior
 from genda_lite.state import CHANNELS
 
@@ -110,10 +110,10 @@ def test_a_problem_is_posed_in_time_for_sea_level_alone(prior, grid, refuses):
     ds["time"] = ("point", DATE + np.array([-3, 0, 2]) * np.timedelta64(1, "D"))
     level, warm = (gl.Observations.from_points(ds.rename(value=c), c, "error", c) for c in ("zos", "thetao"))
     seen = level + warm + replace(level, time=np.full(3, np.datetime64("NaT", "ns")))
-    timely, usual = (pose(prior, seen, grid=grid, date=DATE, **more) for more in ({"decorrelation": T}, {}))
+    timely, usual = (build_problem(prior, seen, grid=grid, date=DATE, **more) for more in ({"decorrelation": T}, {}))
     added = [one.likelihood.covariance(torch.eye(9)).diagonal().numpy() for one in (timely, usual)]
     change = 2 - 2 * np.exp(-((np.array([-3, 0, 2, *[0] * 6]) / T) ** 2))
     variance = float(prior_covariance(usual.likelihood, prior.spectrum, torch.tensor([0])))
     np.testing.assert_allclose(added[0] - added[1], change * variance, atol=1e-4 * variance)
     with refuses("decorrelation time", "above zero", "0"):
-        pose(prior, level, grid=grid, date=DATE, decorrelation=0.0)
+        build_problem(prior, level, grid=grid, date=DATE, decorrelation=0.0)

@@ -11,7 +11,7 @@ import xarray as xr
 import genda_lite as gl
 from genda_lite import prepare
 from genda_lite.errors import InputError
-from genda_lite.observe.instruments import Errors
+from genda_lite.observe.instruments import InstrumentErrors
 from genda_lite.show import pack
 from genda_lite.show.widgets import OsseExplorer
 from genda_lite.sources import load_sample
@@ -52,7 +52,7 @@ def test_more_altimeters_and_less_cloud_only_add_observations(truth):
 
 
 def test_observations_differ_from_the_standing_truth_by_the_stated_error(truth):
-    seen, errors = osse.observe(truth, altimeters=7, cloud=0.0), Errors()
+    seen, errors = osse.observe(truth, altimeters=7, cloud=0.0), InstrumentErrors()
     for channel, true in (("zos", errors.nadir), ("thetao", errors.temperature)):
         one = seen.select(seen.channel == channel)
         where = {name: ("point", getattr(one, name)) for name in ("latitude", "longitude")}
@@ -107,7 +107,8 @@ def test_swot_only_adds_observations_and_the_error_can_be_scaled(truth):
     exact = np.where(without.channel == "zos", truth.zos.interp(points), truth.thetao.interp(points))
     np.testing.assert_allclose(noisy.value - exact, 4 * (without.value - exact), atol=1e-5)
     level = without.channel == "zos"
-    assert noisy.error[level].min() == pytest.approx(np.hypot(4 * Errors().nadir, Errors().representativity_sea_level))
+    usual = InstrumentErrors()
+    assert noisy.error[level].min() == pytest.approx(np.hypot(4 * usual.nadir, usual.representativity_sea_level))
 
 
 def test_sweep_gives_the_explorer_what_it_needs(truth, tmp_path, monkeypatch):

@@ -12,8 +12,8 @@ from genda_lite.observe.instruments import altimeter_tracks, clear_sky, sample_p
 from genda_lite.observe.likelihood import Likelihood, LinearGaussian, LinearObservations
 from genda_lite.posterior import solve as solver
 from genda_lite.posterior.assimilate import FAST, sample_posterior
-from genda_lite.posterior.guidance import METHODS
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.guidance import GUIDANCES
+from genda_lite.posterior.problem import build_problem
 from genda_lite.posterior.solve import InnovationSolver, conjugate_gradients, interpolated, perturbations
 from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig
 from genda_lite.prior.samplers import SAMPLERS, noise_levels, sde_2m
@@ -67,7 +67,7 @@ def observe(truth, grid, channels: int) -> gl.Observations:
 @pytest.mark.parametrize(("channels", "settings"), [(1, {}), (2, FAST._asdict())])
 def test_guided_ensemble_is_optimal_interpolation(prior, grid, truth, channels, settings):
     """Mean and variance of a sampled ensemble against the closed form, over the whole state."""
-    problem = pose(prior, observe(truth, grid, channels), grid=grid, date=DATE)
+    problem = build_problem(prior, observe(truth, grid, channels), grid=grid, date=DATE)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
     members = 256
     draws = sample_posterior(prior, problem.likelihood, problem.context, members, 0, batch=128, **settings).double()
@@ -90,7 +90,7 @@ def test_guided_sampler_has_the_exact_mean_and_variance():
 
     size, sigmas = len(CHANNELS) * n * n, noise_levels(24)
     unit = torch.eye(size).view(size, len(CHANNELS), n, n)
-    denoise = METHODS["oi"](prior, likelihood, None)
+    denoise = GUIDANCES["oi"](prior, likelihood, None)
     quiet = sde_2m(denoise, mean[None].float(), sigmas, lambda: torch.zeros(1, len(CHANNELS), n, n))[0]
     assert ((quiet - mean) ** 2).mean() < 0.02**2 * variance.mean()
 
@@ -126,7 +126,7 @@ def test_guided_sampler_has_the_exact_mean_and_variance():
 
 def test_jacobian_guidance_is_the_same_for_a_gaussian(prior, grid, truth):
     """There sigma^2 J' is the posterior covariance, so that both methods take the same steps."""
-    problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
+    problem = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE)
     runs = [
         sample_posterior(prior, problem.likelihood, problem.context, 4, 0, guidance, steps=24)
         for guidance in ("oi", "oi-jacobian", "hybrid")
@@ -318,9 +318,9 @@ def network(prior) -> DiffusionPrior:
     return made
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", GUIDANCES)
 def test_every_guidance_runs_on_a_network_and_draws_closer_to_the_observations(network, grid, truth, method):
-    problem = pose(network, observe(truth, grid, 2), grid=grid, date=DATE)
+    problem = build_problem(network, observe(truth, grid, 2), grid=grid, date=DATE)
     likelihood, context = problem.likelihood, problem.context
     draws = sample_posterior(network, likelihood, context, 4, 0, method, steps=16)
     assert torch.isfinite(draws).all() and not draws.requires_grad
@@ -330,14 +330,14 @@ def test_every_guidance_runs_on_a_network_and_draws_closer_to_the_observations(n
         return ((likelihood.value - likelihood.operator(estimate)) ** 2).sum()
 
     options = {"gamma": 10.0} if method == "sda" else {}  # 0.1 oversteps here
-    guided = METHODS[method](network, likelihood, context, **options)(x, sigma)
+    guided = GUIDANCES[method](network, likelihood, context, **options)(x, sigma)
     assert misfit(guided) < misfit(network.denoise(x, sigma, context))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_serves_the_posterior(prior, grid, truth, sampler):
     """Observed points of a Gaussian: exact guidance and enough steps give the closed form's mean."""
-    problem = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE)
+    problem = build_problem(prior, observe(truth, grid, 1), grid=grid, date=DATE)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
     steps = 128 if sampler.startswith("vp") else 32
     draws = sample_posterior(prior, problem.likelihood, problem.context, 64, 0, "oi", sampler, steps, batch=64)
@@ -348,21 +348,21 @@ def test_every_sampler_serves_the_posterior(prior, grid, truth, sampler):
 
 def test_hybrid_is_exact_for_a_gaussian(prior, grid, truth):
     """At any noise it is optimal interpolation, whatever the shares; plain MMPS comes to the same in many steps."""
-    problem = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE)
+    problem = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE)
     for level in (0.05, 1.0, 20.0):
         sigma, x = torch.tensor(level), prior.spectrum.sample(3, level, torch.Generator().manual_seed(0))
-        exact = METHODS["oi"](prior, problem.likelihood, None)(x, sigma)
+        exact = GUIDANCES["oi"](prior, problem.likelihood, None)(x, sigma)
         for crossover in (0.3, None):
-            ours = METHODS["hybrid"](prior, problem.likelihood, None, crossover)(x, sigma)
+            ours = GUIDANCES["hybrid"](prior, problem.likelihood, None, crossover)(x, sigma)
             torch.testing.assert_close(ours, exact, atol=2e-3, rtol=0)
         if level < 20:
-            plain = METHODS["mmps"](prior, problem.likelihood, None, iterations=150)(x, sigma)
+            plain = GUIDANCES["mmps"](prior, problem.likelihood, None, iterations=150)(x, sigma)
             torch.testing.assert_close(plain, exact, atol=2e-2, rtol=0)
 
 
 def test_solvers_agree(prior, grid, truth, monkeypatch):
     """Cholesky and conjugate gradients, with and without an unknown constant."""
-    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    likelihood = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     d = torch.randn(3, len(likelihood.value), generator=torch.Generator().manual_seed(0))
     direct = [InnovationSolver(prior, likelihood)(torch.tensor(s), d) for s in (0.1, 1.0, 10.0)]
     monkeypatch.setattr(solver, "DIRECT", 0)
@@ -374,7 +374,7 @@ def test_solvers_agree(prior, grid, truth, monkeypatch):
 @pytest.mark.parametrize(("reuse", "iterations"), [(3.0, 12), (solver.REUSE, solver.MAX_ITERATIONS)])
 def test_a_factor_serves_until_the_noise_has_fallen(prior, grid, truth, monkeypatch, reuse, iterations):
     """Few iterations bring it to another noise, also for errors so small that the matrix is all but singular."""
-    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    likelihood = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     likelihood.variance = torch.full_like(likelihood.variance, 1e-5)
     d = likelihood.operator(prior.spectrum.sample(3, generator=torch.Generator().manual_seed(0)))
     monkeypatch.setattr(solver, "REUSE", reuse)
@@ -389,7 +389,7 @@ def test_a_factor_serves_until_the_noise_has_fallen(prior, grid, truth, monkeypa
 
 
 def test_inflation_widens_the_channels_it_is_given_for(prior, grid, truth, monkeypatch):
-    problem = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE)
+    problem = build_problem(prior, observe(truth, grid, 1), grid=grid, date=DATE)
 
     def spread():
         draws = sample_posterior(prior, problem.likelihood, problem.context, 32, 0, "oi", steps=24, batch=32)
@@ -404,7 +404,7 @@ def test_inflation_widens_the_channels_it_is_given_for(prior, grid, truth, monke
 
 def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth):
     """A denoiser that turns against its input: no step is taken, none blows up."""
-    likelihood = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
+    likelihood = build_problem(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
 
     class Contrary:
         spectrum, covariance, crossover = prior.spectrum, staticmethod(prior.covariance), np.inf
@@ -415,12 +415,12 @@ def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth
 
     x, sigma = torch.randn(2, *prior.shape, generator=torch.Generator().manual_seed(0)), torch.tensor(1.0)
     for method in ("mmps", "hybrid"):
-        torch.testing.assert_close(METHODS[method](Contrary, likelihood, None)(x, sigma), -x)
+        torch.testing.assert_close(GUIDANCES[method](Contrary, likelihood, None)(x, sigma), -x)
 
 
 def test_hybrid_blends_the_climatological_covariance_with_that_of_the_network(prior, grid, truth):
     """A denoiser of too little response: at low noise its own covariance counts, at high noise that of the spectrum."""
-    likelihood = pose(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
+    likelihood = build_problem(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood
 
     class Timid:
         spectrum, covariance, crossover = prior.spectrum, staticmethod(prior.covariance), 1.0
@@ -429,8 +429,8 @@ def test_hybrid_blends_the_climatological_covariance_with_that_of_the_network(pr
         def denoise(x, sigma, context):
             return 0.5 * prior.denoise(x, sigma, context)
 
-    guides = {name: METHODS[name](Timid, likelihood, None) for name in ("hybrid", "oi")}
-    guides["own"] = METHODS["hybrid"](Timid, likelihood, None, np.inf)
+    guides = {name: GUIDANCES[name](Timid, likelihood, None) for name in ("hybrid", "oi")}
+    guides["own"] = GUIDANCES["hybrid"](Timid, likelihood, None, np.inf)
     apart = {}
     for level in (0.01, 1.0, 20.0):
         x = prior.spectrum.sample(2, level, torch.Generator().manual_seed(0))
@@ -507,7 +507,7 @@ def test_more_observations_than_grid_points(prior, grid, truth, monkeypatch, dir
     where = xr.Dataset(coords={name: ("point", values) for name, values in where.items()})
     points = sample_points(truth["thetao"], where, 0.3, seed=1)
     observations = gl.Observations.from_points(points, "thetao", 0.3)
-    problem = pose(prior, observations, grid=grid, date=DATE)
+    problem = build_problem(prior, observations, grid=grid, date=DATE)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
     draws = sample_posterior(prior, problem.likelihood, problem.context, 64, 0, **FAST._asdict(), batch=64)
     off = ((draws.mean(0) - mean) ** 2).mean() - draws.var(0).mean() / 64
@@ -529,19 +529,19 @@ def test_linear_map_beside_the_table(prior, grid, truth):
     further = [LinearObservations(forward, adjoint, np.array([4.0]), 0.05)]
     options = {"members": 8, "grid": grid, "date": DATE, "fast": True}
     table = observe(truth, grid, 1)
-    analysis = gl.assimilate(prior, table, further=further, **options)
+    analysis = gl.assimilate(prior, table, linear=further, **options)
     np.testing.assert_allclose(analysis["thetao"].mean(("latitude", "longitude")), 4.0, atol=0.3)
     without = gl.assimilate(prior, table, **options)
     assert abs(without["thetao"].mean() - 4.0) > 1
     with pytest.raises(gl.InputError, match="dot-product test") as error:
         wrong = LinearObservations(forward, lambda y: 2 * adjoint(y), np.array([4.0]), 0.05)
-        gl.assimilate(prior, table, further=[wrong], **options)
+        gl.assimilate(prior, table, linear=[wrong], **options)
     assert "\n" not in str(error.value)
 
 
 def test_errors_may_differ_from_value_to_value(prior, grid, truth):
     """Heterogeneous errors: where they are small the ensemble is close to the values, where large it is not."""
-    likelihood = pose(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    likelihood = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
     generator = torch.Generator().manual_seed(0)
     likelihood.variance = 10 ** torch.empty(len(likelihood.value)).uniform_(-5, 1, generator=generator)
     mean, variance = gaussian_posterior(prior.spectrum, likelihood)

@@ -20,7 +20,7 @@ from genda_lite.baselines.regression import (
 from genda_lite.observe.instruments import DAY
 from genda_lite.observe.systems import L4, NADIR, ObservingSystem
 from genda_lite.observe.table import Observations
-from genda_lite.posterior.problem import pose
+from genda_lite.posterior.problem import build_problem
 from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.prior.windows import Windows
@@ -137,7 +137,7 @@ def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refus
     truth = gaussian_prior.standardizer.to_dataset(frames.frames[0][None], grid, DATE).isel(member=0).drop_vars("time")
     series = xr.concat([truth.assign_coords(time=DATE + day * DAY) for day in range(-5, 6)], "time")
     seen = EVERYTHING.observe(series, DATE).inside(grid)
-    problem = pose(gaussian_prior, seen, {"southwest": (grid.longitude[0], grid.latitude[0])}, None, DATE)
+    problem = build_problem(gaussian_prior, seen, {"southwest": (grid.longitude[0], grid.latitude[0])}, None, DATE)
     estimate = again.estimate(gaussian_prior, seen, problem.grid, DATE, problem.context)
     oi = interpolated_ensemble(gaussian_prior, problem.likelihood, 2).mean
     error, climatology = ((a - frames.frames[0]).square().mean() for a in (estimate, torch.zeros_like(oi)))

@@ -89,7 +89,8 @@ def test_dates_keep_away_from_the_ends_of_the_series(series, gaussian_prior):
 def test_louder_errors_are_not_told(cases):
     system = ObservingSystem(NADIR[:1], swot=True, cloud=1.0)
     for number in range(4):
-        quiet, loud = (replace(cases, system=lambda _: system, louder=f)[number].observations for f in (1.0, 3.0))
+        same = replace(cases, system=lambda _: system)
+        quiet, loud = (replace(same, swath_error_factor=f)[number].observations for f in (1.0, 3.0))
         np.testing.assert_array_equal(quiet.error, loud.error)
         if (quiet.value != loud.value).any():
             return
@@ -164,7 +165,7 @@ def table(cases, gaussian_prior, covariance, standardizer, domain) -> xr.Dataset
         sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior)),
         sb.Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape))),
         sb.Method("diffusion", fast),
-        sb.Method("diffusion, slow", fast, few=True),
+        sb.Method("diffusion, slow", fast, slow=True),
     ]
     return sb.run(cases, chosen, gaussian_prior, members=8, every=2)
 
@@ -276,7 +277,7 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
 
 def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior, tmp_path):
     chosen = [sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior))]
-    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, louder=30.0, folder=tmp_path)
+    (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, factor=30.0, folder=tmp_path)
     assert row["value"] > 1 and row["beside"]["cases"] == 2
     assert len(list(tmp_path.glob("swath1/*.nc"))) == len(list(tmp_path.glob("swath30/*.nc"))) == 2
 

@@ -13,7 +13,7 @@ from genda_lite.errors import InputError
 from genda_lite.observe.instruments import (
     ALONG_TRACK,
     MAPS,
-    Errors,
+    InstrumentErrors,
     broken_clouds,
     nadir_errors,
     sample,
@@ -99,11 +99,11 @@ def test_a_seed_gives_the_same_again_and_another_something_else(truth):
 
 def test_noise_belongs_to_one_instrument_and_pass():
     points = ground_track(MISSIONS["SARAL"], DATE, DATE + 10 * DAY, *BOX)
-    noise = [nadir_errors(points, Errors(), name) for name in ("SARAL", "HY-2B")]
+    noise = [nadir_errors(points, InstrumentErrors(), name) for name in ("SARAL", "HY-2B")]
     track = points["track"].values
-    noise += [nadir_errors(points.assign_coords(track=("point", track + 2)), Errors(), "SARAL")]
+    noise += [nadir_errors(points.assign_coords(track=("point", track + 2)), InstrumentErrors(), "SARAL")]
     for i, one in enumerate(noise):
-        assert one.std() == pytest.approx(Errors().nadir, rel=0.15)
+        assert one.std() == pytest.approx(InstrumentErrors().nadir, rel=0.15)
         for other in noise[:i]:
             assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(len(one))
 
@@ -155,7 +155,7 @@ def test_sampling_agrees_with_xarray():
 
 def test_stated_errors_are_those_made_today(truth):
     """At the analysis time, without representativity, stated and actual errors agree instrument by instrument."""
-    errors = Errors(representativity_sea_level=0.0, representativity_temperature=0.0, variability=0.0)
+    errors = InstrumentErrors(representativity_sea_level=0.0, representativity_temperature=0.0, variability=0.0)
     system = ObservingSystem(NADIR, swot=True, cloud=0.3, window=15.0, errors=errors)
     for name, part in system.parts(ocean(count=31), DATE).items():
         error = part.value - at(part)
@@ -170,7 +170,7 @@ def test_stated_errors_are_those_made_today(truth):
 
 def test_the_error_grows_with_the_lag_as_the_ocean_changes():
     """A sea of waves that decorrelate as supposed changes by what the stated error says."""
-    errors = Errors()
+    errors = InstrumentErrors()
     rng = np.random.default_rng(0)
     time = np.arange(400.0)
     # exp(-(dt/T)^2) is the autocorrelation of white noise under a Gaussian of width T / 2.
@@ -189,7 +189,7 @@ def test_the_error_grows_with_the_lag_as_the_ocean_changes():
 
 def test_points_that_drift_together_are_told_as_independent_ones():
     """Change of sea level along a pass with a correlation of the stated length: the errors told explain its mean's."""
-    errors = Errors(nadir=1e-6, representativity_sea_level=1e-6)
+    errors = InstrumentErrors(nadir=1e-6, representativity_sea_level=1e-6)
     n, count = 4000, 200
     width = errors.drift_length / np.sqrt(2 * np.pi)  # km; of a Gaussian correlation whose integral is the length
     kernel = np.exp(-0.5 * (np.arange(-200, 201) * ALONG_TRACK / (width / np.sqrt(2))) ** 2)
@@ -205,7 +205,7 @@ def test_points_that_drift_together_are_told_as_independent_ones():
 
 
 def test_swath_errors_have_their_shapes_and_sizes():
-    errors, cell = Errors(), 25.0
+    errors, cell = InstrumentErrors(), 25.0
     points = swath(MISSIONS["SWOT"], DATE, DATE + 20 * DAY, (-60.0, 60.0), (0.0, 60.0), cell)
     parts = swath_errors(points, errors, cell)
     assert float(parts["noise"].std()) == pytest.approx(errors.karin * 2 / cell, rel=0.02)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from genda_lite.observe.files import kind_of, read_observations
-from genda_lite.observe.instruments import ALONG_TRACK, MAPS, Errors
+from genda_lite.observe.instruments import ALONG_TRACK, MAPS, InstrumentErrors
 from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.sources import Archive, Report, read_salinity, read_temperature, read_tracks, read_winds
 from genda_lite.sources.samples import FOLDER
@@ -65,7 +65,7 @@ def true_at(track: xr.Dataset) -> np.ndarray:
 
 def test_tracks_carry_truth_and_reference_and_noise_of_the_stated_size(twin, track):
     noise = (track["sla_unfiltered"] + track["mdt"]).values - true_at(track) - twin.REFERENCE
-    n, sigma = noise.size, Errors().nadir
+    n, sigma = noise.size, InstrumentErrors().nadir
     assert n > 3000
     assert abs(noise.mean()) < 5 * sigma / np.sqrt(n)
     assert noise.std() == pytest.approx(sigma, rel=5 / np.sqrt(2 * n))
@@ -85,7 +85,7 @@ def test_filtered_tracks_are_quieter_and_no_less_right(twin, track):
     inner = np.ones(noise.size, bool)
     inner[:10] = inner[-10:] = False
     inner[10:-10] = number[20:] == number[:-20]  # away from where passes begin and end
-    expected = Errors().nadir / np.sqrt(2 * np.sqrt(np.pi) * 15.0 / ALONG_TRACK)
+    expected = InstrumentErrors().nadir / np.sqrt(2 * np.sqrt(np.pi) * 15.0 / ALONG_TRACK)
     # Neighbours are alike over 2 sqrt(pi) s points: so many times fewer are independent.
     independent = inner.sum() * ALONG_TRACK / (2 * np.sqrt(np.pi) * 15.0)
     assert noise[inner].std() == pytest.approx(expected, rel=5 / np.sqrt(2 * independent))
@@ -284,8 +284,8 @@ def test_clouds_hide_what_the_quality_says(twin):
     assert set(np.unique(quality)) == {0, 5}
     np.testing.assert_array_equal(np.isnan(kelvin), quality == 0)
     noise = (kelvin - 21.5 - 273.15)[quality == 5]
-    assert noise.std() == pytest.approx(Errors().temperature, rel=5 / np.sqrt(2 * noise.size))
-    assert abs(noise.mean()) < 5 * Errors().temperature / np.sqrt(noise.size)
+    assert noise.std() == pytest.approx(InstrumentErrors().temperature, rel=5 / np.sqrt(2 * noise.size))
+    assert abs(noise.mean()) < 5 * InstrumentErrors().temperature / np.sqrt(noise.size)
     cloud = (quality == 0).mean((1, 2))
     # Shares are drawn with a standard deviation of 0.15, and cut at 0.3 and 0.97.
     assert (
@@ -374,7 +374,7 @@ def test_the_readers_of_real_files_read_them_to_their_steps(twin, small, tracks,
     warm, smooth = (read_temperature(made / f"temperature_{level}_2000.nc", date) for level in ("L3", "L4"))
     assert warm["thetao"].shape == (37, 37) and smooth["thetao"].shape == (18, 18)
     clear = int(warm["thetao"].notnull().sum())
-    assert abs(float(warm["thetao"].mean()) - 20) < 5 * Errors().temperature / np.sqrt(clear)
+    assert abs(float(warm["thetao"].mean()) - 20) < 5 * InstrumentErrors().temperature / np.sqrt(clear)
     assert abs(float(smooth["thetao"].mean()) - 20) < 0.6  # smooth errors of 0.3 degrees do not average out in 200 km
     salt, winds = read_salinity(made / "salinity_2000.nc", date), read_winds(made / "winds_2000.nc")
     assert salt["so"].shape == (12, 12) and abs(float(salt["so"].mean()) - 36) < 0.6

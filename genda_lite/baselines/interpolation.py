@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..observe.likelihood import LinearGaussian
 from ..observe.table import Observations
-from ..posterior.problem import pose
+from ..posterior.problem import build_problem
 from ..posterior.solve import TOLERANCE, InnovationSolver, interpolated, perturbations
 from ..prior.samplers import MemberNoise
 from ..prior.spectral import INFINITE_NOISE
@@ -87,7 +87,7 @@ def optimal_interpolation(prior, observations: Observations, region=None, grid=N
     Raises:
         InputError: as `assimilate`.
     """
-    problem = pose(prior, observations, region, grid, date)
+    problem = build_problem(prior, observations, region, grid, date)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
     state = prior.standardizer.to_dataset(mean[None], problem.grid, problem.date).isel(member=0, drop=True)
     spread = state.copy()

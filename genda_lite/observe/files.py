@@ -16,7 +16,7 @@ from ..sources.files import Box, Paths, as_date, far_from, find_coordinate, in_b
 from ..sources.reanalysis import OCEAN, WIND, read_winds
 from ..sources.report import NothingValid, Report
 from ..state import KM_PER_DEGREE
-from .instruments import DAY, MAPS, Errors
+from .instruments import DAY, MAPS, InstrumentErrors
 from .table import Observations
 
 SWATH_CELL = 8.0  # km, to which SWOT's pixels are averaged
@@ -59,7 +59,7 @@ def read_observations(
     date=None,
     box: Box | None = None,
     window: float = 5.0,
-    errors: Errors | None = None,
+    errors: InstrumentErrors | None = None,
 ) -> tuple[Observations, list[Report]]:
     """Read the files of real products as observations of one day's state.
 
@@ -81,7 +81,7 @@ def read_observations(
     Raises:
         InputError: a file cannot be read or recognised, none holds the date, or nothing is left.
     """
-    errors = errors or Errors()
+    errors = errors or InstrumentErrors()
     date = None if date is None else as_date(date)
     files: dict[str, list] = {}
     for path in listed(paths):
@@ -111,7 +111,9 @@ def _readers(kind: str, paths: Sequence, date, box: Box | None) -> list[Callable
     return [partial(_winds, paths, date, box) if kind == "wind" else partial(_of_day, kind, paths, date, box)]
 
 
-def _table(kind: str, ds: xr.Dataset, date, window: float, errors: Errors) -> tuple[list[Observations], Report]:
+def _table(
+    kind: str, ds: xr.Dataset, date, window: float, errors: InstrumentErrors
+) -> tuple[list[Observations], Report]:
     report = Report.of(ds)
     if kind in ("tracks", "swath"):
         now = ds["time"].values if date is None else date

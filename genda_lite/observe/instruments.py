@@ -26,7 +26,7 @@ ALONG_TRACK = 6.6  # km between nadir points at 1 Hz
 
 
 @dataclass(frozen=True)
-class Errors:
+class InstrumentErrors:
     """Standard deviations of what comes between the true ocean and a measurement of it.
 
     Args:
@@ -124,12 +124,12 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
     return Points(grid, day, *where, channels=len(used)).to(fields)(fields[None])[0].numpy()
 
 
-def nadir_errors(points: xr.Dataset, errors: Errors, name: str, seed: int = 0) -> np.ndarray:
+def nadir_errors(points: xr.Dataset, errors: InstrumentErrors, name: str, seed: int = 0) -> np.ndarray:
     """Noise of a nadir altimeter at points of `orbits.ground_track`, (m,), m."""
     return errors.nadir * _by_pass(points, lambda rng: rng.standard_normal(points.attrs["samples"]), name, seed)
 
 
-def swath_errors(points: xr.Dataset, errors: Errors, cell: float, seed: int = 0) -> xr.Dataset:
+def swath_errors(points: xr.Dataset, errors: InstrumentErrors, cell: float, seed: int = 0) -> xr.Dataset:
     """Errors of a swath at cells of `orbits.swath` of width `cell` (km).
 
     Returns:
@@ -151,7 +151,7 @@ def swath_errors(points: xr.Dataset, errors: Errors, cell: float, seed: int = 0)
     return xr.Dataset({name: ("point", values, {"units": "m"}) for name, values in parts.items()}, points.coords)
 
 
-def radiometer(thetao: xr.DataArray, cloud: float, errors: Errors, seed: int = 0) -> Observations | None:
+def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, seed: int = 0) -> Observations | None:
     """Infrared temperature of a true field (dims latitude, longitude) under clouds; None if they hide it all."""
     thetao = thetao.transpose("latitude", "longitude")
     noise, clouds = (generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))

@@ -96,7 +96,7 @@ class Likelihood(LinearGaussian):
     equation, integrated out.
 
     Args:
-        further: observations by any linear map; their values follow those of the table.
+        linear: observations by any linear map; their values follow those of the table.
 
     Raises:
         InputError: an observation lies outside the grid, or a map fails `check_adjoint`.
@@ -108,7 +108,7 @@ class Likelihood(LinearGaussian):
         grid: Grid,
         standardizer: Standardizer,
         time,
-        further: Sequence[LinearObservations] = (),
+        linear: Sequence[LinearObservations] = (),
     ):
         outside = ~grid.holds(observations.latitude, observations.longitude)
         if outside.any():
@@ -135,7 +135,7 @@ class Likelihood(LinearGaussian):
 
         parts, places = [operator], [np.arange(len(observations))]
         factor = torch.from_numpy(standardizer.scale[:, None, None]).float()
-        for one in further:
+        for one in linear:
             linear = Linear(
                 lambda x, one=one: one.forward(x * factor.to(x)),
                 lambda y, one=one: one.adjoint(y) * factor.to(y),
@@ -150,12 +150,12 @@ class Likelihood(LinearGaussian):
             variance.append((linear.gain * one.error) ** 2)
         m = sum(map(len, value))
         super().__init__(
-            Stacked(parts, places) if further else operator,
+            Stacked(parts, places) if linear else operator,
             torch.from_numpy(np.concatenate(value)).float(),
             torch.from_numpy(np.concatenate(variance)).float(),
             torch.nn.functional.pad(shared, (0, m - shared.shape[1])),
         )
-        if not further:
+        if not linear:
             observed, place = np.unique(channel, return_inverse=True)  # often one or two of seven
             self.observed_channels = observed.tolist()
             self.observed_operator = table_operator(observations, grid, place, len(observed))

@@ -56,8 +56,8 @@ class Points:
         self.index, self.exact_weight = torch.from_numpy(index), torch.from_numpy(weight)
         self.weight = self.exact_weight.float()
 
-    def alone(self) -> tuple[list[int], Self]:
-        """The channels that are read, and the same points for states of these channels alone."""
+    def restricted(self) -> tuple[list[int], Self]:
+        """The channels that are read, and the same points for states of only these channels."""
         size = self.shape[1] * self.shape[2]
         read, place = np.unique(self.index[:, 0].numpy() // size, return_inverse=True)
         new = copy(self)
@@ -97,7 +97,7 @@ class Blurred:
         steps = [np.diff(v).mean() * KM_PER_DEGREE for v in (grid.latitude, grid.longitude)]
         self.shape = points.shape
         # Only the channels that are read are blurred, often one of seven.
-        self.channels, self.points = points.alone()
+        self.channels, self.points = points.restricted()
         self.rows, self.columns = (
             torch.from_numpy(gaussian_means(n, scale / step)).float()
             for n, step in zip(grid.shape, (steps[0], steps[1] * np.cos(middle)), strict=True)

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..state import EARTH_RADIUS, Grid
-from .instruments import DAY, Errors, nadir_errors, radiometer, sample, smooth_map, swath_errors
+from .instruments import DAY, InstrumentErrors, nadir_errors, radiometer, sample, smooth_map, swath_errors
 from .orbits import MISSIONS, ground_track, swath
 from .table import Observations
 
@@ -87,7 +87,7 @@ class ObservingSystem:
     wind: bool = False
     window: float = 5.0
     swath_cell: float = 8.0
-    errors: Errors = field(default_factory=Errors)
+    errors: InstrumentErrors = field(default_factory=InstrumentErrors)
     seed: int = 0
 
     def __post_init__(self):

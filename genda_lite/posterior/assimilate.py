@@ -1,5 +1,6 @@
 """The public face of the posterior: a prior and observations in, an ensemble of surface states out."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -18,13 +19,13 @@ from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..prior.spectral import INFINITE_NOISE
 from ..state import CHANNELS, VARIABLES
 from ..version import __version__
-from .guidance import METHODS
-from .problem import pose
+from .guidance import GUIDANCES
+from .problem import build_problem
 from .solve import InnovationSolver, interpolated, perturbations
 
 
 class Settings(NamedTuple):
-    """How to sample: a guidance of `METHODS`, a sampler of `SAMPLERS`, and its steps."""
+    """How to sample: a guidance of `GUIDANCES`, a sampler of `SAMPLERS`, and its steps."""
 
     guidance: str
     sampler: str
@@ -55,10 +56,10 @@ def sample_posterior(
     more precisely, is drawn from the Gaussian approximation and added.
 
     Args:
-        guidance: of `METHODS`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
+        guidance: of `GUIDANCES`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
         batch: where the likelihood has values for each member, not less than `members`.
     """
-    method = METHODS[guidance] if isinstance(guidance, str) else guidance
+    method = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
     guided, solve = method(prior, likelihood, context), InnovationSolver(prior, likelihood)
     run, levels = SAMPLERS[sampler]
     sigmas, spectrum = levels(steps), prior.spectrum
@@ -109,9 +110,10 @@ def assimilate(
     sampler: str | None = None,
     steps: int | None = None,
     fast: bool = False,
-    further: Sequence[LinearObservations] = (),
+    linear: Sequence[LinearObservations] = (),
     batch: int = 8,
     progress: bool | Callable[[int, int], None] = False,
+    further: Sequence[LinearObservations] = (),
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
 
@@ -127,9 +129,10 @@ def assimilate(
         fast: no gradients of the network: `FAST` in place of `DEFAULT`, a sixth of the work or less.
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
             `prior.samplers` for what there is.
-        further: observations by any linear map, besides those of the table.
+        linear: observations by any linear map, besides those of the table.
         batch: members that go through the network at a time, which bounds the memory; member i does not depend on it.
         progress: draw a bar; or a function that is told the step and their number before each step.
+        further: the former name of `linear`, for one version more.
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
@@ -137,7 +140,7 @@ def assimilate(
         reference, `zos` is in that of the first, see `level_source`.
 
     Raises:
-        InputError: see `pose`; an unknown method, or fewer than one member.
+        InputError: see `build_problem`; an unknown method, or fewer than one member.
 
     Examples:
         A single measurement of sea level, and the Gaussian prior (the diffusion prior is `load_prior()`):
@@ -162,12 +165,14 @@ def assimilate(
         given if given is not None else default
         for given, default in zip((guidance, sampler, steps), FAST if fast else DEFAULT, strict=True)
     )
-    for what, name, known in (("guidance", guidance, METHODS), ("sampler", sampler, SAMPLERS)):
+    for what, name, known in (("guidance", guidance, GUIDANCES), ("sampler", sampler, SAMPLERS)):
         if name not in known:
             raise InputError(f"{what} {name!r} is unknown, expected one of {', '.join(known)}")
     if members < 1 or steps < 2 or batch < 1:
         raise InputError(f"expected members >= 1, steps >= 2, batch >= 1, got {members}, {steps}, {batch}")
-    problem = pose(prior, observations, region, grid, date, further)
+    if further:
+        warnings.warn("assimilate(further=…) is now assimilate(linear=…)", DeprecationWarning, 2)
+    problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
     draws = sample_posterior(
         prior, problem.likelihood, problem.context, members, seed, guidance, sampler, steps, batch, progress
     )

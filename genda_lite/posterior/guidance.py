@@ -129,11 +129,11 @@ def hybrid(prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover:
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         share = 1 / (1 + (sigma / crossover) ** 2)
-        estimate, of_the_day = linearized(prior, x, sigma, context)
+        estimate, network_covariance = linearized(prior, x, sigma, context)
         innovation = likelihood.value - likelihood.operator(estimate)
         weights = solve(sigma, innovation)
         back = likelihood.operator.adjoint(weights)
-        increment = (1 - share) * prior.covariance(sigma)(back) + share * of_the_day(back)
+        increment = (1 - share) * prior.covariance(sigma)(back) + share * network_covariance(back)
         seen = likelihood.operator(increment)
         positive = (weights * seen).sum(-1) > 0  # as a covariance is, and a network's derivative need not be
         scale = (weights * (seen + likelihood.covariance(weights))).sum(-1)
@@ -181,7 +181,7 @@ def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float =
     return denoise
 
 
-METHODS: dict[str, Callable[..., Denoise]] = {
+GUIDANCES: dict[str, Callable[..., Denoise]] = {
     "hybrid": hybrid,
     "mmps": mmps,
     "oi-jacobian": oi_jacobian,

@@ -104,13 +104,13 @@ class Problem:
     context: Tensor
 
 
-def pose(
+def build_problem(
     prior: Prior,
     observations: Observations,
     region=None,
     grid=None,
     date=None,
-    further: Sequence[LinearObservations] = (),
+    linear: Sequence[LinearObservations] = (),
     decorrelation: float | None = None,
 ) -> Problem:
     """Choose grid and date, and bind the observations to them; arguments as in `assimilate`.
@@ -127,7 +127,7 @@ def pose(
     grid, known = choose_grid(prior, observations, region, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
-    likelihood = Likelihood(observations, grid, prior.standardizer, date, further).to(device)
+    likelihood = Likelihood(observations, grid, prior.standardizer, date, linear).to(device)
     if decorrelation is not None:
         lag = np.zeros(len(likelihood.variance))
         dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))

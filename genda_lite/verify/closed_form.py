@@ -31,7 +31,7 @@ from ..posterior.guidance import sda
 from ..prior import GaussianPrior
 from ..prior.mixture import MixturePrior
 from ..state import CHANNELS, Grid
-from .prior import row
+from .table import row
 
 N = 64  # points a side
 ERROR = 0.05  # of observations, in standard deviations of the state
@@ -378,7 +378,7 @@ def lines_of(rows: list[dict]) -> list[dict]:
 
 
 def rows_of(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_posterior` as rows `name`, `value`, `target`, `met`, … (see `verify.prior.row`).
+    """Lines of `evaluate_posterior` as rows `name`, `value`, `target`, `met`, … (see `verify.table.row`).
 
     Targets are for the default and the fast method: of calls and products together, of the CRPS and the variances where
     points are observed, and that nothing in the sweep diverges: no CRPS grows to twice the exact one.

@@ -26,8 +26,9 @@ from ..prior.base import make_context
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
 from ..state import CHANNELS, DEGREES_PER_CELL, EARTH_RADIUS, Grid, Standardizer, harmonics
-from .realism import interior, is_met, sparse, target_text
+from .realism import interior, sparse
 from .spectra import isotropic_spectrum
+from .table import row
 
 FEWEST = 16  # samples
 BATCH = 32  # windows in the network at a time
@@ -173,14 +174,6 @@ def evaluate_prior(
     drawn, memory = windows._replace(x=x), training.like(windows, rng)
     rows += statistics(drawn, windows, memory, prior.standardizer)
     return [*rows, neighbours(drawn, windows, memory, training)]
-
-
-def row(name: str, value: float, lowest=None, highest=None, beside: dict | None = None, detail=False) -> dict:
-    """A figure beside its target, from the lowest to the highest value that will do."""
-    known = {key: float(v) for key, v in (beside or {}).items() if np.isfinite(v)}
-    value, target = float(value), target_text(lowest, highest)
-    met = is_met(value, lowest, highest)
-    return {"name": name, "value": value, "target": target, "met": met, "beside": known, "detail": detail}
 
 
 # --- Denoising -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ..sources import open_product
 from ..sources.files import find_coordinate, wrap_longitude
 from ..state import harmonics
 from .spectra import detrend, isotropic_spectrum, slope, spacing
+from .table import is_met, target_text
 
 Box = tuple[float, float, float, float]  # west, east, south, north (degrees)
 Values = dict[str, float]
@@ -481,20 +482,6 @@ def _oceans(ds: xr.Dataset, box: Box):
             if part[name].isnull().any():
                 raise InputError(f"{name} has missing values in the box, expected fields without land or gaps")
         yield part, one[["thetao", "so"]].load().astype("f4")
-
-
-def target_text(lowest: float | None, highest: float | None) -> str | None:
-    if lowest is None and highest is None:
-        return None
-    if lowest is None:
-        return f"at most {highest:g}"
-    return f"at least {lowest:g}" if highest is None else f"{lowest:.3g} to {highest:.3g}"
-
-
-def is_met(value: float, lowest: float | None, highest: float | None) -> bool | None:
-    if (lowest is None and highest is None) or not np.isfinite(value):
-        return None
-    return (lowest is None or value >= lowest) and (highest is None or value <= highest)
 
 
 # Real products by their usual file names: what to call them, the box to judge them in, and their variables. A second

@@ -28,10 +28,10 @@ from ...baselines.interpolation import Ensemble
 from ...errors import InputError
 from ...files import write_dataset
 from ...observe.files import read_observations
-from ...observe.instruments import Errors
+from ...observe.instruments import InstrumentErrors
 from ...observe.table import Observations
 from ...posterior.assimilate import Settings
-from ...posterior.problem import pose
+from ...posterior.problem import build_problem
 from ...prepare.decompose import total_current
 from ...prior import Prior, load_prior
 from ...sources import Archive, Report, open_product, read_tracks
@@ -69,8 +69,8 @@ class Setting:
         decorrelation: days in which sea level changes, by which methods that have a covariance take the altimetry of
             other days for what it is (`posterior.lags`); 0: they, as all others, count its age as an error. Of 7, 10
             and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not scored.
-        drift_length: of that error (`Errors.drift`), km along a track within which it is one and the same; the shorter,
-            the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of
+        drift_length: of that error (`InstrumentErrors.drift`), km along a track within which it is one and the same;
+            the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of
             which serves sea level best on the training oceans, 40 had the least error of sea level and next to the
             least of the current on two days of the twin (4 and 7 August) that are not scored.
         error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2. What the sea
@@ -121,9 +121,9 @@ class Setting:
             raise InputError(f"unknown products {', '.join(sorted(strangers))}, expected some of {', '.join(known)}")
 
     @property
-    def errors(self) -> Errors:
+    def errors(self) -> InstrumentErrors:
         """Of the instruments."""
-        errors = Errors(drift_length=self.drift_length)
+        errors = InstrumentErrors(drift_length=self.drift_length)
         if not self.weighted:
             errors = replace(errors, variability=0.0)
         if not self.representativity:
@@ -148,7 +148,7 @@ def _tools(
 ) -> tuple[Prior, dict[str, Method]]:
     """The learned prior, and all methods by their names in `METHODS`."""
     learned = load_prior(prior, device=device)
-    gaussian, univariate = (load_prior(prior, True, univariate=alone, device=device) for alone in (False, True))
+    gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
     trained = shipped_regression(Path(regression) if regression else None)
     known = {m.name: m for m in methods(learned, gaussian, univariate, trained)}
     found = {ours: known[theirs] for ours, theirs in METHODS.items() if theirs in known}
@@ -236,7 +236,7 @@ class Experiment:
         for number, window in enumerate(windows):
             here = seen.inside(window)
             place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
-            problem = pose(prior, dated.inside(window), date=noon, **place, **in_time)
+            problem = build_problem(prior, dated.inside(window), date=noon, **place, **in_time)
             day = int(np.datetime64(date, "D").astype(int))
             seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
             for name in names:

@@ -22,7 +22,7 @@ from ...sources import Archive, load_sample
 from ...sources.archive import TWIN
 from ...sources.files import Box
 from ...sources.reanalysis import read_winds
-from ..prior import row
+from ..table import row
 from . import drifters as against
 from .drifters import METRICS, Scorecard, observation_error, rank_counts, running_mean, scorecard, segments
 from .experiment import BOX, CLIMATOLOGY, FAST, GENDA, METHODS, OI, OURS, REGRESSION, open_results, result_path
@@ -289,7 +289,7 @@ def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps
 
 
 def fact(value: float, table: str, product: str, metric: str, beside: dict | None = None, detail=True, **goal) -> dict:
-    """A row of `verify.prior.row` that says what it is about: `table`, `product`, `metric`."""
+    """A row of `verify.table.row` that says what it is about: `table`, `product`, `metric`."""
     named = row(f"{metric}, {table}, {product}", value, beside=beside, detail=detail, **goal)
     return named | {"table": table, "product": product, "metric": metric}
 

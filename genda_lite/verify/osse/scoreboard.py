@@ -22,21 +22,22 @@ from ...baselines.interpolation import Ensemble, climatological_ensemble, interp
 from ...baselines.regression import Regression
 from ...errors import InputError
 from ...files import atomic_path
-from ...observe.instruments import DAY, Errors
+from ...observe.instruments import DAY, InstrumentErrors
 from ...observe.systems import ObservingSystem, random_system
 from ...observe.table import Observations
 from ...ocean.currents import relative_vorticity
 from ...posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
-from ...posterior.guidance import METHODS, sda
-from ...posterior.problem import Problem, pose
+from ...posterior.guidance import GUIDANCES, sda
+from ...posterior.problem import Problem, build_problem
 from ...prepare.decompose import to_state, total_current
 from ...prepare.frames import members_of
 from ...prior import GaussianPrior, Prior
 from ...sources.samples import FOLDER, sample_path
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, Grid
 from .. import scores
-from ..prior import EDGE, row
+from ..prior import EDGE
 from ..spectra import isotropic_spectrum
+from ..table import row
 from .sweep import southwest
 
 OCEAN = CHANNELS[:5]
@@ -81,7 +82,7 @@ class Cases:
             sampled on its own day; of a coarser series the nearest day is sampled.
         prior: for the size of the boxes, and the Ekman response that the state depends on.
         system: of a case, by its number.
-        louder: factor on SWOT's correlated errors that the stated errors do not know of.
+        swath_error_factor: factor on SWOT's correlated errors that the stated errors do not know of.
     """
 
     series: list[xr.Dataset]
@@ -89,7 +90,7 @@ class Cases:
     count: int
     seed: int = 0
     system: Callable[[int], ObservingSystem] = random_system
-    louder: float = 1.0
+    swath_error_factor: float = 1.0
 
     def __len__(self) -> int:
         return self.count
@@ -126,8 +127,9 @@ class Cases:
         for name in ("thetao", "so", "uas", "vas"):
             window[name] = today[name].isel(**box).reindex(time=window["time"])
         parts = system.parts(window, date)
-        if self.louder != 1 and "SWOT swath" in parts:
-            errors = Errors(roll=self.louder * Errors().roll, timing=self.louder * Errors().timing)
+        if self.swath_error_factor != 1 and "SWOT swath" in parts:
+            usual, factor = InstrumentErrors(), self.swath_error_factor
+            errors = InstrumentErrors(roll=factor * usual.roll, timing=factor * usual.timing)
             loud = replace(system, errors=errors).parts(window, date)["SWOT swath"]
             parts["SWOT swath"] = replace(parts["SWOT swath"], value=loud.value)
         grid = Grid(truth["latitude"].values, truth["longitude"].values)
@@ -155,12 +157,12 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Method:
-    """A way to an ensemble. `few`: too slow for all cases, it is run on some; `evaluations` of the network a member,
+    """A way to an ensemble. `slow`: too slow for all cases, it is run on some; `evaluations` of the network a member,
     forwards and VJPs."""
 
     name: str
     run: Callable[[Task], Ensemble]
-    few: bool = False
+    slow: bool = False
     evaluations: int = 0
 
 
@@ -203,7 +205,7 @@ def methods(
         Method(OURS, partial(sampled, prior, DEFAULT), evaluations=2 * many),
         Method(f"{OURS}, fast", partial(sampled, prior, FAST), evaluations=FAST.steps),
     ]
-    others = [name for name in METHODS if name not in (DEFAULT.guidance, FAST.guidance)]
+    others = [name for name in GUIDANCES if name not in (DEFAULT.guidance, FAST.guidance)]
     forwards = {"mmps": 4}
     found += [
         Method(
@@ -309,7 +311,7 @@ def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
 
 def run_case(case: Case, chosen: Sequence[Method], prior: Prior, members: int, seed: int) -> xr.Dataset:
     """Scores of several methods in one case, dims (experiment, ...) of `evaluate`, with the CPU time of each."""
-    problem = pose(prior, case.observations, southwest(case.grid), None, case.date)
+    problem = build_problem(prior, case.observations, southwest(case.grid), None, case.date)
     tables = []
     for method in chosen:
         start = time.process_time()
@@ -341,17 +343,17 @@ def run(
     """Scores of all cases, dims (case, experiment, ...).
 
     Args:
-        every: methods that are for `few` cases are run on every so many.
+        every: `slow` methods are run on every so many.
         folder: keeps the table of each case. What is there is not computed again; a method may join later.
 
     Raises:
         InputError: the folder holds tables of other settings.
     """
-    settings = f"{cases.count} {cases.seed} {cases.louder:g} {members}"
+    settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {members}"
     tables = []
     for number in range(len(cases)):
         path = folder / f"case{number:03d}.nc" if folder else None
-        here, found = [m for m in chosen if not m.few or number % every == 0], []
+        here, found = [m for m in chosen if not m.slow or number % every == 0], []
         if path and path.exists():
             with xr.open_dataset(path, engine="h5netcdf") as kept:
                 if kept.attrs["settings"] != settings:
@@ -372,22 +374,22 @@ def run(
 
 
 def sensitivity(
-    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, louder: float = 3.0,
+    cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, factor: float = 3.0,
     folder: Path | None = None, progress: Callable[[str], None] = lambda text: None,
 ) -> list[dict]:
-    """What it costs that SWOT's correlated errors (roll and timing) are `louder` times what is stated: CRPS of sea
+    """What it costs that SWOT's correlated errors (roll and timing) are `factor` times what is stated: CRPS of sea
     level over that with the stated ones, in cases that all have a swath. See `run` for the other arguments."""
     with_swath, tables = replace(cases, system=lambda number: replace(cases.system(number), swot=True)), []
-    for factor in (1.0, louder):
-        place = folder and folder / f"swath{factor:g}"
+    for actual in (1.0, factor):
+        place = folder and folder / f"swath{actual:g}"
         if place:
             place.mkdir(exist_ok=True)
-        tables.append(run(replace(with_swath, louder=factor), chosen, prior, members, 1, place, progress))
+        tables.append(run(replace(with_swath, swath_error_factor=actual), chosen, prior, members, 1, place, progress))
     (quiet, loud), rows = tables, []
     for method in quiet["experiment"].values:
         crps = [t["crps"].sel(experiment=method, channel="zos", zone="all").mean() for t in (quiet, loud)]
         ratio = figures(loud).spread_skill.sel(experiment=method, channel="zos")
-        name = f"CRPS of zos, SWOT's correlated errors {louder:g} times those stated, over that as stated, {method}"
+        name = f"CRPS of zos, SWOT's correlated errors {factor:g} times those stated, over that as stated, {method}"
         rows.append(row(name, crps[1] / crps[0], beside={"spread/skill": ratio, "cases": len(cases)}))
     return rows
 
@@ -472,7 +474,7 @@ def paired(table: xr.Dataset, name: str, than: str, channel: str, zone: str = "a
 
 
 def targets(table: xr.Dataset) -> list[dict]:
-    """The figures that have a target, and beside them those that explain them, as rows of `verify.prior.row`."""
+    """The figures that have a target, and beside them those that explain them, as rows of `verify.table.row`."""
     found, rows = figures(table), []
     present = [str(m) for m in table["experiment"].values]
     baselines = [m for m in present if not m.startswith((OURS, "GenDA"))]

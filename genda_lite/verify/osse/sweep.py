@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from ...errors import InputError
 from ...files import atomic_path
-from ...observe.instruments import Errors
+from ...observe.instruments import InstrumentErrors
 from ...observe.systems import ObservingSystem, constellation, sparsity
 from ...observe.table import Observations
 from ...posterior import assimilate
@@ -22,7 +22,7 @@ from ...state import CHANNELS, VARIABLES, Grid
 from .. import scores
 
 SWATH_CELL = 16.0  # km
-STANDSTILL = 1.5  # days before, and after, the date for which the true ocean is taken to stand still
+STEADY_WINDOW = 1.5  # days before, and after, the date for which the true ocean is taken to stand still
 
 
 def observe(
@@ -45,9 +45,9 @@ def observe(
     Raises:
         InputError: another number of altimeters, a cloud share outside 0..1, nothing observed at all.
     """
-    errors = Errors(variability=0.0).scaled(error)
+    errors = InstrumentErrors(variability=0.0).scaled(error)
     system = ObservingSystem(
-        constellation(altimeters), swot, cloud, window=STANDSTILL, swath_cell=SWATH_CELL, errors=errors, seed=seed
+        constellation(altimeters), swot, cloud, window=STEADY_WINDOW, swath_cell=SWATH_CELL, errors=errors, seed=seed
     )
     series = truth[["zos", "thetao"]].drop_vars("member", errors="ignore").expand_dims("time")
     return system.observe(series, truth["time"].values)

@@ -1,0 +1,164 @@
+"""One tidy table for all results: a row for each number, and in its columns what the number is of.
+
+    frame = tidy(rows)
+    write_table(frame, "osse.csv", command="genda evaluate osse …", seed=0)
+    pivot(pick(read_table("osse.csv"), metric="crps", zone="all"), columns="channel")
+
+`genda evaluate WHAT` makes rows: each has a name to read and, where it has one, a target; besides, the columns of the
+table that it belongs to. Nothing is read back out of a name.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path
+from ..version import __version__
+
+LABELS = ("case", "ocean", "date", "method", "channel", "zone", "metric")  # what a number is of
+COLUMNS = (*LABELS, "value", "low", "high")  # the last two: its 95 % interval
+COMMENT = "# "  # begins a line about the whole table
+
+
+def row(
+    name: str,
+    value: float,
+    lowest: float | None = None,
+    highest: float | None = None,
+    beside: Mapping[str, float] | None = None,
+    detail: bool = False,
+    **labels,
+) -> dict:
+    """A figure beside its target, from the lowest to the highest value that will do.
+
+    Args:
+        name: for a reader. beside: other figures that explain it; `low` and `high` are its 95 % interval.
+        detail: a table may leave it out. labels: of `LABELS`, what it is of.
+
+    Raises:
+        TypeError: a label that is none.
+    """
+    if strangers := set(labels) - set(LABELS):
+        raise TypeError(f"{', '.join(sorted(strangers))}: no label of a result, expected some of {', '.join(LABELS)}")
+    known = {key: float(v) for key, v in (beside or {}).items() if v is not None and np.isfinite(v)}
+    value, target = float(value), target_text(lowest, highest)
+    met = is_met(value, lowest, highest)
+    told = {"name": name, "value": value, "target": target, "met": met, "beside": known, "detail": detail}
+    return told | {label: str(labels[label]) for label in LABELS if labels.get(label) is not None}
+
+
+def target_text(lowest: float | None, highest: float | None) -> str | None:
+    """A range in words; None where both ends are open."""
+    if lowest is None and highest is None:
+        return None
+    if lowest is None:
+        return f"at most {highest:g}"
+    return f"at least {lowest:g}" if highest is None else f"{lowest:.3g} to {highest:.3g}"
+
+
+def is_met(value: float, lowest: float | None, highest: float | None) -> bool | None:
+    """Whether a value lies in a range; None where both ends are open, or the value is missing."""
+    if (lowest is None and highest is None) or not np.isfinite(value):
+        return None
+    return (lowest is None or value >= lowest) and (highest is None or value <= highest)
+
+
+def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
+    """The table of rows that say what they are of; those without a metric are left out.
+
+    Returns:
+        columns `COLUMNS`; labels that do not apply are empty.
+    """
+    found = []
+    for one in rows:
+        if "metric" in one:
+            beside = one.get("beside") or {}
+            limits = {bound: one.get(bound, beside.get(bound, np.nan)) for bound in ("low", "high")}
+            found.append({label: one.get(label, "") for label in LABELS} | {"value": one["value"]} | limits)
+    frame = pd.DataFrame(found, columns=list(COLUMNS))
+    return frame.astype(dict.fromkeys(LABELS, str) | dict.fromkeys(("value", "low", "high"), float))
+
+
+def pick(frame: pd.DataFrame, **labels) -> pd.DataFrame:
+    """The rows with given labels: one value each, or several of which any will do.
+
+    Raises:
+        InputError: there is none.
+    """
+    here = frame
+    for label, wanted in labels.items():
+        some = [wanted] if isinstance(wanted, str) else list(wanted)
+        known, here = here, here[here[label].isin(some)]
+        if not len(here):
+            held = ", ".join(map(repr, dict.fromkeys(known[label])))
+            raise InputError(f"there is no result with {label} {', '.join(map(repr, some))}, expected one of {held}")
+    return here
+
+
+def number(frame: pd.DataFrame, bound: str = "value", **labels) -> float:
+    """The one number with given labels.
+
+    Args:
+        bound: `value`, or `low` or `high` of its interval.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    here = pick(frame, **labels)
+    if len(here) > 1:
+        raise InputError(f"there are {len(here)} results with {labels}, expected one")
+    return float(here[bound].iloc[0])
+
+
+def pivot(frame: pd.DataFrame, index: str = "method", columns: str = "metric", bound: str = "value") -> pd.DataFrame:
+    """A table to read: one label down, another across, in the order in which they first come."""
+    wide = frame.pivot_table(index=index, columns=columns, values=bound, sort=False, dropna=False)
+    wide = wide.reindex(index=frame[index].unique(), columns=frame[columns].unique())
+    return wide.rename_axis(index=None, columns=None)
+
+
+def write_table(frame: pd.DataFrame, path: str | os.PathLike, **about) -> None:
+    """Write a table as CSV, after lines that say what made it; the file appears whole or not at all.
+
+    Args:
+        about: the command, its settings and seed, and anything else to know of all numbers; the version is added.
+    """
+    lines = {"version": __version__} | about
+    text = io.StringIO()
+    for key, value in lines.items():
+        text.write(f"{COMMENT}{key}: {' '.join(str(value).split())}\n")
+    frame[list(COLUMNS)].to_csv(text, index=False, float_format="%.6g", lineterminator="\n")
+    with atomic_path(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_table(path: str | os.PathLike) -> pd.DataFrame:
+    """A table that `write_table` wrote; what made it is in its `attrs`.
+
+    Raises:
+        InputError: no such file, or it is no such table.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
+    count = next((i for i, line in enumerate(lines) if not line.startswith(COMMENT)), len(lines))
+    about = dict(line.removeprefix(COMMENT).split(": ", 1) for line in lines[:count] if ": " in line)
+    found = list(csv.DictReader(lines[count:]))
+    if not found or set(found[0]) != set(COLUMNS) or any(None in one.values() for one in found):
+        raise InputError(f"{path}: is no table of results, expected the columns {', '.join(COLUMNS)}")
+    frame = pd.DataFrame(found, columns=list(COLUMNS))
+    for name in ("value", "low", "high"):
+        try:
+            frame[name] = pd.to_numeric(frame[name].replace("", "nan"))
+        except ValueError as error:
+            raise InputError(f"{path}: a {name} is no number ({error})") from None
+    frame.attrs = about
+    return frame
