@@ -1,4 +1,4 @@
-"""One exception for everything a user can put right, and writing files so that none is left half-made."""
+"""One exception for everything a user can put right."""
 
 
 

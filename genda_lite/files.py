@@ -1,4 +1,4 @@
-"""Writing files so that none is left half-made."""
+"""Writing files and folders so that none is left half-made."""
 
 import contextlib
 import os

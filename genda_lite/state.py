@@ -1,4 +1,4 @@
-"""The state vector: its channels, its grid, and the way between xarray in physical units and standardized tensors."""
+"""The state of the ocean: its channels and grid, physical and standardized."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,40 +11,161 @@ from torch import Tensor
 from .errors import InputError
 
 EARTH_RADIUS = 6.371e6  # m
-
-
 METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180  # along a meridian
 KM_PER_DEGREE = METRES_PER_DEGREE / 1e3
 DEGREES_PER_CELL = 1 / 12  # GLORYS12's grid
-VARIABLES: dict[str, dict[str, str]] = {
-    "zos": {"standard_name": "sea_surface_height_above_geoid", "long_name": "Sea level", "units": "m"},
-    "thetao": {
-        "standard_name": "sea_water_potential_temperature",
-        "long_name": "Surface temperature",
-        "units": "degC",
-        "units_metadata": "temperature: on_scale",
-    },
-    "so": {"standard_name": "sea_water_salinity", "long_name": "Surface salinity", "units": "1e-3"},
-    "u_ageo_eddy": {"long_name": "Eastward residual ageostrophic current", "units": "m s-1"},
-    "v_ageo_eddy": {"long_name": "Northward residual ageostrophic current", "units": "m s-1"},
-    "uas": {"standard_name": "eastward_wind", "long_name": "Eastward wind at 10 m", "units": "m s-1"},
-    "vas": {"standard_name": "northward_wind", "long_name": "Northward wind at 10 m", "units": "m s-1"},
-    "uo": {"standard_name": "eastward_sea_water_velocity", "long_name": "Eastward current", "units": "m s-1"},
-    "vo": {"standard_name": "northward_sea_water_velocity", "long_name": "Northward current", "units": "m s-1"},
-}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A variable of the surface ocean, and all that the package needs to know of it.
+
+    Args:
+        name: as in GLORYS12 and CMIP. long_name: for people. units: CF's, in which all values are.
+        role: "ocean", "residual" (current), "wind", which make up the state; or "current", the total one, which follows
+            from them.
+        quantum: step of the 16-bit integers in files, well below any instrument's noise.
+        plausible: what lies outside is a fill value, or in other units.
+        seasonal: its climatology has an annual cycle; the others have a time mean only (GenDA).
+        colours: of its maps, a colour map of cmocean. neutral: value in the middle of a diverging one: a number, or
+            "median".
+        label: of its units in figures. standard_name: CF's. more: further CF attributes.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    role: str
+    quantum: float
+    plausible: tuple[float, float]
+    seasonal: bool
+    colours: str
+    neutral: float | str | None = None
+    label: str = ""
+    standard_name: str | None = None
+    more: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """As a variable of a CF data set has them."""
+        named = {"standard_name": self.standard_name} if self.standard_name else {}
+        return named | {"long_name": self.long_name, "units": self.units} | dict(self.more)
+
+
+# The order of the first seven is that of the state vector.
+_TABLE = (
+    Channel("zos", "Sea level", "m", "ocean", 1e-4, (-5.0, 5.0), False, "balance", "median", "m",
+            "sea_surface_height_above_geoid"),
+    Channel("thetao", "Surface temperature", "degC", "ocean", 1e-3, (-2.5, 45.0), True, "thermal", None, "°C",
+            "sea_water_potential_temperature", (("units_metadata", "temperature: on_scale"),)),
+    Channel("so", "Surface salinity", "1e-3", "ocean", 2e-4, (0.0, 60.0), True, "haline", None, "psu",
+            "sea_water_salinity"),
+    Channel("u_ageo_eddy", "Eastward residual ageostrophic current", "m s-1", "residual", 1e-3, (-5.0, 5.0), False,
+            "balance", 0.0, "m/s"),
+    Channel("v_ageo_eddy", "Northward residual ageostrophic current", "m s-1", "residual", 1e-3, (-5.0, 5.0), False,
+            "balance", 0.0, "m/s"),
+    Channel("uas", "Eastward wind at 10 m", "m s-1", "wind", 2e-3, (-100.0, 100.0), True, "delta", 0.0, "m/s",
+            "eastward_wind"),
+    Channel("vas", "Northward wind at 10 m", "m s-1", "wind", 2e-3, (-100.0, 100.0), True, "delta", 0.0, "m/s",
+            "northward_wind"),
+    Channel("uo", "Eastward current", "m s-1", "current", 1e-3, (-5.0, 5.0), False, "balance", 0.0, "m/s",
+            "eastward_sea_water_velocity"),
+    Channel("vo", "Northward current", "m s-1", "current", 1e-3, (-5.0, 5.0), False, "balance", 0.0, "m/s",
+            "northward_sea_water_velocity"),
+)  # fmt: skip
+TABLE: dict[str, Channel] = {channel.name: channel for channel in _TABLE}
+
+
+def channels(*roles: str) -> tuple[str, ...]:
+    """Names of the channels of some roles, in the order of the table."""
+    return tuple(name for name, channel in TABLE.items() if channel.role in roles)
+
+
+VARIABLES: dict[str, dict[str, str]] = {name: channel.attributes for name, channel in TABLE.items()}
+CHANNELS: tuple[str, ...] = channels("ocean", "residual", "wind")
+OCEAN: tuple[str, ...] = channels("ocean", "residual")  # what is to be analysed; the wind drives it
+SURFACE: tuple[str, ...] = channels("ocean")  # what instruments see of it
+INPUTS: tuple[str, ...] = channels("ocean") + channels("current") + channels("wind")  # that a state is made from
 TIME = {"standard_name": "time", "long_name": "Middle of the day", "units_metadata": "leap_seconds: none"}
-CHANNELS: tuple[str, ...] = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uas", "vas")
 
 
 def channel_index(name: str) -> int:
-    """Place of a channel in the state vector.
+    """Place of a channel among `CHANNELS`.
 
     Raises:
         InputError: no such channel.
     """
-    if name not in CHANNELS:
-        raise InputError(f"channel {name!r} is not part of the state, expected one of {', '.join(CHANNELS)}")
-    return CHANNELS.index(name)
+    return StateVector.today().index(name)
+
+
+@dataclass(frozen=True)
+class StateVector:
+    """Which channel of which day is where in a state (K, ny, nx).
+
+    Args:
+        channels: (K,) names. lags: (K,) days after the date; without them all are of the date.
+
+    Raises:
+        InputError: no channels, an unknown one, another number of lags, or an entry that is there twice.
+
+    Examples:
+        >>> from genda_lite.state import StateVector
+        >>> state = StateVector(("zos", "zos", "thetao"), (0.0, -2.0, 0.0))
+        >>> state.index("zos", -2.0), state.of_date
+        (1, ('zos', 'thetao'))
+        >>> len(StateVector.today())
+        7
+    """
+
+    channels: tuple[str, ...]
+    lags: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "lags", tuple(map(float, self.lags)) or (0.0,) * len(self.channels))
+        if strangers := [name for name in self.channels if name not in CHANNELS]:
+            raise InputError(f"channel {strangers[0]!r} is none of a state, expected some of {', '.join(CHANNELS)}")
+        if not self.channels or len(self.lags) != len(self.channels):
+            raise InputError(
+                f"a state has {len(self.channels)} channels and {len(self.lags)} lags, expected at least one, and as "
+                f"many of both"
+            )
+        if len(set(self.entries)) < len(self.channels):
+            raise InputError("a state holds a channel of one day twice, expected each once")
+
+    @classmethod
+    def today(cls) -> Self:
+        """All channels, of the date alone."""
+        return cls(CHANNELS)
+
+    @property
+    def entries(self) -> list[tuple[str, float]]:
+        """Channel and lag (days) of each place."""
+        return list(zip(self.channels, self.lags, strict=True))
+
+    @property
+    def of_date(self) -> tuple[str, ...]:
+        """The channels of the date, in order."""
+        return tuple(name for name, lag in self.entries if lag == 0)
+
+    def __len__(self) -> int:
+        return len(self.channels)
+
+    def index(self, channel: str, lag: float = 0.0) -> int:
+        """Place of a channel of a day.
+
+        Raises:
+            InputError: it is not part of the state.
+        """
+        if (channel, lag) not in self.entries:
+            when = f" {lag:g} days after the date" if lag else ""
+            held = ", ".join(self.of_date if not lag else map(str, self.entries))
+            raise InputError(f"channel {channel!r}{when} is not part of the state, expected one of {held}")
+        return self.entries.index((channel, lag))
+
+    def places(self, *names: str) -> list[int]:
+        """Places of some channels of the date; of those that the state has."""
+        return [self.index(name) for name in names if name in self.of_date]
 
 
 def year_fraction(time) -> np.ndarray:
@@ -140,12 +261,14 @@ class Standardizer:
         harmonics: (3, C, n) coefficients of `harmonics(time)`, in each channel's units.
         scale: (C,) standard deviation of the anomalies.
         ekman: (n,) complex Ekman response to kinematic wind stress (s m-1): current = ekman * stress.
+        channels: (C,) their names.
     """
 
     latitude: np.ndarray
     harmonics: np.ndarray
     scale: np.ndarray
     ekman: np.ndarray
+    channels: tuple[str, ...] = CHANNELS
 
     def ekman_at(self, latitude) -> np.ndarray:
         """Ekman response at latitudes (n,), complex (s m-1)."""
@@ -159,20 +282,35 @@ class Standardizer:
         on_latitude = np.array([[np.interp(latitude, self.latitude, c) for c in h] for h in self.harmonics])
         return np.einsum("hcn,...h->cn" if np.ndim(time) == 0 else "hcn,nh->cn", on_latitude, harmonics(time))
 
+    def scale_of(self, state: StateVector) -> np.ndarray:
+        """Scale of each entry of a state, (K,)."""
+        return self.scale[[self.channels.index(name) for name in state.channels]]
+
+    def climatology_of(self, state: StateVector, latitude: np.ndarray, time) -> np.ndarray:
+        """Climatology of each entry of a state around one date, (K, n)."""
+        days = {lag: np.datetime64(time, "ns") + np.timedelta64(round(lag * 86400), "s") for lag in set(state.lags)}
+        found = {lag: self.climatology(latitude, day) for lag, day in days.items()}
+        return np.stack([found[lag][self.channels.index(name)] for name, lag in state.entries])
+
     def to_tensor(self, frame: xr.Dataset, time=None) -> Tensor:
         """Standardized anomalies (C, ny, nx) of one surface state (dims latitude, longitude) in physical units."""
         time = frame["time"].values if time is None else time
-        fields = np.stack([frame[c].transpose("latitude", "longitude").values for c in CHANNELS])
+        fields = np.stack([frame[c].transpose("latitude", "longitude").values for c in self.channels])
         anomaly = fields - self.climatology(frame["latitude"].values, time)[:, :, None]
         return torch.from_numpy((anomaly / self.scale[:, None, None]).astype("f4"))
 
-    def to_dataset(self, members: Tensor, grid: Grid, time) -> xr.Dataset:
-        """Physical fields of standardized anomalies (member, C, ny, nx), with total currents `uo`, `vo`."""
-        fields = members.double().cpu().numpy() * self.scale[:, None, None]
-        fields = (fields + self.climatology(grid.latitude, time)[:, :, None]).astype("f4")
+    def to_dataset(self, members: Tensor, grid: Grid, time, state: StateVector | None = None) -> xr.Dataset:
+        """Physical fields of the date, dims (member, latitude, longitude), of standardized anomalies.
+
+        Args:
+            members: (member, K, ny, nx). state: what is where in them; by default the standardizer's channels.
+        """
+        state = StateVector(self.channels) if state is None else state
+        fields = members.double().cpu().numpy() * self.scale_of(state)[:, None, None]
+        fields = (fields + self.climatology_of(state, grid.latitude, time)[:, :, None]).astype("f4")
         dims = ("member", "latitude", "longitude")
         ds = xr.Dataset(
-            {name: (dims, fields[:, i], dict(VARIABLES[name])) for i, name in enumerate(CHANNELS)},
+            {name: (dims, fields[:, state.index(name)], dict(VARIABLES[name])) for name in state.of_date},
             coords={"member": np.arange(len(fields))} | grid.coordinates(),
         )
         if not np.isnat(np.datetime64(time)):
@@ -180,11 +318,4 @@ class Standardizer:
         return ds
 
 
-# Step of each variable's 16-bit integers in files, well below any instrument's noise.
-QUANTUM = {
-    "zos": 1e-4,
-    "thetao": 1e-3,
-    "so": 2e-4,
-    **dict.fromkeys(("uo", "vo", "u_ageo_eddy", "v_ageo_eddy"), 1e-3),
-    **dict.fromkeys(("uas", "vas"), 2e-3),
-}
+QUANTUM = {name: channel.quantum for name, channel in TABLE.items()}  # of integers in files

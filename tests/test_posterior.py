@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from conftest import red_covariance
 
 import genda_lite as gl
 from genda_lite.baselines.closed_form import gaussian_posterior, prior_variance
@@ -17,7 +18,7 @@ from genda_lite.posterior.problem import build_problem
 from genda_lite.posterior.solve import InnovationSolver, conjugate_gradients, interpolated, perturbations
 from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig
 from genda_lite.prior.samplers import SAMPLERS, noise_levels, sde_2m
-from genda_lite.state import CHANNELS, Grid, Standardizer
+from genda_lite.state import CHANNELS, Grid, Standardizer, StateVector
 
 N = 16
 DATE = np.datetime64("2019-02-23", "ns")
@@ -575,3 +576,23 @@ def test_tiny_errors_on_a_smooth_sea(settings):
     likelihood = LinearGaussian(Everywhere(), truth.flatten(1)[0], torch.full((N * N,), 1e-8))
     draws = sample_posterior(prior, likelihood, None, 4, 0, **settings)
     assert abs(draws - truth).max() < 0.01
+
+
+def test_a_state_of_two_days_is_analysed_and_gives_the_fields_of_the_date(standardizer, domain, grid, truth):
+    """The prior says what is where; the day before is drawn with the date, and follows it as the covariance says."""
+    state = StateVector((*CHANNELS, "zos"), (*(0.0 for _ in CHANNELS), -1.0))
+    covariance, level = red_covariance(*grid.shape, len(state)), state.index("zos")
+    before = state.index("zos", -1.0)
+    covariance[..., before, :] = 0.9 * covariance[..., level, :]
+    covariance[..., :, before] = 0.9 * covariance[..., :, level]
+    covariance[..., before, before] = covariance[..., level, level]
+    prior = GaussianPrior(covariance, standardizer, domain, state=state)
+    seen = observe(truth, grid, 1)
+    analysis = gl.assimilate(prior, seen, members=8, grid=grid, date=DATE, fast=True)
+    assert {*CHANNELS, "uo", "vo"} < set(analysis.data_vars) and analysis.sizes["member"] == 8
+    problem = build_problem(prior, seen, grid=grid, date=DATE)
+    assert problem.likelihood.observed_channels == [level]
+    mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
+    torch.testing.assert_close(mean[before], 0.9 * mean[level], atol=1e-3, rtol=0)
+    draws = sample_posterior(prior, problem.likelihood, problem.context, 128, guidance="oi", steps=24, batch=128)
+    assert 0.9 < (draws[:, before].var(0) / variance[before]).mean() < 1.1

@@ -1,5 +1,6 @@
 """Priors: exact where there is a closed form, and files that come back whole or not at all."""
 
+import json
 import os
 import pickle
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
+from conftest import red_covariance
 from safetensors.torch import load_file, save_file
 
 from genda_lite.prior import (
@@ -20,10 +22,11 @@ from genda_lite.prior import (
     save_prior,
 )
 from genda_lite.prior.base import CONTEXT_CHANNELS, grid_context, make_context
+from genda_lite.prior.diffusion import TUNED, Tuned
 from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
 from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix, signed
 from genda_lite.prior.unet import UNet
-from genda_lite.state import CHANNELS, Grid
+from genda_lite.state import CHANNELS, Grid, StateVector
 
 SIGMAS = (0.05, 1.0, 20.0)
 TINY = NetworkConfig(width=8, multipliers=(1, 2), blocks=1)
@@ -332,6 +335,39 @@ def test_saved_prior_is_the_same_prior(trained, tmp_path):
     _, before = checkpoint.read_safetensors(path, checkpoint.FORMAT)
     save_prior(loaded, path)
     assert checkpoint.read_safetensors(path, checkpoint.FORMAT)[1]["sha256"] == before["sha256"]
+
+
+def test_a_file_of_format_2_is_of_all_channels_and_has_the_shipped_numbers(saved):
+    loaded = load_prior(saved)
+    assert loaded.state == StateVector.today() and loaded.crossover == TUNED.crossover and loaded.protocol == {}
+    assert dict(zip(CHANNELS, loaded.inflation, strict=True)) == dict.fromkeys(CHANNELS, 1.0) | TUNED.inflation
+
+
+def test_a_file_of_format_3_says_its_state_its_numbers_and_its_protocol(standardizer, domain, tmp_path, refuses):
+    state = StateVector(("zos", "thetao", "zos"), (0.0, 0.0, -2.0))
+    covariance, tuned = red_covariance(16, 16, 3), Tuned(7.0, {"zos": 1.2})
+    torch.manual_seed(0)
+    config = NetworkConfig(width=16, multipliers=(1,))
+    prior = DiffusionPrior(covariance, standardizer, domain, config, state=state, tuned=tuned)
+    prior.protocol = {"training": "seeds 0 and 1", "validation": "seed 2"}
+    path = tmp_path / "prior.safetensors"
+    with refuses("prior.safetensors", "genda_lite prior 2", "genda_lite prior 3"):
+        save_prior(prior, path)
+    save_prior(prior, path, checkpoint.FORMAT_3)
+    loaded, gaussian = load_prior(path), load_prior(path, gaussian=True)
+    assert loaded.state == gaussian.state == state and loaded.protocol == prior.protocol
+    assert (loaded.crossover, loaded.inflation, gaussian.inflation) == (7.0, (1.2, 1.0, 1.2), 1.0)
+    assert loaded.shape == gaussian.shape == (3, 16, 16)
+    for tensors, metadata, word in (
+        ({}, {"state": json.dumps({"channels": ["zos", "tide", "zos"], "lags": [0, 0, -2]})}, "tide"),
+        ({}, {"state": json.dumps({"channels": ["zos"], "lags": [0]})}, "prior 3"),
+        ({}, {"tuned": json.dumps({"crossover": 3.0})}, "inflation"),
+    ):
+        content, told = checkpoint.read_safetensors(path, checkpoint.FORMAT_3)
+        spoilt = tmp_path / "spoilt.safetensors"
+        checkpoint.write_safetensors(spoilt, checkpoint.FORMAT_3, content | tensors, told | metadata)
+        with refuses(word):
+            load_prior(spoilt)
 
 
 def test_gaussian_of_the_same_training_data(trained, covariance, tmp_path, monkeypatch):

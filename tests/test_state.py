@@ -1,5 +1,6 @@
 """The state: the way between physical and standardized units loses nothing, and files keep what they promise."""
 
+import cmocean
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,21 @@ import xarray as xr
 
 from genda_lite.files import write_dataset
 from genda_lite.ocean.currents import coriolis
-from genda_lite.state import CHANNELS, QUANTUM, VARIABLES, Grid, Standardizer, channel_index, harmonics
+from genda_lite.state import (
+    CHANNELS,
+    INPUTS,
+    OCEAN,
+    QUANTUM,
+    SURFACE,
+    TABLE,
+    VARIABLES,
+    Grid,
+    Standardizer,
+    StateVector,
+    channel_index,
+    channels,
+    harmonics,
+)
 
 WINTER, SUMMER, UNKNOWN = np.datetime64("2000-01-01"), np.datetime64("2000-07-01"), np.datetime64("NaT")
 
@@ -170,3 +185,60 @@ def test_failed_write_leaves_nothing(surface, tmp_path):
 def test_write_to_a_missing_folder(surface, tmp_path, refuses):
     with refuses("surface.nc", "does not exist"):
         write_dataset(surface, tmp_path / "nowhere" / "surface.nc")
+
+
+def test_every_channel_says_all_that_is_needed_of_it():
+    for name, channel in TABLE.items():
+        low, high = channel.plausible
+        assert name == channel.name and low < high and 0 < channel.quantum < high and channel.label
+        assert channel.role in ("ocean", "residual", "wind", "current")
+        assert hasattr(cmocean.cm, channel.colours) and channel.units == VARIABLES[name]["units"]
+    assert set(CHANNELS) == {name for name in TABLE if TABLE[name].role != "current"}
+    assert {*OCEAN} < {*CHANNELS} and {*SURFACE} < {*OCEAN} and not {*INPUTS} & {*channels("residual")}
+
+
+def test_a_state_of_today_is_all_channels():
+    state = StateVector.today()
+    assert state.channels == state.of_date == CHANNELS and set(state.lags) == {0.0} and len(state) == len(CHANNELS)
+    assert [state.index(name) for name in CHANNELS] == list(range(len(CHANNELS)))
+    assert state.places("so", "uo", "zos") == [CHANNELS.index("so"), CHANNELS.index("zos")]
+
+
+def test_a_state_of_several_days_knows_what_is_where():
+    state = StateVector(("zos", "thetao", "zos", "zos"), (0, 0, -2, 2.5))
+    assert state.index("zos", 2.5) == 3 and state.index("thetao") == 1 and state.of_date == ("zos", "thetao")
+
+
+def test_what_is_no_state_is_refused(refuses):
+    with refuses("'tide'", "zos"):
+        StateVector(("zos", "tide"))
+    with refuses("2 channels", "1 lags"):
+        StateVector(("zos", "so"), (0.0,))
+    with refuses("twice"):
+        StateVector(("zos", "zos"))
+    with refuses("at least one"):
+        StateVector(())
+    with refuses("'zos' 3 days after the date", "('zos', -2.0)"):
+        StateVector(("zos", "zos"), (0.0, -2.0)).index("zos", 3.0)
+    with refuses("'so'", "zos"):
+        StateVector(("zos",)).index("so")
+
+
+def test_the_climatology_of_a_state_is_that_of_each_entrys_day(standardizer):
+    state, latitude = StateVector(("thetao", "zos", "thetao"), (0.0, 0.0, -60.0)), np.array([35.0, 40.0])
+    now, before = (standardizer.climatology(latitude, np.datetime64(day)) for day in ("2017-03-02", "2017-01-01"))
+    found = standardizer.climatology_of(state, latitude, np.datetime64("2017-03-02"))
+    place = {name: CHANNELS.index(name) for name in ("zos", "thetao")}
+    np.testing.assert_array_equal(found, [now[place["thetao"]], now[place["zos"]], before[place["thetao"]]])
+    places = [place["thetao"], place["zos"], place["thetao"]]
+    np.testing.assert_array_equal(standardizer.scale_of(state), standardizer.scale[places])
+
+
+def test_members_of_several_days_become_fields_of_the_date(standardizer, grid):
+    state = StateVector(("zos", "so", "zos"), (-3.0, 0.0, 0.0))
+    members = torch.randn(2, 3, *grid.shape, generator=torch.Generator().manual_seed(0))
+    date = np.datetime64("2017-03-02", "ns")
+    found = standardizer.to_dataset(members, grid, date, state)
+    everything = torch.zeros(2, len(CHANNELS), *grid.shape)
+    everything[:, CHANNELS.index("so")], everything[:, CHANNELS.index("zos")] = members[:, 1], members[:, 2]
+    xr.testing.assert_identical(found, standardizer.to_dataset(everything, grid, date)[["so", "zos"]])

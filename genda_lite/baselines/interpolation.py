@@ -12,7 +12,6 @@ from ..posterior.problem import build_problem
 from ..posterior.solve import TOLERANCE, InnovationSolver, interpolated, perturbations
 from ..prior.samplers import MemberNoise
 from ..prior.spectral import INFINITE_NOISE
-from ..state import CHANNELS
 from .closed_form import gaussian_posterior
 
 
@@ -89,9 +88,11 @@ def optimal_interpolation(prior, observations: Observations, region=None, grid=N
     """
     problem = build_problem(prior, observations, region, grid, date)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
-    state = prior.standardizer.to_dataset(mean[None], problem.grid, problem.date).isel(member=0, drop=True)
+    state = prior.standardizer.to_dataset(mean[None], problem.grid, problem.date, prior.state).isel(member=0, drop=True)
     spread = state.copy()
-    for i, name in enumerate(CHANNELS):
-        deviation = variance[i].clamp(min=0).sqrt().cpu().numpy() * prior.standardizer.scale[i]
+    scale = prior.standardizer.scale_of(prior.state)
+    for name in prior.state.of_date:
+        i = prior.state.index(name)
+        deviation = variance[i].clamp(min=0).sqrt().cpu().numpy() * scale[i]
         spread[name] = (state[name].dims, deviation.astype("f4"), state[name].attrs)
     return Interpolation(state, spread)

@@ -31,11 +31,12 @@ from ..prior.base import CONTEXT_CHANNELS, Domain, make_context
 from ..prior.checkpoint import read_safetensors, write_safetensors
 from ..prior.unet import UNet
 from ..prior.windows import Windows
-from ..state import CHANNELS, Grid, Standardizer
+from ..state import CHANNELS, Grid, Standardizer, StateVector, channels
 
 FORMAT = "genda_lite regression 1"
 # What is observed as points, and as smooth maps.
-KINDS = (("zos", False), ("thetao", False), *((name, True) for name in ("zos", "thetao", "so", "uas", "vas")))
+MAPPED = channels("ocean", "wind")
+KINDS = (("zos", False), ("thetao", False), *((name, True) for name in MAPPED))
 LAGS = np.arange(-2, 3)  # frames before and after the date that altimetry is sampled from in training
 
 
@@ -134,10 +135,11 @@ class Regression:
         """The state (C, ny, nx), in the standardized units of a prior of the same climatology.
 
         Raises:
-            InputError: the prior has other scales or another size, or see `parts_of`.
+            InputError: the prior has another state, other scales or another size, or see `parts_of`.
         """
-        if tuple(prior.shape[1:]) != self.shape or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
-            raise InputError("the regression was trained with another climatology or on another size than the prior's")
+        same = prior.state == StateVector.today() and tuple(prior.shape[1:]) == self.shape
+        if not same or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
+            raise InputError("the regression was trained with another state, climatology or size than the prior's")
         parts = parts_of(observations, grid, prior.standardizer, date)
         maps = [torch.zeros(2, *grid.shape) if part is None else part.maps(part.error) for part in parts]
         return self(torch.cat([*maps, context[0].cpu()])[None])[0]
@@ -196,7 +198,7 @@ def patterns(
         grid = domain.fit(west, south, (size, size))
         date = rng.choice(times)
         calm = xr.Dataset(coords=grid.coordinates() | {"time": [date]})
-        for name in ("zos", "thetao", "so", "uas", "vas"):
+        for name in MAPPED:
             calm[name] = (("time", "latitude", "longitude"), np.zeros((1, size, size)))
         seen = systems(number).observe(calm, date)
         yield parts_of(seen, grid, standardizer, date, lags=step * LAGS)
@@ -241,13 +243,13 @@ class ObservedWindows(Dataset):
 def sea_level(data: TrainingSet) -> Tensor:
     """Standardized sea level of all frames (n, ny, nx), half precision, read without the other channels."""
     if not isinstance(data.frames, Frames):
-        return torch.stack([frame[0] for frame in data.frames]).half()
-    standardizer, parts = data.standardizer, []
+        return torch.stack([frame[CHANNELS.index("zos")] for frame in data.frames]).half()
+    standardizer, place, parts = data.standardizer, CHANNELS.index("zos"), []
     for ocean in data.frames.oceans:
         for some in np.array_split(np.arange(ocean.sizes["time"]), max(1, ocean.sizes["time"] // 60)):
             zos = ocean["zos"].isel(time=some).transpose("time", "latitude", "longitude")
-            usual = [standardizer.climatology(data.latitude, t)[0] for t in zos["time"].values]
-            anomaly = (zos.values - np.stack(usual)[:, :, None]) / standardizer.scale[0]
+            usual = [standardizer.climatology(data.latitude, t)[place] for t in zos["time"].values]
+            anomaly = (zos.values - np.stack(usual)[:, :, None]) / standardizer.scale[place]
             parts.append(torch.from_numpy(anomaly).half())
     return torch.cat(parts)
 

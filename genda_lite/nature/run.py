@@ -8,7 +8,7 @@ from .physics import Physics
 from .surface import Surface, ornstein_uhlenbeck
 
 FORCING_STEP = 6 * 3600.0  # s
-FIELDS = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")
+FIELDS = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")  # as `NatureRun._sample` stacks them
 
 
 class NatureRun:

@@ -1,4 +1,4 @@
-"""Observations: what sensors saw as a table, as y = H x + e, and how satellites come to see it."""
+"""What sensors saw, as a table and as y = H x + e, and how they come to see it."""
 
 from .instruments import altimeter_tracks, clear_sky, sample_points
 from .likelihood import Likelihood, LinearGaussian, LinearObservations

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..state import Grid, Standardizer, channel_index
+from ..state import Grid, Standardizer, StateVector
 from .operators import Blurred, Linear, Operator, Points, Stacked
 from .table import Observations, _errors
 
@@ -97,6 +97,8 @@ class Likelihood(LinearGaussian):
 
     Args:
         linear: observations by any linear map; their values follow those of the table.
+        state: what is where in a state, by default the channels of the climatology, of the date; observations are of
+            the date.
 
     Raises:
         InputError: an observation lies outside the grid, or a map fails `check_adjoint`.
@@ -109,7 +111,9 @@ class Likelihood(LinearGaussian):
         standardizer: Standardizer,
         time,
         linear: Sequence[LinearObservations] = (),
+        state: StateVector | None = None,
     ):
+        state = StateVector(standardizer.channels) if state is None else state
         outside = ~grid.holds(observations.latitude, observations.longitude)
         if outside.any():
             first = np.flatnonzero(outside)[0]
@@ -118,14 +122,15 @@ class Likelihood(LinearGaussian):
                 f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
                 f"keep those inside with observations.inside(grid)"
             )
-        channel = np.array([channel_index(c) for c in observations.channel])
-        scale = standardizer.scale[channel]
-        climatology = standardizer.climatology(observations.latitude, time)[channel, np.arange(len(channel))]
+        channel = np.array([state.index(c) for c in observations.channel])
+        scales = standardizer.scale_of(state)
+        scale = scales[channel]
+        climatology = standardizer.climatology_of(state, observations.latitude, time)[channel, np.arange(len(channel))]
         # Smooth observations see a smooth climatology.
-        usual = standardizer.climatology(grid.latitude, time) / standardizer.scale[:, None]
+        usual = standardizer.climatology_of(state, grid.latitude, time) / scales[:, None]
         usual = torch.from_numpy(usual[None, :, :, None].repeat(len(grid.longitude), -1)).float()
         smooth = observations.smoothing > 0
-        operator = table_operator(observations, grid, channel, len(standardizer.scale))
+        operator = table_operator(observations, grid, channel, len(state))
         climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
 
         value, variance = [(observations.value - climatology) / scale], [(observations.error / scale) ** 2]
@@ -134,20 +139,20 @@ class Likelihood(LinearGaussian):
         shared = shared[shared.abs().sum(1) > 0]
 
         parts, places = [operator], [np.arange(len(observations))]
-        factor = torch.from_numpy(standardizer.scale[:, None, None]).float()
+        factor = torch.from_numpy(scales[:, None, None]).float()
         for one in linear:
-            linear = Linear(
+            bound = Linear(
                 lambda x, one=one: one.forward(x * factor.to(x)),
                 lambda y, one=one: one.adjoint(y) * factor.to(y),
                 operator.shape,
             )
-            mean = linear(usual)[0].double().numpy()
+            mean = bound(usual)[0].double().numpy()
             if mean.shape != one.value.shape:
                 raise InputError(f"a linear map gives {mean.size} values, expected the {one.value.size} observed")
-            parts.append(linear)
+            parts.append(bound)
             places.append(sum(map(len, places)) + np.arange(mean.size))
-            value.append(linear.gain * one.value - mean)
-            variance.append((linear.gain * one.error) ** 2)
+            value.append(bound.gain * one.value - mean)
+            variance.append((bound.gain * one.error) ** 2)
         m = sum(map(len, value))
         super().__init__(
             Stacked(parts, places) if linear else operator,
@@ -156,7 +161,7 @@ class Likelihood(LinearGaussian):
             torch.nn.functional.pad(shared, (0, m - shared.shape[1])),
         )
         if not linear:
-            observed, place = np.unique(channel, return_inverse=True)  # often one or two of seven
+            observed, place = np.unique(channel, return_inverse=True)  # often one or two of the state's
             self.observed_channels = observed.tolist()
             self.observed_operator = table_operator(observations, grid, place, len(observed))
 

@@ -1,1 +1,1 @@
-"""How the surface ocean moves: balanced, curved and wind-driven currents, and the paths of what drifts with them."""
+"""Balanced, curved and wind-driven currents, and paths of what drifts."""

@@ -1,4 +1,4 @@
-"""The posterior: guided sampling."""
+"""What is known afterwards: guided sampling."""
 
 from .assimilate import assimilate, sample_posterior
 

@@ -17,7 +17,7 @@ from ..prepare.decompose import total_current
 from ..prior.base import Prior
 from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..prior.spectral import INFINITE_NOISE
-from ..state import CHANNELS, VARIABLES
+from ..state import VARIABLES
 from ..version import __version__
 from .guidance import GUIDANCES
 from .problem import build_problem
@@ -179,11 +179,11 @@ def assimilate(
     level = level_source(observations)
     if level is not None:
         residual = problem.likelihood.value - problem.likelihood.operator(draws)
-        draws[:, 0] += residual[:, np.flatnonzero(level)].mean(1)[:, None, None]
+        draws[:, prior.state.index("zos")] += residual[:, np.flatnonzero(level)].mean(1)[:, None, None]
     date = problem.date
-    analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date), prior.standardizer)
+    analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date, prior.state), prior.standardizer)
     climatology = prior.standardizer.climatology(problem.grid.latitude, date)
-    for name, values in zip(CHANNELS, climatology, strict=True):
+    for name, values in zip(prior.standardizer.channels, climatology, strict=True):
         attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
         analysis[f"{name}_climatology"] = ("latitude", values, attrs)
     if level is not None:

@@ -127,7 +127,7 @@ def build_problem(
     grid, known = choose_grid(prior, observations, region, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
-    likelihood = Likelihood(observations, grid, prior.standardizer, date, linear).to(device)
+    likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state).to(device)
     if decorrelation is not None:
         lag = np.zeros(len(likelihood.variance))
         dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))

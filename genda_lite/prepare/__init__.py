@@ -1,4 +1,4 @@
-"""From products to the state: what a sea-level map says of the current, what the wind adds, and what is left over."""
+"""From products to the state: currents split, climatology, scales, frames."""
 
 from ..ocean.currents import (
     EQUATOR,

@@ -15,12 +15,10 @@ import xarray as xr
 from ..errors import InputError
 from ..ocean.currents import EQUATOR, ageostrophic_current, stress_of
 from ..sources.files import days_per_block
-from ..state import CHANNELS, Standardizer, harmonics
+from ..state import CHANNELS, INPUTS, TABLE, Standardizer, channels, harmonics
 
-INPUTS = ["zos", "thetao", "so", "uo", "vo", "uas", "vas"]
-CURRENT_INPUTS = ["zos", "uo", "vo", "uas", "vas"]
-RESIDUAL = ("u_ageo_eddy", "v_ageo_eddy")
-SEASONAL = ("thetao", "so", "uas", "vas")  # the others have a time mean only (GenDA)
+CURRENT_INPUTS = ["zos", *channels("current", "wind")]
+RESIDUAL = channels("residual")
 _FIELDS = tuple(name for name in CHANNELS if name not in RESIDUAL)
 _PARTS = ("current_x", "current_y", "stress_x", "stress_y")
 
@@ -204,7 +202,7 @@ def fit(
     dates = len(np.unique(np.concatenate([ocean["time"].values for ocean in oceans])))
     if dates < 3:
         raise InputError(f"the data hold {dates} date(s), expected at least 3 to fit a mean and an annual cycle")
-    sums = total(_all_sums, [ocean[INPUTS] for ocean in oceans])
+    sums = total(_all_sums, [ocean[list(INPUTS)] for ocean in oceans])
     latitude = oceans[0]["latitude"].values.astype(float)
 
     centred = _over_oceans([_centred(part) for part in sums])
@@ -237,7 +235,7 @@ def _channel_sums(sums: list[xr.Dataset], response: xr.DataArray) -> tuple[np.nd
     days, mean, squares = _residual_sums(sums, response)
     normal[residual, :, 0, 0], moment[residual, :, 0], square[residual] = days, mean, squares
     for channel, name in enumerate(CHANNELS):
-        if name not in SEASONAL:
+        if not TABLE[name].seasonal:
             normal[channel, :, 1:], normal[channel, :, :, 1:], moment[channel, :, 1:] = 0.0, 0.0, 0.0
     return normal, moment, square
 

@@ -24,7 +24,7 @@ from ..ocean.currents import (
     stress_of,
     wind_stress,
 )
-from ..state import CHANNELS, VARIABLES, Grid, Standardizer, harmonics
+from ..state import CHANNELS, INPUTS, VARIABLES, Grid, Standardizer, harmonics
 from .climatology import as_response, ekman_response, fit, fit_ekman, fit_standardizer
 from .store import stored_response, stored_standardizer, write_state
 
@@ -49,7 +49,7 @@ __all__ = [
     "write_state",
 ]
 
-REQUIRED = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")
+REQUIRED = INPUTS
 
 
 def require(ds: xr.Dataset, names: tuple[str, ...] = REQUIRED) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..state import Grid, Standardizer, harmonics
+from ..state import Grid, Standardizer, StateVector, harmonics
 from .spectral import ALL, Spectrum
 
 
@@ -73,7 +73,7 @@ class Prior(Protocol):
     """A distribution of standardized anomalies x0 (C, ny, nx), known through its denoiser.
 
     Attributes:
-        shape: (C, ny, nx) of a state.
+        state: which channel of which day is where in a state. shape: (K, ny, nx) of it.
         standardizer: from and to physical units.
         domain: where it was trained.
         spectrum: the Gaussian approximation used for starting samples and for guidance.
@@ -84,6 +84,7 @@ class Prior(Protocol):
             come out too narrow (Karras et al. 2022, whose S_noise this is).
     """
 
+    state: StateVector
     shape: tuple[int, int, int]
     standardizer: Standardizer
     domain: Domain

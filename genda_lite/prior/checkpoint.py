@@ -15,19 +15,31 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import atomic_path
 from ..sources.samples import sample_path
-from ..state import CHANNELS, Standardizer
+from ..state import CHANNELS, Standardizer, StateVector
 from ..version import __version__
 from .base import Domain
-from .diffusion import DiffusionPrior, NetworkConfig
+from .diffusion import TUNED, DiffusionPrior, NetworkConfig, Tuned
 from .gaussian import GaussianPrior
 from .spectral import Basis
 
 FORMAT = "genda_lite prior 2"
+# Of the priors to come: besides, it says which channel of which day is where in a state, and holds the tuned numbers
+# and the protocol.
+FORMAT_3 = "genda_lite prior 3"
 SHIPPED = "prior_lite.safetensors"  # in data_samples/
 
 
-def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
-    """Write a prior, its weights in half precision; the file appears whole or not at all."""
+def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str = FORMAT) -> None:
+    """Write a prior, its weights in half precision; the file appears whole or not at all.
+
+    Args:
+        file_format: `FORMAT`, or `FORMAT_3`, which a state of several days needs.
+
+    Raises:
+        InputError: a format that cannot hold the state, or the folder does not exist.
+    """
+    if file_format == FORMAT and prior.state != StateVector.today():
+        raise InputError(f"{path}: {FORMAT!r} holds all channels of one day, expected {FORMAT_3!r} for other states")
     tensors = {f"network.{k}": v.half() for k, v in prior.denoiser.network.state_dict().items()}
     s = prior.standardizer
     tensors["covariance"] = prior.cross_covariance.float()
@@ -37,12 +49,17 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike) -> None:
     tensors["climatology.scale"] = torch.tensor(s.scale)
     tensors["climatology.ekman"] = torch.from_numpy(np.stack([s.ekman.real, s.ekman.imag]))
     metadata = {
-        "channels": json.dumps(CHANNELS),
+        "channels": json.dumps(s.channels),  # of the climatology
         "config": json.dumps(prior.config.as_dict()),
         "domain": json.dumps([prior.domain.latitude, prior.domain.longitude]),
         "training": json.dumps(prior.training),
     }
-    write_safetensors(path, FORMAT, tensors, metadata)
+    if file_format == FORMAT_3:
+        inflation = dict(zip(prior.state.channels, prior.inflation, strict=True))
+        metadata["state"] = json.dumps({"channels": prior.state.channels, "lags": prior.state.lags})
+        metadata["tuned"] = json.dumps({"crossover": prior.crossover, "inflation": inflation})
+        metadata["protocol"] = json.dumps(prior.protocol)
+    write_safetensors(path, file_format, tensors, metadata)
 
 
 def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
@@ -65,26 +82,26 @@ def write_safetensors(
         save_file(tensors, temporary, metadata)
 
 
-def read_safetensors(path: str | os.PathLike, expected_format: str) -> tuple[dict, dict]:
-    """Tensors and metadata of a file of a given format.
+def read_safetensors(path: str | os.PathLike, *formats: str) -> tuple[dict, dict]:
+    """Tensors and metadata of a file of one of some formats.
 
     Raises:
         InputError: the file is missing, is not safetensors, is cut short, was changed, or holds something else.
     """
-    path = Path(path)
+    path, expected = Path(path), " or ".join(map(repr, formats))
     if not path.is_file():
-        raise InputError(f"{path}: no such file, expected a {expected_format!r} checkpoint (safetensors)")
+        raise InputError(f"{path}: no such file, expected a {expected} checkpoint (safetensors)")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != expected_format:
+            if metadata.get("format") not in formats:
                 found = metadata.get("format", "another program's file")
-                raise InputError(f"{path}: holds {found!r}, expected a checkpoint of format {expected_format!r}")
+                raise InputError(f"{path}: holds {found!r}, expected a checkpoint of format {expected}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not a readable safetensors file ({error}), expected {expected_format!r}") from None
+        raise InputError(f"{path}: not a readable safetensors file ({error}), expected {expected}") from None
     if metadata.get("sha256") != digest(tensors, metadata):
         raise InputError(f"{path}: was changed or damaged (its checksum is wrong), expected it as it was written")
     return tensors, metadata
@@ -120,27 +137,35 @@ def load_prior(
     if which == "gaussian":
         which, gaussian = None, True
     path = sample_path(SHIPPED) if which is None else Path(which)
-    tensors, metadata = read_safetensors(path, FORMAT)
+    tensors, metadata = read_safetensors(path, FORMAT, FORMAT_3)
     try:
         channels = tuple(json.loads(metadata["channels"]))
-        if channels != CHANNELS:
-            raise InputError(f"{path}: has channels {', '.join(channels)}, expected {', '.join(CHANNELS)}")
+        if not set(channels) <= set(CHANNELS) or len(channels) != len(tensors["climatology.scale"]):
+            held = f"{len(tensors['climatology.scale'])} of {', '.join(CHANNELS)}"
+            raise InputError(f"{path}: has channels {', '.join(channels)}, expected {held}, as its climatology has")
+        state = json.loads(metadata.get("state", "null")) or {"channels": channels}
+        state = StateVector(state["channels"], state.get("lags", ()))
+        if tensors["covariance"].shape[-1] != len(state):
+            raise ValueError(f"a covariance of {tensors['covariance'].shape[-1]} for a state of {len(state)}")
         ekman = tensors["climatology.ekman"].numpy()
         standardizer = Standardizer(
             tensors["climatology.latitude"].numpy(),
             tensors["climatology.harmonics"].numpy(),
             tensors["climatology.scale"].numpy(),
             ekman[0] + 1j * ekman[1],
+            channels,
         )
         domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
         covariance, basis = tensors["covariance"], Basis(tensors["basis.rows"], tensors["basis.columns"])
-        basis(torch.zeros(len(CHANNELS), *covariance.shape[:2]))  # fits, or raises
+        basis(torch.zeros(len(state), *covariance.shape[:2]))  # fits, or raises
+        standardizer.scale_of(state)
         if gaussian:
-            return GaussianPrior(covariance, standardizer, domain, univariate, basis).to(device)
+            return GaussianPrior(covariance, standardizer, domain, univariate, basis, state).to(device)
         config = json.loads(metadata["config"])
         config["multipliers"] = tuple(config["multipliers"])
-        prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis)
-        prior.training = json.loads(metadata["training"])
+        tuned = Tuned(**json.loads(metadata["tuned"])) if "tuned" in metadata else TUNED
+        prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis, state, tuned)
+        prior.training, prior.protocol = json.loads(metadata["training"]), json.loads(metadata.get("protocol", "{}"))
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         prior.denoiser.network.load_state_dict(weights)
     except InputError:

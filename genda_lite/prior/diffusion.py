@@ -14,14 +14,15 @@ It is shown the filter's estimate, too: in c_in x all modes have one variance, a
 are lost among the many that do not. EDM's own coefficients are those of S = 1, and can be had for comparison.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..state import Standardizer
+from ..state import Standardizer, StateVector
 from .base import CONTEXT_CHANNELS, Domain
 from .spectral import ALL, Basis, Spectrum, White
 from .unet import UNet
@@ -54,6 +55,18 @@ class NetworkConfig:
     def as_dict(self) -> dict:
         """Plain values, to record in a checkpoint."""
         return asdict(self)
+
+
+class Tuned(NamedTuple):
+    """Numbers of a prior that were chosen by CRPS and spread of analyses of the validation oceans, see `Prior`:
+    `crossover`, and the `inflation` of channels, one for those not named."""
+
+    crossover: float
+    inflation: Mapping[str, float]
+
+
+# Of the shipped network, whose file, of an older format, does not hold them.
+TUNED = Tuned(20.0, {"zos": 1.05, "u_ageo_eddy": 1.15, "v_ageo_eddy": 1.15})
 
 
 class Denoiser(nn.Module):
@@ -96,13 +109,14 @@ class DiffusionPrior:
     """A trained denoiser as a prior (see `Prior` for the attributes).
 
     Args:
-        covariance, basis: of the training data, see `Spectrum`.
+        covariance, basis: of the training data, see `Spectrum`. state: what is where in a state; all channels of the
+            date where not given. tuned: see `Tuned`.
+
+    Attributes:
+        training: how it was trained. protocol: which data served for training, tuning, validation and test, in words.
     """
 
     name = "diffusion"
-    # Of the shipped network, chosen by CRPS and spread of analyses of the validation oceans.
-    crossover = 20.0
-    inflation = (1.05, 1.0, 1.0, 1.15, 1.15, 1.0, 1.0)
 
     def __init__(
         self,
@@ -112,7 +126,12 @@ class DiffusionPrior:
         config: NetworkConfig | None = None,
         mixed: bool = False,
         basis: Basis | None = None,
+        state: StateVector | None = None,
+        tuned: Tuned = TUNED,
     ):
+        self.state = state or StateVector.today()
+        self.crossover = tuned.crossover
+        self.inflation = tuple(tuned.inflation.get(name, 1.0) for name in self.state.channels)
         self.config = config or NetworkConfig()
         self.cross_covariance = covariance
         self.denoiser = Denoiser(Spectrum(covariance, univariate=True, basis=basis), self.config, mixed)
@@ -122,6 +141,7 @@ class DiffusionPrior:
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}
+        self.protocol: dict[str, str] = {}
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """The network's E[x0 | x]."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ..state import Standardizer
+from ..state import Standardizer, StateVector
 from .base import Domain
 from .spectral import ALL, Basis, Spectrum
 
@@ -18,7 +18,8 @@ class GaussianPrior:
     """x0 ~ N(0, S), S diagonal in a basis (see `Prior` for the attributes).
 
     Args:
-        covariance, univariate, basis: see `Spectrum`.
+        covariance, univariate, basis: see `Spectrum`. state: what is where in a state; all channels of the date where
+            not given.
     """
 
     name = "gaussian"
@@ -31,9 +32,10 @@ class GaussianPrior:
         domain: Domain,
         univariate: bool = False,
         basis: Basis | None = None,
+        state: StateVector | None = None,
     ):
         self.spectrum = Spectrum(covariance, univariate, basis)
-        self.shape = self.spectrum.shape
+        self.shape, self.state = self.spectrum.shape, state or StateVector.today()
         self.standardizer, self.domain = standardizer, domain
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor | None = None) -> Tensor:

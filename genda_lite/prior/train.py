@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from ..errors import InputError
 from ..prepare.frames import TrainingSet
-from ..state import CHANNELS
+from ..state import StateVector
 from .base import Domain
 from .checkpoint import read_safetensors, save_prior, write_safetensors
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
@@ -28,7 +28,7 @@ from .windows import Noise, Windows
 
 STATE_FORMAT = "genda_lite training state 3"
 COVARIANCE_WINDOWS = 6000  # of which the covariance is estimated
-SHARED = [[CHANNELS.index("thetao"), CHANNELS.index("so")]]  # water masses tie these two together at all scales
+SHARED = [StateVector.today().places("thetao", "so")]  # water masses tie these two together at all scales
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..state import VARIABLES
-from ..verify.osse.scoreboard import INTERPOLATIONS, OCEAN, OURS
+from ..state import OCEAN, SURFACE, VARIABLES
+from ..verify.osse.scoreboard import INTERPOLATIONS, OURS
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH
 
@@ -81,7 +81,7 @@ def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Fi
     return figure
 
 
-def plot_cost(board: pd.DataFrame, channels: Sequence[str] = OCEAN[:3]) -> Figure:
+def plot_cost(board: pd.DataFrame, channels: Sequence[str] = SURFACE) -> Figure:
     """CRPS over that of multivariate optimal interpolation against CPU seconds an analysis: lower left is better.
 
     Raises:

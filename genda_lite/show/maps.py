@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
 from ..ocean.currents import relative_vorticity
-from ..state import VARIABLES
+from ..state import TABLE, VARIABLES
 
 WIDTH = 9.0  # inches
 FONT = {"font.size": 9, "axes.titlesize": 10, "axes.titlepad": 5, "figure.titlesize": 12}
@@ -40,16 +40,7 @@ class Style(NamedTuple):
     centre: float | str | None = None
 
 
-STYLES = {
-    "zos": Style(cmo.balance, "median"),
-    "thetao": Style(cmo.thermal),
-    "so": Style(cmo.haline),
-    "u_ageo_eddy": Style(cmo.balance, 0.0),
-    "v_ageo_eddy": Style(cmo.balance, 0.0),
-    "uo": Style(cmo.balance, 0.0),
-    "vo": Style(cmo.balance, 0.0),
-    "uas": Style(cmo.delta, 0.0),
-    "vas": Style(cmo.delta, 0.0),
+STYLES = {name: Style(getattr(cmo, channel.colours), channel.neutral) for name, channel in TABLE.items()} | {
     "speed": Style(cmo.speed),
     "vorticity": Style(cmo.curl, 0.0),
     "wind_speed": Style(cmo.tempo),

@@ -23,7 +23,7 @@ from scipy.fft import dctn
 
 from ..errors import InputError
 from ..files import atomic_folder, atomic_path
-from ..state import VARIABLES
+from ..state import TABLE
 from . import maps
 from .assets import script
 
@@ -41,10 +41,8 @@ class ChannelStyle:
     centre: float | str | None = None
 
 
-_UNITS = {"degC": "°C", "m s-1": "m/s", "1e-3": "psu"}
 STYLES = {
-    name: ChannelStyle(attrs["long_name"], _UNITS.get(attrs["units"], attrs["units"]), *maps.STYLES[name])
-    for name, attrs in VARIABLES.items()
+    name: ChannelStyle(channel.long_name, channel.label, *maps.STYLES[name]) for name, channel in TABLE.items()
 } | {"speed": ChannelStyle("Current speed", "m/s", *maps.STYLES["speed"])}
 
 

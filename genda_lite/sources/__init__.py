@@ -1,4 +1,4 @@
-"""Real products: readers that turn providers' files into xarray with one set of names and units."""
+"""Readers that turn providers' files into one set of names and units."""
 
 from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
 from .archive import Archive

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from ..state import VARIABLES
+from ..state import TABLE, VARIABLES
 from .files import (
     DEPTH_NAMES,
     LATITUDE,
@@ -22,7 +22,6 @@ from .files import (
     time_index,
     wrap_longitude,
 )
-from .reanalysis import PLAUSIBLE
 from .report import NothingValid, Tally
 
 GOOD_QUALITY = 4  # GHRSST's quality_level: 4 acceptable, 5 best (GHRSST Data Specification 2, section 9.11)
@@ -171,7 +170,7 @@ def _error_of(product: xr.Dataset, name: str, units: str) -> dict[str, tuple[str
 
 def _checked(result: xr.Dataset, channel: str, tally: Tally, attrs: dict, path) -> xr.Dataset:
     """Only what is good and plausible; refused if that is nothing."""
-    values, (low, high) = result[channel].values, PLAUSIBLE[channel]
+    values, (low, high) = result[channel].values, TABLE[channel].plausible
     tally.drop(~((values >= low) & (values <= high)), f"outside {low:g} to {high:g} {VARIABLES[channel]['units']}")
     report = tally.report(attrs["source"], "cells")
     if not report.kept:

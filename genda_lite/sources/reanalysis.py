@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
-from ..state import VARIABLES
+from ..state import TABLE, VARIABLES, channels
 from .files import (
     DEPTH_NAMES,
     LATITUDE,
@@ -29,19 +29,9 @@ from .files import (
     wrap_longitude,
 )
 
-OCEAN = ("zos", "thetao", "so", "uo", "vo")
+OCEAN = channels("ocean", "current")
 WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
 
-# No sea or wind exceeds these (units of the state); what does is a fill value or in other units.
-PLAUSIBLE = {
-    "zos": (-5.0, 5.0),
-    "thetao": (-2.5, 45.0),
-    "so": (0.0, 60.0),
-    "uo": (-5.0, 5.0),
-    "vo": (-5.0, 5.0),
-    "uas": (-100.0, 100.0),
-    "vas": (-100.0, 100.0),
-}
 _FILLS = np.array(
     [
         *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
@@ -306,7 +296,7 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
         kwargs={
             "factor": factor,
             "offset": offset,
-            "bounds": PLAUSIBLE[name],
+            "bounds": TABLE[name].plausible,
             "fills": np.unique(np.concatenate([_FILLS, _FILLS * scale + add])),
             "what": f"{path}: '{alias}' (stated units '{field.attrs['units']}')",
             "units": VARIABLES[name]["units"],

@@ -1,4 +1,4 @@
-"""What a teacher needs besides the book: answers to exercises checked, and notebooks without their solutions."""
+"""Answers to exercises checked, and notebooks without their solutions."""
 
 from .checks import Verdict, check
 from .student import student_version, write_student_versions

@@ -94,7 +94,7 @@ def smooth_map(rng: np.random.Generator) -> Blurred:
 
 
 def many_instruments(rng: np.random.Generator) -> Stacked:
-    """Of all seven channels: sea level along tracks, between the cells; temperature through gaps in the clouds, every
+    """Of all channels: sea level along tracks, between the cells; temperature through gaps in the clouds, every
     other cell; a smooth map of salinity."""
     tracks = altimeter_tracks(GRID, 4, seed=int(rng.integers(99)))
     rows, columns = np.nonzero(clear_sky(GRID, 0.7, seed=int(rng.integers(99))).values)
@@ -103,12 +103,13 @@ def many_instruments(rng: np.random.Generator) -> Stacked:
     coarse = [a.ravel() + 4 for a in np.indices((N // 8, N // 8)) * 8]
 
     def points(channel, latitude, longitude):
-        return Points(GRID, np.full(len(latitude), channel), latitude, longitude, len(CHANNELS))
+        place = np.full(len(latitude), CHANNELS.index(channel))
+        return Points(GRID, place, latitude, longitude, len(CHANNELS))
 
     parts = [
-        points(0, tracks["latitude"].values, tracks["longitude"].values),
-        points(1, GRID.latitude[rows], GRID.longitude[columns]),
-        Blurred(points(2, GRID.latitude[coarse[0]], GRID.longitude[coarse[1]]), GRID, 15.0),
+        points("zos", tracks["latitude"].values, tracks["longitude"].values),
+        points("thetao", GRID.latitude[rows], GRID.longitude[columns]),
+        Blurred(points("so", GRID.latitude[coarse[0]], GRID.longitude[coarse[1]]), GRID, 15.0),
     ]
     counts = [part(torch.zeros(1, *part.shape)).shape[1] for part in parts]
     return Stacked(parts, np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1]))

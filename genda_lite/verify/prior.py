@@ -25,7 +25,7 @@ from ..prior import Domain, Prior, sample_prior
 from ..prior.base import make_context
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
-from ..state import CHANNELS, DEGREES_PER_CELL, EARTH_RADIUS, Grid, Standardizer, harmonics
+from ..state import CHANNELS, DEGREES_PER_CELL, EARTH_RADIUS, SURFACE, TABLE, Grid, Standardizer, channels, harmonics
 from .realism import interior, sparse
 from .spectra import isotropic_spectrum
 from .table import row
@@ -34,11 +34,15 @@ FEWEST = 16  # samples
 BATCH = 32  # windows in the network at a time
 DENOISED = 256  # windows at most at each noise level
 LEVELS = {0.1: None, 0.3: 0.75, 1.0: 0.75, 3.0: 0.75, 10.0: None}  # noise (standardized units): highest RMSE ratio
-SHORTEST = {name: 150e3 if name in ("uas", "vas") else 40e3 for name in CHANNELS}  # m, of the wavelengths judged
-REPORTED = {"zos at 20-32 km": ([0], 20e3, 32e3), "wind at 50-150 km": ([5, 6], 50e3, 150e3)}  # channels, m
+# Of the wavelengths judged, m.
+SHORTEST = {name: 150e3 if TABLE[name].role == "wind" else 40e3 for name in CHANNELS}
+REPORTED = {  # channels, m
+    "zos at 20-32 km": (("zos",), 20e3, 32e3),
+    "wind at 50-150 km": (channels("wind"), 50e3, 150e3),
+}
 EDGE = 6  # cells at the sides of a window that the smoothing of the geostrophic current reaches beyond
 BINS, TAIL = 50, 0.001  # of a histogram, and the share of the truth in its outermost bin on either side
-STRUCTURE, COARSE = 3, 4  # channels (zos, thetao, so) and side of blocks (cells) by which neighbours are known
+STRUCTURE, COARSE = SURFACE, 4  # channels and side of blocks (cells) by which neighbours are known
 HELD = 32  # frames in memory
 MEMORY, HALVES, TRUTH = "training data", "halves of the truth", "truth"  # what a figure is set beside
 
@@ -74,12 +78,14 @@ class Windows(NamedTuple):
 
 @dataclass(frozen=True)
 class Oceans:
-    """Standardized frames, each (C, NY, NX), on a grid, with the `time` (n,) and the number of the `ocean` (n,)."""
+    """Standardized frames of some channels, each (C, NY, NX), on a grid, with the `time` (n,) and the number of the
+    `ocean` (n,)."""
 
     frames: Sequence[Tensor]
     time: np.ndarray
     ocean: np.ndarray
     grid: Grid
+    channels: tuple[str, ...] = CHANNELS
 
     def __str__(self) -> str:
         return f"{len(np.unique(self.ocean))} ocean(s), {len(self.frames)} frames"
@@ -90,7 +96,7 @@ class Oceans:
         Raises:
             InputError: land in a window.
         """
-        (ny, nx), x = shape, torch.empty(len(frame), len(CHANNELS), *shape)
+        (ny, nx), x = shape, torch.empty(len(frame), len(self.frames[0]), *shape)
         for i in np.unique(frame):
             state = self.frames[int(i)]
             for n in np.flatnonzero(frame == i):
@@ -142,7 +148,7 @@ def read_oceans(ds: xr.Dataset | list[xr.Dataset], prior: Prior, what: str, date
         raise InputError(f"the {what} has {grid}, expected points inside the prior's domain {prior.domain}")
     oceans = [ocean["time"].values for one in sets for ocean in members_of(one)]
     number = np.repeat(np.arange(len(oceans)), [len(time) for time in oceans])
-    return Oceans(data.frames, np.concatenate(oceans), number, grid)
+    return Oceans(data.frames, np.concatenate(oceans), number, grid, prior.standardizer.channels)
 
 
 def evaluate_prior(
@@ -206,8 +212,9 @@ def denoising(prior: Prior, windows: Windows, generator: torch.Generator) -> lis
         name, ratio = f"denoising RMSE / Wiener filter, sigma {level:g}", float((ours.mean() / linear.mean()).sqrt())
         overall = row(name, ratio, highest=highest)
         rows.append(overall if highest else overall | {"target": "below 1", "met": ratio < 1})
-        channels = (ours.mean(0) / linear.mean(0)).sqrt()
-        rows += [row(f"{name}, {c}", v, detail=True) for c, v in zip(CHANNELS, channels.tolist(), strict=True)]
+        ratios = (ours.mean(0) / linear.mean(0)).sqrt()
+        of_each = zip(prior.state.channels, ratios.tolist(), strict=True)
+        rows += [row(f"{name}, {c}", value, detail=True) for c, value in of_each]
     return rows
 
 
@@ -238,8 +245,9 @@ def validation_loss(prior: Prior, windows: Windows, generator: torch.Generator) 
     noise = torch.randn(windows.x.shape, generator=generator)
     error = squared_errors(prior.denoise, windows.x, sigma, windows.context(prior.domain, position, season), noise)
     loss = error / univariate_error(prior.spectrum, sigma)
-    name, channels = "validation loss / per-channel Wiener loss", loss.mean(0).tolist()
-    details = [row(f"{name}, {c}", value, detail=True) for c, value in zip(CHANNELS, channels, strict=True)]
+    name, losses = "validation loss / per-channel Wiener loss", loss.mean(0).tolist()
+    of_each = zip(prior.state.channels, losses, strict=True)
+    details = [row(f"{name}, {c}", value, detail=True) for c, value in of_each]
     return [row(name, loss.mean(), highest=0.55), *details]
 
 
@@ -247,10 +255,11 @@ def validation_loss(prior: Prior, windows: Windows, generator: torch.Generator) 
 
 
 class Description(NamedTuple):
-    """Statistics of windows: standard deviations (C,) and correlations (C, C) of the standardized channels, their
+    """Statistics of windows: standard deviations (C,) and correlations (C, C) of the standardized `channels`, their
     spectra (C, k) at wavelengths (k,) in m, values of some physical fields, rms of the gradient-wind residual (m s-1)
     and the share of the ageostrophic current's variance that the balance explains."""
 
+    channels: tuple[str, ...]
     std: np.ndarray
     correlation: np.ndarray
     spectra: np.ndarray
@@ -276,7 +285,10 @@ def describe(windows: Windows, standardizer: Standardizer, latitude: float) -> D
     residual, variance = ((np.abs(part) ** 2).mean(dtype=float) for part in (residual, current))
     explained = 1 - residual / variance
     wavelength = 1 / spectra[0]["wavenumber"].values
-    return Description(std, covariance / np.outer(std, std), power, wavelength, fields, np.sqrt(residual), explained)
+    correlation, residual = covariance / np.outer(std, std), np.sqrt(residual)
+    return Description(
+        standardizer.channels, std, correlation, power, wavelength, fields, residual, explained
+    )
 
 
 def dynamics(windows: Windows, standardizer: Standardizer) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -292,8 +304,11 @@ def dynamics(windows: Windows, standardizer: Standardizer) -> tuple[dict[str, np
         ageostrophic eddy current (m s-1); that current, and what of it the balance does not explain, complex, without
         the sides of the windows.
     """
-    physical = windows.physical(standardizer)
-    ssh, sst, sss, u_eddy, v_eddy = physical[:, :5].swapaxes(0, 1)
+    level = standardizer.channels.index("zos")
+    fields = dict(zip(standardizer.channels, windows.physical(standardizer).swapaxes(0, 1), strict=True))
+    ssh, sst, sss, u_eddy, v_eddy = (
+        fields[name] for name in ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy")
+    )
     current = interior(u_eddy + 1j * v_eddy, EDGE)
     vorticity, residual = np.empty(current.shape, "f4"), np.empty(current.shape, "c8")
     for south in np.unique(windows.latitude[:, 0]):  # one latitude, one f and one length of a degree
@@ -306,7 +321,7 @@ def dynamics(windows: Windows, standardizer: Standardizer) -> tuple[dict[str, np
         residual[here] = current[here] - interior(balanced, EDGE)
         vorticity[here] = interior(relative_vorticity(u, v).values, EDGE)
     fields = {
-        "SSH anomaly": windows.x[:, 0].numpy() * standardizer.scale[0],
+        "SSH anomaly": windows.x[:, level].numpy() * standardizer.scale[level],
         "SST": sst,
         "SSS": sss,
         "vorticity/f": vorticity,
@@ -329,15 +344,16 @@ def pdf_distance(values: np.ndarray, truth: np.ndarray) -> float:
 def compare(one: Description, truth: Description) -> dict[str, float]:
     """Figures of one set of windows against another's, by the names of their rows; NaN where the windows are too small
     or too coarse to hold a wavelength."""
-    values = {f"std / truth, {c}": v for c, v in zip(CHANNELS, one.std / truth.std, strict=True)}
+    values = {f"std / truth, {c}": v for c, v in zip(truth.channels, one.std / truth.std, strict=True)}
     values["channel correlations, largest difference"] = np.abs(one.correlation - truth.correlation).max()
     departure = np.abs(np.log10(one.spectra / truth.spectra))
-    for c, channel in zip(CHANNELS, departure, strict=True):
+    for c, channel in zip(truth.channels, departure, strict=True):
         judged = channel[truth.wavelength > SHORTEST[c]]
         values[f"spectrum, largest departure (decades), {c}"] = judged.max() if judged.size else np.nan
-    for name, (channels, shortest, longest) in REPORTED.items():
+    for name, (held, shortest, longest) in REPORTED.items():
+        places = [truth.channels.index(c) for c in held]
         band = (truth.wavelength >= shortest) & (truth.wavelength <= longest)
-        power = [part.spectra[channels][:, band].sum() for part in (one, truth)]
+        power = [part.spectra[places][:, band].sum() for part in (one, truth)]
         values[f"spectrum, log10 of the ratio, {name}"] = np.log10(power[0] / power[1]) if band.any() else np.nan
     values |= {f"PDF distance, {name}": pdf_distance(one.fields[name], truth.fields[name]) for name in truth.fields}
     values["gradient-wind residual / truth"] = one.residual / truth.residual
@@ -378,12 +394,13 @@ def nearest_training(x: Tensor, training: Oceans) -> Tensor:
     two oceans are alike in structure or not at all; training windows lie at every fourth cell. |a - b|^2 is taken as
     |a|^2 - 2 a.b + |b|^2, one matrix product a frame.
     """
-    windows = F.avg_pool2d(x[:, :STRUCTURE], COARSE)
+    places = [training.channels.index(name) for name in STRUCTURE]
+    windows = F.avg_pool2d(x[:, places], COARSE)
     ny, nx = windows.shape[-2:]
     windows = windows.flatten(1)
     nearest = torch.full((len(windows),), float("inf"))
     for i in range(len(training.frames)):
-        frame = F.avg_pool2d(training.frames[i][:STRUCTURE], COARSE)
+        frame = F.avg_pool2d(training.frames[i][places], COARSE)
         candidates = frame.unfold(1, ny, 1).unfold(2, nx, 1).permute(1, 2, 0, 3, 4).flatten(2).flatten(0, 1)
         candidates = candidates[torch.isfinite(candidates).all(1)]
         if len(candidates):

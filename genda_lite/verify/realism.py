@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth, wind_stress
 from ..sources import open_product
 from ..sources.files import find_coordinate, wrap_longitude
-from ..state import harmonics
+from ..state import INPUTS, harmonics
 from .spectra import detrend, isotropic_spectrum, slope, spacing
 from .table import is_met, target_text
 
@@ -27,7 +27,7 @@ Values = dict[str, float]
 BOX: Box = (-65.0, -55.0, 33.0, 43.0)
 NARROWEST = 8.0  # degrees; statistics of a smaller part of the box do not compare
 DAY = np.timedelta64(1, "D")
-REQUIRED = ("zos", "thetao", "so", "uo", "vo", "uas", "vas")
+REQUIRED = INPUTS
 # Lowest and highest value that count as realistic; None leaves that end open, and (None, None) reports without judging.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     "SSH std (m)": (0.30, 0.45),

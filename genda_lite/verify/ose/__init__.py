@@ -1,1 +1,1 @@
-"""The observing system experiment: real sensors' files in, drifters and an altimeter withheld to judge by."""
+"""Real sensors' files in, drifters and an altimeter withheld to judge by."""

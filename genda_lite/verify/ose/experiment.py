@@ -70,9 +70,9 @@ class Setting:
             other days for what it is (`posterior.lags`); 0: they, as all others, count its age as an error. Of 7, 10
             and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not scored.
         drift_length: of that error (`InstrumentErrors.drift`), km along a track within which it is one and the same;
-            the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km, the last of
-            which serves sea level best on the training oceans, 40 had the least error of sea level and next to the
-            least of the current on two days of the twin (4 and 7 August) that are not scored.
+            the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km,
+            the last of which serves sea level best on the training oceans, 40 had the least error of sea level and next
+            to the least of the current on two days of the twin (4 and 7 August) that are not scored.
         error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2. What the sea
             itself changes between two days (`decorrelation`) stays as it is.
         representativity: what instruments see and the grid cannot hold is part of the error.

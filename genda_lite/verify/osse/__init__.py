@@ -1,1 +1,1 @@
-"""Observing system simulation experiments: the truth is known, the observing system is ours to choose."""
+"""Twin experiments: the truth is known, the observing system ours to choose."""

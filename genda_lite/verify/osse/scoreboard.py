@@ -33,14 +33,13 @@ from ...prepare.decompose import to_state, total_current
 from ...prepare.frames import members_of
 from ...prior import GaussianPrior, Prior
 from ...sources.samples import FOLDER, sample_path
-from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, Grid
+from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
 from ..prior import EDGE
 from ..spectra import isotropic_spectrum
 from ..table import row
 from .sweep import southwest
 
-OCEAN = CHANNELS[:5]
 DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged
 SCORED = (*CHANNELS, *DERIVED)
 ZONES = ("all", "clear", "cloudy")  # cells: all, those that the radiometer sees, those that it does not
@@ -488,7 +487,7 @@ def targets(table: xr.Dataset) -> list[dict]:
             beside = {"95 % low": d.low, "95 % high": d.high, "cases": d.cases}
             name = f"CRPS of {channel}{where}, {OURS} less {than} (share)"
             rows.append(row(name, d.value, highest=0.0, beside=beside))
-            if channel in OCEAN[:3] and not where:
+            if channel in SURFACE and not where:
                 rows.append(row(f"{name}, upper end of its 95 % interval", d.high, highest=0.0, detail=True))
     for channel in CHANNELS:
         goal = {"lowest": 0.9, "highest": 1.1} if channel in OCEAN else {}
@@ -585,9 +584,9 @@ def board(table: xr.Dataset) -> dict[str, list[dict]]:
             ]
         out[f"{title}: effective resolution (km), spectra (decades) and cost"] = [
             {"method": str(m)}
-            | {f"{c}, resolves": float(f.resolution.sel(experiment=m, state=c)) / 1e3 for c in OCEAN[:3]}
-            | {f"{c}, member": float(f.member_departure.sel(experiment=m, state=c)) for c in OCEAN[:3]}
-            | {f"{c}, mean": float(f.mean_departure.sel(experiment=m, state=c)) for c in OCEAN[:3]}
+            | {f"{c}, resolves": float(f.resolution.sel(experiment=m, state=c)) / 1e3 for c in SURFACE}
+            | {f"{c}, member": float(f.member_departure.sel(experiment=m, state=c)) for c in SURFACE}
+            | {f"{c}, mean": float(f.mean_departure.sel(experiment=m, state=c)) for c in SURFACE}
             | {"CPU s": float(part["seconds"].sel(experiment=m).mean())}
             for m in part["experiment"].values
         ]

@@ -18,7 +18,7 @@ from ...observe.systems import ObservingSystem, constellation, sparsity
 from ...observe.table import Observations
 from ...posterior import assimilate
 from ...prior import Prior
-from ...state import CHANNELS, VARIABLES, Grid
+from ...state import CHANNELS, SURFACE, VARIABLES, Grid
 from .. import scores
 
 SWATH_CELL = 16.0  # km
@@ -130,7 +130,7 @@ def sweep(
     truth: xr.Dataset,
     altimeters: Sequence[int],
     clouds: Sequence[float],
-    channels: Sequence[str] = ("zos", "thetao", "so"),
+    channels: Sequence[str] = SURFACE,
     members: int = 16,
     seed: int = 0,
     progress: bool = True,
