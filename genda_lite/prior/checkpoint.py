@@ -172,6 +172,6 @@ def load_prior(
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 200)
-        raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {FORMAT!r}") from None
+        raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {metadata['format']!r}") from None
     prior.denoiser.eval().requires_grad_(False)
     return prior.to(device)
