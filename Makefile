@@ -11,8 +11,12 @@ ifeq ($(shell uname -s),Linux)
 TORCH_ARGS = --extra-index-url $(TORCH_CPU) --timeout 10 --retries 0
 endif
 
+# Threads that wait for each other sleep. Spinning, as they do by themselves, they take many times as long where other
+# work keeps a processor busy. Set before any program starts, because a notebook may load torch before the package does.
+export OMP_WAIT_POLICY ?= passive
+
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab try-teacher binder-lock address clean
+.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -80,6 +84,9 @@ try-colab:  ## run the chapters as Colab does, with its versions (CHAPTERS="…"
 
 try-teacher:  ## assign a chapter and mark two submissions with nbgrader
 	$(PYTHON) launch/teacher.py
+
+try-busy: $(VENV)/.installed  ## run the chapters alone, then beside as many busy processes as processors (CHAPTERS="…" for some)
+	$(BIN)/python launch/busy.py $(CHAPTERS)
 
 binder-lock:  ## resolve what Binder installs anew, and pin it
 	$(PYTHON) launch/binder.py --lock

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPEATING = ("_config.yml", "README.md", "CITATION.cff", "pyproject.toml")
 CELL = """\
 # On Colab: fetch the release, add what Colab lacks, and leave what it has (torch, numpy) as it is. Elsewhere: nothing.
+import os
 import sys
 
 if "google.colab" in sys.modules:
@@ -25,6 +26,7 @@ if "google.colab" in sys.modules:
     !pip list --format=freeze --exclude genda_lite > colab.txt
     !pip install --quiet --constraint colab.txt --editable "./genda_lite[train]"
     sys.path.insert(0, "genda_lite")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads sleep while they wait; torch asks as it is loaded
     import torch
 
     if torch.cuda.is_available():

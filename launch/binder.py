@@ -2,7 +2,8 @@
 
 Builds a fresh environment as repo2docker does, from the files in `binder/` and nothing else: first what the image of
 mybinder.org has (`repo2docker.txt`), then `binder/requirements.txt`, from the root of a fresh copy of the project.
-Starts a Jupyter server in it and runs the chapters through it; tells time and memory, and fails where Binder would.
+By way of `binder/start` it starts a Jupyter server and runs the chapters through it; tells time and memory, and fails
+where Binder would.
 
     python launch/binder.py [CHAPTER ...]    # 01_observing, …; without names: every notebook of the table of contents
     python launch/binder.py --lock           # resolve binder/requirements.txt anew and write binder/constraints.txt
@@ -10,6 +11,7 @@ Starts a Jupyter server in it and runs the chapters through it; tells time and m
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -66,7 +68,8 @@ def main() -> None:
             sys.exit(f"binder/requirements.txt changes what Binder's image has: {', '.join(changed)}")
         print(f"environment: {len(now)} packages, torch {now['torch']}, built in {time.monotonic() - begin:.0f} s")
         sys.stdout.flush()
-        sys.exit(environment.run(HERE / "server.py", project, *names, check=False).returncode)
+        command = [project / "binder" / "start", environment.python, HERE / "server.py", project, *names]
+        sys.exit(subprocess.run(command, cwd=project, env=environment.variables).returncode)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from address import address, version
-from project import ROOT, Environment, chapters, copy_project, table
+from project import ROOT, Environment, chapters, copy_project, patience, table
 
 COLAB = Path(__file__).parent / "colab-2026.01.txt"
 PYTHON = (3, 12)
@@ -60,7 +60,7 @@ def mark(environment: Environment) -> None:
 
 def visit(environment: Environment, notebook: Path) -> str:
     """Run a notebook from top to bottom; what its first code cell prints."""
-    environment.run("-m", "jupyter", "execute", "--inplace", "--timeout=600", notebook, capture_output=True)
+    environment.run("-m", "jupyter", "execute", "--inplace", f"--timeout={patience()}", notebook, capture_output=True)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     first = next(cell for cell in cells if cell["cell_type"] == "code")
     return "".join("".join(output.get("text", "")) for output in first["outputs"])

@@ -21,6 +21,11 @@ def chapters(only: list[str] = ()) -> list[str]:
     return [name for name in found if not only or Path(name).stem in only]
 
 
+def patience() -> int:
+    """Seconds that a cell may take, as in the build of the book."""
+    return int(re.search(r"(?m)^  timeout: (\d+)", (ROOT / "_config.yml").read_text(encoding="utf-8"))[1])
+
+
 def tracked() -> list[str]:
     """Names of the project's files: those that git tracks, or would."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
@@ -43,6 +48,7 @@ class Environment:
         self.python = str(folder / "bin" / "python")
         # What the caller has set up for its own environment must not reach into this one.
         foreign = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "JUPYTER_PATH", "IPYTHONDIR")
+        foreign += ("OMP_WAIT_POLICY", "OMP_NUM_THREADS")  # Binder's start script and the package see to these
         self.variables = {name: value for name, value in os.environ.items() if name not in foreign}
         self.variables["PATH"] = f"{folder / 'bin'}{os.pathsep}{self.variables['PATH']}"
         self.variables["PYTHONNOUSERSITE"] = "1"

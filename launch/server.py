@@ -22,10 +22,9 @@ from pathlib import Path
 
 import psutil
 import websocket
-from project import table
+from project import patience, table
 
 GOAL, LIMIT = 1200, 1800  # MB; Binder ends a session that takes more than 2 GB
-PATIENCE = 600  # seconds a cell may take, as in the build of the book
 
 
 class Server:
@@ -92,7 +91,7 @@ class Kernel:
         self.session = json.loads(server.ask("api/sessions", "POST", **asked))
         path = f"api/kernels/{self.session['kernel']['id']}/channels?session_id={uuid.uuid4().hex}"
         self.socket = websocket.create_connection(
-            f"ws://{server.host}/{path}", header=[f"Authorization: token {server.token}"], timeout=PATIENCE
+            f"ws://{server.host}/{path}", header=[f"Authorization: token {server.token}"], timeout=patience()
         )
 
     def run(self, code: str) -> str | None:

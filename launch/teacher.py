@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from project import Environment, copy_project
+from project import Environment, copy_project, patience
 
 CHAPTER, EXERCISE = "01_observing", "ex-observing-second"
 HIDDEN = f"""\
@@ -68,7 +68,7 @@ def main() -> None:
 
             edit(released, course / "submitted" / student / "lab" / released.name, answered)
         begin = time.monotonic()
-        nbgrader("autograde", "lab", "--create", "--ExecutePreprocessor.timeout=600")
+        nbgrader("autograde", "lab", "--create", f"--ExecutePreprocessor.timeout={patience()}")
         print(f"{len(ANSWERS)} submissions marked in {time.monotonic() - begin:.0f} s", flush=True)
         nbgrader("export")
         with open(course / "grades.csv", newline="") as file:

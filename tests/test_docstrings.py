@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "book" / "_ext" / "plain_docstrings.py"
 # Not for import by others: the command line says all with --help.
-INTERNAL = {"__main__", "cli", "moved", "version", "prior.signals", "show.assets"}
+INTERNAL = {"__main__", "cli", "moved", "processors", "version", "prior.signals", "show.assets"}
 
 
 @pytest.fixture(scope="module")

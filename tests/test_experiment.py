@@ -486,7 +486,7 @@ def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
 
 def test_workers_write_the_same_numbers(archive, tmp_path, monkeypatch):
     # As many threads in each of two workers as in this process: sums in another order differ in their last bits.
-    monkeypatch.setattr(ex.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(ex, "count_processors", lambda: 2)
     experiment, told = Experiment(archive, SETTING), []
     for folder, workers in (("one", 1), ("two", 2)):
         ex.run(experiment, tmp_path / folder, experiment.days(2), (OI,), workers, progress=told.append)

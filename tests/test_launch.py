@@ -5,6 +5,7 @@ Whether it works there is tried by `make try-binder` and `make try-colab`.
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from genda_lite.processors import count_processors
+
 ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 PAGES = [ROOT / "_build" / "html" / "book" / f"{path.stem}.html" for path in NOTEBOOKS]
 
@@ -24,7 +28,7 @@ def launch(monkeypatch):
     """Imports a script of the folder `launch`, which is no package: its scripts need nothing but a bare Python."""
     monkeypatch.syspath_prepend(ROOT / "launch")
     yield importlib.import_module
-    for name in ("address", "project", "binder", "colab"):
+    for name in ("address", "project", "binder", "busy", "colab"):
         sys.modules.pop(name, None)
 
 
@@ -148,11 +152,64 @@ def test_the_first_cell_does_nothing_elsewhere(address, monkeypatch, capsys):
 
 
 def test_on_colab_it_fetches_the_release_and_keeps_what_is_there(address, monkeypatch, capsys):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     clone, listing, install = run(address.cell(), monkeypatch, on_colab=True)
     assert clone.endswith(f"-b v{address.version()} {address.address()} genda_lite")
     assert listing.endswith("> colab.txt") and "--constraint colab.txt" in install
-    assert sys.path[0] == "genda_lite"
+    assert sys.path[0] == "genda_lite" and os.environ["OMP_WAIT_POLICY"] == "passive"
     assert "GPU" in capsys.readouterr().out
+
+
+# --- Threads, and the time that a cell may take ----------------------------------------------------------------------
+
+
+def test_binder_starts_its_server_with_threads_that_leave_room(tmp_path):
+    start = ROOT / "binder" / "start"
+    show = ["sh", "-c", "echo $OMP_WAIT_POLICY $OMP_NUM_THREADS and $0", "all that follows"]
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    quiet["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{quiet['PATH']}"
+    done = subprocess.run([start, *show], cwd=tmp_path, env=quiet, capture_output=True, text=True)
+    assert done.stdout == f"passive {count_processors()} and all that follows\n" and not done.stderr
+    own = quiet | {"OMP_WAIT_POLICY": "active", "OMP_NUM_THREADS": "7"}
+    assert subprocess.run([start, *show], env=own, capture_output=True, text=True).stdout.startswith("active 7 and")
+
+
+def test_all_that_runs_by_itself_runs_by_make_which_settles_how_threads_wait():
+    assert re.search(r"(?m)^export OMP_WAIT_POLICY \?= passive$", (ROOT / "Makefile").read_text())
+    commands = [line for path in WORKFLOWS for line in re.findall(r"(?m)^ +- run: (.+)$", path.read_text())]
+    assert len(commands) == len(WORKFLOWS) and all(re.match(r"make |\.ci/run$", line) for line in commands)
+    # Otherwise the job would end before the cell does, with nothing told.
+    for path in WORKFLOWS:
+        assert int(re.search(r"timeout-minutes: (\d+)", path.read_text())[1]) * 60 > 3600
+
+
+def test_a_cell_may_take_as_long_everywhere(launch):
+    assert launch("project").patience() == 3600
+    for path in (ROOT / "launch").glob("*.py"):
+        for given in re.findall(r"timeout=(.*)", path.read_text()):
+            assert "patience()" in given or given.startswith("60)"), path.name  # a minute for an answer of the server
+
+
+def test_the_chapters_on_a_busy_machine(launch, monkeypatch, capsys):
+    """The report, and its verdict, with a notebook that takes 10 s and one that keeps a processor busy beside it."""
+    busy = launch("busy")
+    monkeypatch.setattr(sys, "argv", ["busy.py", "cite", "--beside", "2"])
+    monkeypatch.setattr(busy, "seconds", lambda name: 10.0)
+    monkeypatch.setattr(busy, "beside", lambda count, name: 14.5 * count)
+    busy.main()
+    assert "book/cite.ipynb: 10 s alone, 29 s beside" in capsys.readouterr().out
+    monkeypatch.setattr(busy, "beside", lambda count, name: 15.5 * count)
+    with pytest.raises(SystemExit, match=r"take 3\.1 times as long, expected at most 3"):
+        busy.main()
+
+
+def test_busy_processes_run_as_long_as_the_notebook(launch, monkeypatch):
+    busy, started = launch("busy"), []
+    real = subprocess.Popen
+    monkeypatch.setattr(busy.subprocess, "Popen", lambda *told: started.append(real(*told)) or started[-1])
+    monkeypatch.setattr(busy, "seconds", lambda name: [process.poll() for process in started])
+    assert busy.beside(2, "a notebook") == [None, None]
+    assert all(process.poll() is not None for process in started)
 
 
 # --- Versions --------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from ...posterior.assimilate import Settings
 from ...posterior.problem import build_problem
 from ...prepare.decompose import total_current
 from ...prior import Prior, load_prior
+from ...processors import count_processors
 from ...sources import Archive, Report, open_product, read_tracks
 from ...sources.files import as_date
 from ...state import CHANNELS, DEGREES_PER_CELL, Grid
@@ -451,7 +452,7 @@ def run(
         for date in days:
             progress(_told(date, run_day(experiment, folder, date, names)))
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, count_processors() // workers)
     with ProcessPoolExecutor(workers, get_context("spawn"), _initialise, (threads,)) as pool:
         futures = {pool.submit(run_day, experiment, folder, date, names): date for date in days}
         try:

@@ -1,0 +1,89 @@
+"""How many processors this process may use, and threads that leave room for other work.
+
+torch shares a computation among threads that wait for each other many times a second. They wait by spinning, which is
+fast while every thread has a processor of its own. Where other work takes one of the processors, they spin for a thread
+that does not run, and all is four times slower or worse. So `import genda_lite` lets threads sleep while they wait,
+which costs nothing that we could measure, and has no more of them than there are processors for.
+
+What you have chosen stays: `OMP_WAIT_POLICY` and `OMP_NUM_THREADS` in the environment win.
+
+    python -I genda_lite/processors.py    # the number, without loading anything else
+"""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups, and which of them is ours
+
+
+def count_processors() -> int:
+    """The processors that this process may use, at least 1.
+
+    Not more than its affinity allows, nor than the quota of its control group or of one above it, as a container has
+    it. A part of a processor counts as one. On other systems than Linux: the processors that there are.
+    """
+    known = getattr(os, "process_cpu_count", None)  # from Python 3.13
+    if known is not None:
+        count = known()
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count()
+    return max(1, min([count or 1, *(math.ceil(quota) for quota in map(_quota, _groups()) if quota)]))
+
+
+def _groups() -> list[Path]:
+    """The folders of this process's control groups and of those above them; some may not exist."""
+    try:
+        lines = OWN.read_text().splitlines()
+    except (OSError, ValueError):
+        lines = []
+    # Inside a container the name of the group may be the host's, which is not to be seen there: its own is the root.
+    found = [GROUPS, GROUPS / "cpu"]
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
+        if not controllers or "cpu" in controllers.split(","):  # version 2, which names none; version 1
+            root = GROUPS / controllers
+            group = root / name.strip("/")
+            found += [group, *(above for above in group.parents if above.is_relative_to(root))]
+    return found
+
+
+def _quota(group: Path) -> float | None:
+    """How many processors a control group may keep busy; None where there is no limit, or none to be read."""
+    try:
+        if (group / "cpu.max").exists():  # version 2
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 and int(period) > 0 else None
+    except (OSError, ValueError):  # ValueError: "max", or nothing that we know
+        return None
+
+
+def sleep_while_waiting() -> None:
+    """Let threads sleep while they wait for each other, in this process and its children.
+
+    To be called before torch is loaded: OpenMP, which runs its threads, reads its environment once.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def bound_threads() -> None:
+    """Take back torch's threads beyond `count_processors`, if torch is loaded. It never adds any.
+
+    We do not set `OMP_NUM_THREADS` for that: children would take it for the user's choice. `torchrun` and dask give
+    each of their processes one thread, but only where it is not set.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and "OMP_NUM_THREADS" not in os.environ:
+        count = count_processors()
+        if torch.get_num_threads() > count:
+            torch.set_num_threads(count)
+
+
+if __name__ == "__main__":
+    print(count_processors())
