@@ -172,6 +172,7 @@ def load_prior(
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 200)
-        raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {metadata['format']!r}") from None
+        expected = metadata["format"]
+        raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {expected!r}") from None
     prior.denoiser.eval().requires_grad_(False)
     return prior.to(device)
