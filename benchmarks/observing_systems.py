@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from genda_lite import Grid
-from genda_lite.observe.instruments import MAPS, InstrumentErrors, swath_errors
+from genda_lite.observe.instruments import InstrumentErrors
 from genda_lite.observe.orbits import MISSIONS, ground_track, swath
+from genda_lite.observe.smooth_maps import MAPS
+from genda_lite.observe.swath import swath_errors
 from genda_lite.observe.systems import NADIR, ObservingSystem, constellation, density
 from genda_lite.sources import load_sample
 

@@ -18,22 +18,17 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from genda_lite.files import atomic_path, packed
 from genda_lite.nature.drifters import DrifterProgramme, write_insitu_csv
-from genda_lite.observe.instruments import (
-    ALONG_TRACK,
-    KM_PER_DEGREE,
-    MAPS,
-    InstrumentErrors,
-    broken_clouds,
-    generator,
-    nadir_errors,
-)
+from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors, generator
+from genda_lite.observe.nadir import nadir_errors
 from genda_lite.observe.orbits import MISSIONS, ground_track
+from genda_lite.observe.radiometer import broken_clouds
+from genda_lite.observe.smooth_maps import MAPS
 from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.ocean.trajectories import at_points
 from genda_lite.sources import load_sample
 from genda_lite.sources.files import LATITUDE, LONGITUDE
 from genda_lite.sources.samples import write_checksums
-from genda_lite.state import Grid
+from genda_lite.state import KM_PER_DEGREE, Grid
 
 FOLDER = Path(__file__).resolve().parent / "twin"
 
@@ -150,7 +145,7 @@ def tuned(tracks: dict[str, xr.Dataset], withheld: xr.Dataset) -> None:
 
 
 def blurred(truth: xr.Dataset, channel: str, every: int, seed: int) -> xr.DataArray:
-    """A smooth map of each day: the truth under a Gaussian, with a smooth error (`instruments.MAPS`)."""
+    """A smooth map of each day: the truth under a Gaussian, with a smooth error (`smooth_maps.MAPS`)."""
     product, field = MAPS[channel], truth[channel]
     step = KM_PER_DEGREE * float(field["latitude"][1] - field["latitude"][0])
     cells = np.array([product.width / step, product.width / step / np.cos(np.radians(38.0))])

@@ -36,7 +36,15 @@ NAMES = {  # module -> where its former names are now
     },
     "errors": dict.fromkeys(("atomic_path", "atomic_folder"), "files"),
     "observe": {"table_operator": "observe.likelihood"},
-    "observe.instruments": {"Errors": "observe.instruments"},
+    "observe.files": {"SWATH_CELL": "observe.swath"},
+    "observe.instruments": {
+        "Errors": "observe.instruments",
+        "KM_PER_DEGREE": "state",
+        "nadir_errors": "observe.nadir",
+        "swath_errors": "observe.swath",
+        **dict.fromkeys(("broken_clouds", "radiometer"), "observe.radiometer"),
+        **dict.fromkeys(("MAPS", "SmoothMap", "smooth_map"), "observe.smooth_maps"),
+    },
     "posterior.assimilate": dict.fromkeys(
         ("Problem", "best_observed_grid", "choose_date", "choose_grid", "build_problem"), "posterior.problem"
     ),

@@ -10,18 +10,13 @@ import torch
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.observe.instruments import (
-    ALONG_TRACK,
-    MAPS,
-    InstrumentErrors,
-    broken_clouds,
-    nadir_errors,
-    sample,
-    smooth_map,
-    swath_errors,
-)
+from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors, sample
 from genda_lite.observe.likelihood import table_operator
+from genda_lite.observe.nadir import nadir_errors
 from genda_lite.observe.orbits import MISSIONS, SWATH, ground_track, swath
+from genda_lite.observe.radiometer import broken_clouds
+from genda_lite.observe.smooth_maps import MAPS, smooth_map
+from genda_lite.observe.swath import swath_errors
 from genda_lite.observe.systems import L4, NADIR, ObservingSystem, constellation, density
 from genda_lite.observe.table import Observations
 from genda_lite.state import CHANNELS, VARIABLES, Grid

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 from genda_lite.observe.files import kind_of, read_observations
-from genda_lite.observe.instruments import ALONG_TRACK, MAPS, InstrumentErrors
+from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors
+from genda_lite.observe.smooth_maps import MAPS
 from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.sources import Archive, Report, read_salinity, read_temperature, read_tracks, read_winds
 from genda_lite.sources.samples import FOLDER
@@ -315,7 +316,7 @@ def test_smooth_maps_err_as_they_say(twin):
 
 
 def test_smooth_maps_lose_small_waves(twin):
-    """A wave of 5.3 widths loses half its amplitude (`instruments.SmoothMap`)."""
+    """A wave of 5.3 widths loses half its amplitude (`smooth_maps.SmoothMap`)."""
     product = MAPS["so"]
     degrees = 5.336 * product.width / KM_PER_DEGREE
     box = ((33.0, 43.0, 121), (-65.0, -55.0, 13))

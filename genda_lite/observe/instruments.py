@@ -1,4 +1,4 @@
-"""How satellites measure a true ocean, and err: points along tracks, KaRIn's swath, radiometers under clouds, L4 maps.
+"""What the instruments share: their errors, their random numbers, and how a true ocean is sampled at their points.
 
 Every random number belongs to a measurement (seed, instrument, pass and place in it, or day and channel), not to the
 order in which things are drawn: two observing systems that share a measurement share its value.
@@ -6,17 +6,17 @@ order in which things are drawn: two observing systems that share a measurement 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Self
 from zlib import crc32
 
 import numpy as np
 import torch
 import xarray as xr
-from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 
 from ..errors import InputError
-from ..state import KM_PER_DEGREE, Grid
+from ..sources.report import Report
+from ..state import Grid
 from .operators import Points
 from .orbits import SWATH
 from .table import Observations
@@ -89,28 +89,14 @@ class InstrumentErrors:
         return small + tilt + alike * self.drift((points["time"].values - date) / DAY)
 
 
-@dataclass(frozen=True)
-class SmoothMap:
-    """How a mapped (L4) product differs from the truth.
+def around(truth: xr.Dataset, date: np.datetime64, window: float) -> tuple:
+    """When and where something is seen of a truth, as `orbits` want it: start, end, (south, north), (west, east).
 
     Args:
-        width: standard deviation of its blur (km); waves of 5.3 widths lose half their amplitude.
-        error: standard deviation of a smooth error added to the blurred field (the channel's units).
+        window: days before, and after, the date.
     """
-
-    width: float
-    error: float
-
-
-# Half-amplitude wavelengths: 210 km in sea level (DUACS resolves about 200 km at mid-latitudes, Ballarotta et al. 2019,
-# doi:10.5194/os-15-1091-2019), 110 km in temperature, 270 km in salinity, 130 km in wind.
-MAPS = {
-    "zos": SmoothMap(40.0, 0.04),
-    "thetao": SmoothMap(20.0, 0.3),
-    "so": SmoothMap(50.0, 0.15),
-    "uas": SmoothMap(25.0, 1.0),
-    "vas": SmoothMap(25.0, 1.0),
-}
+    half = np.timedelta64(round(window * 86400), "s")
+    return date - half, date + half, truth["latitude"].values[[0, -1]], truth["longitude"].values[[0, -1]]
 
 
 def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
@@ -124,86 +110,26 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
     return Points(grid, day, *where, channels=len(used)).to(fields)(fields[None])[0].numpy()
 
 
-def nadir_errors(points: xr.Dataset, errors: InstrumentErrors, name: str, seed: int = 0) -> np.ndarray:
-    """Noise of a nadir altimeter at points of `orbits.ground_track`, (m,), m."""
-    return errors.nadir * _by_pass(points, lambda rng: rng.standard_normal(points.attrs["samples"]), name, seed)
+def timely(
+    ds: xr.Dataset, channel: str, variance: np.ndarray | float, date: np.datetime64 | None, window: float
+) -> tuple[list[Observations], Report]:
+    """Observations of the points that were measured within a window of days from a date; and the report of their
+    reader, with what was not.
 
-
-def swath_errors(points: xr.Dataset, errors: InstrumentErrors, cell: float, seed: int = 0) -> xr.Dataset:
-    """Errors of a swath at cells of `orbits.swath` of width `cell` (km).
-
-    Returns:
-        dims (point,), m: `noise`, white; `roll`, proportional to the distance across the track; `timing`, the same
-        across the track.
+    Args:
+        ds: dims (point,), with a variable and its `time`; one that is unknown counts as that of the date.
+        variance: of the errors, one number or (m,). date: None takes all as if simultaneous.
     """
-    lines, columns = points.attrs["samples"], points.attrs["columns"]
-
-    def along(length):
-        # Under a Gaussian of width s, white noise gets the correlation exp(-d^2 / (4 s^2)).
-        s = length / cell / np.sqrt(2)
-        scale = np.sqrt(2 * np.sqrt(np.pi) * s)
-        return lambda rng: scale * gaussian_filter1d(rng.standard_normal(lines), s, mode="wrap")
-
-    white = _by_pass(points, lambda rng: rng.standard_normal((lines, columns)), "SWOT noise", seed)
-    tilt = _by_pass(points, along(errors.roll_length), "SWOT roll", seed) * points["across"].values / SWATH[1]
-    delay = _by_pass(points, along(errors.timing_length), "SWOT timing", seed)
-    parts = {"noise": errors.karin * 2 / cell * white, "roll": errors.roll * tilt, "timing": errors.timing * delay}
-    return xr.Dataset({name: ("point", values, {"units": "m"}) for name, values in parts.items()}, points.coords)
-
-
-def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, seed: int = 0) -> Observations | None:
-    """Infrared temperature of a true field (dims latitude, longitude) under clouds; None if they hide it all."""
-    thetao = thetao.transpose("latitude", "longitude")
-    noise, clouds = (generator(name, _day(thetao), seed) for name in ("radiometer", "clouds"))
-    sky = broken_clouds(Grid(thetao["latitude"].values, thetao["longitude"].values), cloud, clouds)
-    seen = thetao.copy(data=thetao.values + errors.temperature * noise.standard_normal(thetao.shape))
-    if not (np.isfinite(seen.values) & sky).any():
-        return None
-    error = float(np.hypot(errors.temperature, errors.representativity_temperature))
-    return Observations.from_grid(seen, str(thetao.name), error, mask=sky)
-
-
-def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
-    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
-
-    Cloud is where a random field with the spectrum of cloud liquid water, k^-5/3 along any line (Cahalan & Snider 1989,
-    Marine stratocumulus structure, Remote Sensing of Environment 28), is thickest.
-    """
-    ny, nx = grid.shape
-    km = KM_PER_DEGREE * np.array([1.0, np.cos(np.radians(grid.latitude.mean()))])
-    steps = km * [grid.latitude[1] - grid.latitude[0], grid.longitude[1] - grid.longitude[0]]
-    # Twice as large as needed, for the transform is periodic and the sky is not.
-    wavenumber = np.hypot(np.fft.fftfreq(2 * ny, steps[0])[:, None], np.fft.rfftfreq(2 * nx, steps[1]))
-    amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
-    white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))
-    thickness = np.fft.irfft2(amplitude * white, s=(2 * ny, 2 * nx))[:ny, :nx]
-    rank = thickness.ravel().argsort().argsort().reshape(ny, nx)
-    return rank < round((1 - cloud) * rank.size)
-
-
-def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
-    """The mapped product of a true field (dims latitude, longitude; its name a channel): blurred, with a smooth error.
-
-    Its points lie two widths w of the blur apart and count as Gaussian means (`Observations.smoothing`): on validation
-    oceans optimal interpolation of them has a CRPS of sea level 18 % lower than of point values whose error includes
-    what the blur removed, of temperature and salinity 7 and 8 %. The smooth error's correlation, exp(-d^2 / (4 w^2)),
-    covers an area of 4 pi w^2 and thereby pi points: the variance stated is pi times the true one, so that a mean over
-    many points, as if independent, has the right error. Near an edge or a coast the mean is that of the sea inside.
-    """
-    channel, field = str(field.name), field.transpose("latitude", "longitude")
-    product = MAPS[channel]
-    latitude, longitude = (field[name].values for name in ("latitude", "longitude"))
-    rows, columns = latitude[1] - latitude[0], (longitude[1] - longitude[0]) * np.cos(np.radians(latitude.mean()))
-    cells = [product.width / (KM_PER_DEGREE * step) for step in (rows, columns)]
-    sea = np.isfinite(field.values)
-    blur = partial(gaussian_filter, sigma=cells, mode="constant", truncate=5.0)  # as far as `Blurred` looks
-    blurred = blur(np.where(sea, field.values, 0.0)) / np.maximum(blur(sea.astype(float)), 1e-9)
-    white = generator(f"map of {channel}", _day(field), seed).standard_normal(field.shape)
-    error = np.sqrt(4 * np.pi * cells[0] * cells[1]) * gaussian_filter(white, cells, mode="wrap")
-    seen = field.copy(data=np.where(sea, blurred + product.error * error, np.nan))
-    j, i = (max(1, round(2 * c)) for c in cells)
-    stated, seen = float(np.sqrt(np.pi) * product.error), seen[j // 2 :: j, i // 2 :: i]
-    return Observations.from_grid(seen, channel, stated, reference_error=0.0, smoothing=product.width)
+    report = Report.of(ds)
+    late = np.abs((ds["time"].values - (ds["time"].values if date is None else date)) / DAY) > window
+    if late.any():
+        dropped = report.dropped | {f"more than {window:g} days from the date": int(late.sum())}
+        report = Report(report.source, report.what, report.read, dropped)
+    if late.all():
+        return [], report
+    error = np.broadcast_to(np.sqrt(variance), late.shape)
+    points = ds.assign(error=("point", error)).isel(point=~late)
+    return [Observations.from_points(points, channel, "error", channel)], report
 
 
 def generator(name: str, number: int, seed: int) -> np.random.Generator:
@@ -211,7 +137,7 @@ def generator(name: str, number: int, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode()), number % 2**32])
 
 
-def _by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.ndarray:
+def by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.ndarray:
     """Random numbers of points along tracks, (m,): each pass draws those of all its points, seen or not.
 
     Args:
@@ -226,7 +152,8 @@ def _by_pass(points: xr.Dataset, draw: Callable, name: str, seed: int) -> np.nda
     return values
 
 
-def _day(field: xr.DataArray) -> int:
+def day_number(field: xr.DataArray) -> int:
+    """The day of a field, to number its random numbers by."""
     return int(field["time"].values.astype("datetime64[D]").astype(int))
 
 

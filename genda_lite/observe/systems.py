@@ -16,12 +16,17 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..state import EARTH_RADIUS, Grid
-from .instruments import DAY, InstrumentErrors, nadir_errors, radiometer, sample, smooth_map, swath_errors
-from .orbits import MISSIONS, ground_track, swath
+from .instruments import DAY, InstrumentErrors
+from .nadir import Nadir
+from .orbits import MISSIONS
+from .radiometer import Radiometer
+from .sensors import Sensor
+from .smooth_maps import LEVEL_4, WINDS
+from .swath import SWATH_CELL, Swath
 from .table import Observations
 
 NADIR = tuple(name for name in MISSIONS if name != "SWOT")
-L4 = ("zos", "thetao", "so")
+L4 = tuple(LEVEL_4)
 
 
 def constellation(number: int) -> tuple[str, ...]:
@@ -60,6 +65,8 @@ class ObservingSystem:
         window: days of altimetry before, and after, the date of the analysis.
         swath_cell: width of the cells that SWOT's swath is averaged to (km).
         errors: of the instruments. seed: of everything random.
+        more: further sensors, registered or not; their options are their own. None flies unless it is given here, or
+            every sensor that is registered would change what all experiments see.
 
     Raises:
         InputError: an unknown or repeated mission or map, a cloud share outside 0..1, a window that is not positive.
@@ -86,9 +93,10 @@ class ObservingSystem:
     l4: tuple[str, ...] = ()
     wind: bool = False
     window: float = 5.0
-    swath_cell: float = 8.0
+    swath_cell: float = SWATH_CELL
     errors: InstrumentErrors = field(default_factory=InstrumentErrors)
     seed: int = 0
+    more: tuple[Sensor, ...] = ()
 
     def __post_init__(self):
         for what, names, known in (("missions", self.missions, NADIR), ("l4", self.l4, L4)):
@@ -100,6 +108,20 @@ class ObservingSystem:
             raise InputError(f"the window must be a positive number of days, got {self.window}")
         if self.seed < 0:
             raise InputError(f"the seed must not be negative, got {self.seed}")
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """Those that fly, each set as the system says."""
+        altimeters = (*self.missions, *(("SWOT",) if self.swot else ()))
+        flying = (
+            (Nadir(altimeters), altimeters),
+            (Swath(self.swath_cell), self.swot),
+            (Radiometer(self.cloud), self.cloud < 1),
+            *((LEVEL_4[name], True) for name in self.l4),
+            (WINDS, self.wind),
+            *((sensor, True) for sensor in self.more),
+        )
+        return tuple(sensor for sensor, flies in flying if flies)
 
     def observe(self, truth: xr.Dataset, date: np.datetime64) -> Observations:
         """All that the system sees of a true ocean: the sum of `parts`."""
@@ -121,40 +143,17 @@ class ObservingSystem:
             pass of the swath, its timing error.
 
         Raises:
-            InputError: a variable or dimension is missing, the date lies outside the series, nothing is seen at all.
+            InputError: a variable or dimension is missing, the date lies outside the series, nothing is seen at all, or
+                two sensors have one name.
         """
-        flown = {name: MISSIONS[name] for name in self.missions}
-        if self.swot:
-            flown["SWOT nadir"] = MISSIONS["SWOT"]
-        maps = {f"l4 {name}": (name,) for name in self.l4} | ({"wind": ("uas", "vas")} if self.wind else {})
         date = np.datetime64(date, "ns")
-        needed = {"zos"} if flown else set()
-        needed |= {"thetao"} if self.cloud < 1 else set()
-        _check(truth, sorted(needed.union(*maps.values())), date)
-
-        latitude, longitude = truth["latitude"].values, truth["longitude"].values
-        half = np.timedelta64(round(self.window * 86400), "s")
-        where = date - half, date + half, latitude[[0, -1]], longitude[[0, -1]]
+        _check(truth, sorted({channel for sensor in self.sensors for channel in sensor.channels}), date)
         parts = {}
-        for name, orbit in flown.items():
-            points = ground_track(orbit, *where)
-            value = sample(truth["zos"], points) + nadir_errors(points, self.errors, name, self.seed)
-            parts[name] = _sea_level(points, value, self.errors.nadir_variance(points, date))
-        if self.swot:
-            points = swath(MISSIONS["SWOT"], *where, self.swath_cell)
-            error = swath_errors(points, self.errors, self.swath_cell, self.seed)
-            value = sample(truth["zos"], points) + (error["noise"] + error["roll"] + error["timing"]).values
-            variance = self.errors.swath_variance(points, date, self.swath_cell)
-            # A pass is a source: within a box of ten degrees its timing error is nearly one constant.
-            passes = [points["track"].values == one for one in np.unique(points["track"])]
-            tables = [_sea_level(points.isel(point=p), value[p], variance[p], self.errors.timing) for p in passes]
-            tables = [table for table in tables if table]
-            parts["SWOT swath"] = reduce(add, tables) if tables else None
-        today = truth.sel(time=date, method="nearest")
-        if self.cloud < 1:
-            parts["radiometer"] = radiometer(today["thetao"], self.cloud, self.errors, self.seed)
-        for name, channels in maps.items():
-            parts[name] = reduce(add, (smooth_map(today[channel], self.seed) for channel in channels))
+        for sensor in self.sensors:
+            seen = sensor.simulate(truth, date, self.window, self.errors, self.seed)
+            if twice := parts.keys() & seen.keys():
+                raise InputError(f"two sensors are both called {min(twice)!r}, expected different names")
+            parts |= seen
         parts = {name: part for name, part in parts.items() if part is not None}
         if not parts:
             raise InputError(f"nothing is observed within {self.window:g} days of {date} by {self}")
@@ -168,39 +167,28 @@ def density(observations: Observations, grid: Grid, distance: float = 25.0) -> d
         `per_degree2`: observations per square degree; `near`: share of cells within `distance` km of one.
     """
     inside = observations.inside(grid)
-    if not len(inside):
-        return {"per_degree2": 0.0, "near": 0.0}
-    latitude, longitude = (a.ravel() for a in np.meshgrid(grid.latitude, grid.longitude, indexing="ij"))
-    nearest, _ = cKDTree(_cartesian(inside.latitude, inside.longitude)).query(_cartesian(latitude, longitude))
     area = np.ptp(grid.latitude) * np.ptp(grid.longitude)
-    return {"per_degree2": float(len(inside) / area), "near": float((nearest <= distance).mean())}
+    return {"per_degree2": float(len(inside) / area), "near": float((_distance(inside, grid) <= distance).mean())}
 
 
 def sparsity(observations: Observations, grid: Grid, channel: str = "zos") -> float:
     """How sparsely a channel is observed: the mean distance from a cell of the grid to the nearest observation of it in
     the grid (km), infinite where there is none."""
-    inside = observations.select(observations.channel == channel).inside(grid)
-    if not len(inside):
-        return np.inf
+    return float(_distance(observations.select(observations.channel == channel).inside(grid), grid).mean())
+
+
+def _distance(observations: Observations, grid: Grid) -> np.ndarray:
+    """From each cell to the nearest observation, km; infinite if there is none."""
     latitude, longitude = (a.ravel() for a in np.meshgrid(grid.latitude, grid.longitude, indexing="ij"))
-    tree = cKDTree(_cartesian(inside.latitude, inside.longitude))
-    return float(tree.query(_cartesian(latitude, longitude))[0].mean())
+    if not len(observations):
+        return np.full(latitude.size, np.inf)
+    return cKDTree(_cartesian(observations.latitude, observations.longitude)).query(_cartesian(latitude, longitude))[0]
 
 
 def _cartesian(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Places on the sphere, (m, 3), km."""
     lat, lon = np.radians(latitude), np.radians(longitude)
     return EARTH_RADIUS / 1e3 * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], -1)
-
-
-def _sea_level(
-    points: xr.Dataset, value: np.ndarray, variance: np.ndarray, reference_error: float = 0.0
-) -> Observations | None:
-    """Sea level at points; None where there are none, or only land."""
-    if not np.isfinite(value).any():
-        return None
-    table = points.assign(zos=("point", value, {"units": "m"}), error=("point", np.sqrt(variance)))
-    return Observations.from_points(table, "zos", "error", reference_error=reference_error)
 
 
 def _check(truth: xr.Dataset, needed: list[str], date: np.datetime64) -> None:

@@ -1,6 +1,7 @@
 """Surface temperature and salinity from gridded products: GHRSST L3 and L4, and salinity L4."""
 
 import os
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -12,12 +13,14 @@ from .files import (
     LATITUDE,
     LONGITUDE,
     Box,
+    far_from,
     find_coordinate,
     held,
     in_box,
     open_product,
     provenance,
     require,
+    source_name,
     source_of,
     time_index,
     wrap_longitude,
@@ -151,6 +154,28 @@ def day_of(
     )
     # A file that holds both 0 and 360 holds the same meridian twice.
     return result.drop_duplicates("longitude").sortby(["latitude", "longitude"])
+
+
+def map_of_day(read: Callable, what: str, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
+    """The map of a date, from the file that holds the nearest time; of no date, the first.
+
+    Args:
+        read: one of the readers of a day's map, (path, date, box) -> data set. what: it reads, in words.
+    Raises:
+        InputError: as `read` has it of one file; of several, none has a map within a day.
+    """
+    maps = []
+    for path in paths:
+        try:
+            maps.append(read(path, date, box))
+        except InputError as error:
+            if len(paths) == 1 or "no map within a day" not in str(error):
+                raise
+        if date is None:
+            break
+    if not maps:
+        raise InputError(f"{source_name(paths)}: no map of {what} within a day of {date}")
+    return min(maps, key=lambda one: far_from(one["time"].values, date)) if len(maps) > 1 else maps[0]
 
 
 def _first_of(product: xr.Dataset, names: tuple[str, ...], what: str) -> str:

@@ -17,17 +17,20 @@ from .files import (
     DEPTH_NAMES,
     LATITUDE,
     LONGITUDE,
+    Box,
     Paths,
     conversion,
     days_per_block,
     find_coordinate,
     held,
+    in_box,
     listed,
     open_product,
     provenance,
     source_of,
     wrap_longitude,
 )
+from .report import Report
 
 OCEAN = channels("ocean", "current")
 WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
@@ -105,6 +108,34 @@ def read_winds(paths: Paths) -> xr.Dataset:
         winds[name] = winds[name].astype("f4")
         winds[name].attrs = dict(VARIABLES[name])
     return winds
+
+
+def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
+    """The daily mean wind of a date, in a box; of no date, that of the only day.
+
+    Returns:
+        dims (latitude, longitude): `uas`, `vas` (m s-1); attributes as of `read_winds`, and `report`.
+    Raises:
+        InputError: as `read_winds`; there is no such day, there are several and no date, or no point is in the box.
+    """
+    winds = read_winds(paths)
+    if date is None and winds.sizes["time"] > 1:
+        raise InputError(f"{winds.attrs['source']}: {winds.sizes['time']} days of wind, expected a date to choose one")
+    days = winds["time"].values.astype("datetime64[D]")
+    found = np.flatnonzero(days == date.astype("datetime64[D]")) if date is not None else np.array([0])
+    if not len(found):
+        raise InputError(f"{winds.attrs['source']}: no wind on {date}, the files cover {days[0]} to {days[-1]}")
+    winds = winds.isel(time=int(found[0]))
+    if box is not None:
+        rows = in_box(box, winds["latitude"].values, np.full(winds.sizes["latitude"], box[0]))
+        columns = in_box(box, np.full(winds.sizes["longitude"], box[2]), winds["longitude"].values)
+        if not (rows.any() and columns.any()):
+            raise InputError(f"{winds.attrs['source']}: no point in the box {box}")
+        winds = winds.isel(latitude=rows, longitude=columns)
+    winds = winds.load()
+    missing = int(winds["uas"].isnull().sum())
+    report = Report(winds.attrs["source"], "cells", winds["uas"].size, {"without a value": missing} if missing else {})
+    return winds.assign_attrs(report.attributes())
 
 
 def join(ocean: xr.Dataset, winds: xr.Dataset) -> xr.Dataset:

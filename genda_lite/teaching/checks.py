@@ -19,7 +19,8 @@ import torch
 import xarray as xr
 
 from ..errors import InputError
-from ..observe.instruments import DAY, MAPS
+from ..observe.instruments import DAY
+from ..observe.smooth_maps import MAPS
 from ..ocean.currents import GRAVITY, SMOOTHING, coriolis, geostrophic_current, smooth
 from ..state import CHANNELS, EARTH_RADIUS, METRES_PER_DEGREE, Grid
 

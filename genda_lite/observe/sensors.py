@@ -1,0 +1,118 @@
+"""The sensors: what each must do, and which there are.
+
+A sensor has a file of its own in this folder. It knows its files when it sees them, reads them, says how far they err,
+and measures a true ocean as it would measure the real one. `read_observations` and `kind_of` go by the table `SENSORS`
+alone, `ObservingSystem` takes any sensor as one of its `more`: a new one is a file, and a line here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+from ..sources import open_product
+from ..sources.files import Box, held
+from ..sources.reanalysis import OCEAN
+from ..sources.report import Report
+from .instruments import InstrumentErrors
+from .nadir import Nadir
+from .radiometer import Radiometer
+from .smooth_maps import LEVEL_4, WINDS
+from .swath import Swath
+from .table import Observations
+
+TABLES = (".csv", ".txt", ".csv.gz")
+
+
+class Sensor(Protocol):
+    """What `files` and `systems` ask of a sensor; one that is not simulated, or has no files yet, lacks that half.
+
+    Attributes:
+        kind: what its files hold, in a word or two, as `kind_of` says.
+        apart: whether each file is read by itself, and is a source; else all files of a day are read together.
+        channels: what it needs of a truth.
+    """
+
+    kind: str
+    apart: bool
+    channels: tuple[str, ...]
+
+    def recognises(self, product: xr.Dataset) -> bool:
+        """Whether an open file is of this sensor."""
+
+    def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
+        """What files hold in a box, tidy, with the report of what was left out in its attributes (`Report.of`); of maps
+        the one of a date, or the first.
+
+        Raises:
+            NothingValid: nothing in them is valid. InputError: they cannot be read.
+        """
+
+    def observations(
+        self, ds: xr.Dataset, date: np.datetime64 | None, window: float, errors: InstrumentErrors
+    ) -> tuple[list[Observations], Report]:
+        """What was read, as observations of the state of a date, with their errors; and the report.
+
+        Args:
+            ds: of `read`. date: None: all is as if simultaneous. window: days before, and after, the date.
+        """
+
+    def simulate(
+        self, truth: xr.Dataset, date: np.datetime64, window: float, errors: InstrumentErrors, seed: int
+    ) -> dict[str, Observations | None]:
+        """What it measures of a true ocean, by name; None for what sees nothing.
+
+        Args:
+            truth: dims (time, latitude, longitude), all of `channels`. window: days before, and after, the date.
+            seed: of everything random, see `instruments.generator`.
+        """
+
+
+class NoSensor(NamedTuple):
+    """Files that are no observations of the state: how they are known, and the sentence that says so."""
+
+    recognises: Callable[[xr.Dataset], bool]
+    sentence: str
+
+
+DRIFTERS = NoSensor(
+    lambda product: not {"ewct", "nsct", "ve", "vn"}.isdisjoint(str(name).lower() for name in product.variables),
+    "drifters verify analyses and are no observations: read them by read_drifters",
+)
+REANALYSIS = NoSensor(
+    lambda product: not set(OCEAN).isdisjoint(product.variables) and "adt" not in product.variables,
+    "an ocean model or reanalysis is no observation: read it by read_glorys",
+)
+
+# The first that recognises a file takes it. Those that go by the shape of a file come last, a new one comes first.
+SENSORS: tuple[Sensor | NoSensor, ...] = (
+    DRIFTERS,
+    WINDS,
+    LEVEL_4["thetao"],
+    Radiometer(),
+    LEVEL_4["so"],
+    REANALYSIS,
+    Swath(),
+    Nadir(),
+    LEVEL_4["zos"],
+)
+
+
+def sensor_of(path) -> Sensor:
+    """The sensor that a file is of.
+
+    Raises:
+        InputError: it is unreadable, of no sensor here, or no observation of the state: the message says which.
+    """
+    if str(path).lower().endswith(TABLES):
+        raise InputError(f"{path}: tables are drifters, which verify analyses and are no observations: read_drifters")
+    with open_product(path) as product:
+        for sensor in SENSORS:
+            if sensor.recognises(product):
+                if isinstance(sensor, NoSensor):
+                    raise InputError(f"{path}: {sensor.sentence}")
+                return sensor
+        kinds = ", ".join(sensor.kind for sensor in SENSORS if not isinstance(sensor, NoSensor))
+        raise InputError(f"{path}: of no sensor that is known, expected one of {kinds}; {held(product)}")
