@@ -17,7 +17,7 @@ from genda_lite.files import write_dataset
 from genda_lite.nature import Simulation, simulate_to_file
 from genda_lite.nature.run import FIELDS
 from genda_lite.sources import open_product
-from genda_lite.sources.samples import write_checksums
+from genda_lite.sources.samples import REGISTRY, write_checksums
 
 FOLDER = Path(__file__).resolve().parent
 RUNS = FOLDER.parent / "runs"
@@ -79,7 +79,7 @@ def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATI
 
     for name, ds in (("nature_training", training), ("nature_heldout", heldout), ("twin_truth", twin)):
         write_dataset(ds, folder / f"{name}.nc", QUANTUM)
-    write_checksums(folder)
+    write_checksums(folder, REGISTRY if folder == FOLDER else folder / REGISTRY.name)
 
 
 def main(

@@ -178,6 +178,7 @@ def test_a_damaged_file_of_the_embedded_twin_is_refused(tmp_path, monkeypatch, r
     empty = hashlib.sha256().hexdigest()
     (tmp_path / "SHA256SUMS").write_text("".join(f"{empty}  twin/{path.name}\n" for path in twin.iterdir()))
     monkeypatch.setattr("genda_lite.sources.samples.FOLDER", tmp_path)
+    monkeypatch.setattr("genda_lite.sources.samples.REGISTRY", tmp_path / "SHA256SUMS")
     monkeypatch.setattr("genda_lite.sources.archive.TWIN", twin)
     assert Archive().missions == ["j3"]
     (twin / "winds_2000.nc").write_text("another wind")
@@ -196,6 +197,7 @@ def test_a_file_of_the_reader_s_own_beside_the_twin_does_no_harm(tmp_path, monke
     (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256().hexdigest()}  twin/tracks_j3_2000.nc\n")
     touched(twin, ".DS_Store", ".ipynb_checkpoints/a.ipynb")
     monkeypatch.setattr("genda_lite.sources.samples.FOLDER", tmp_path)
+    monkeypatch.setattr("genda_lite.sources.samples.REGISTRY", tmp_path / "SHA256SUMS")
     monkeypatch.setattr("genda_lite.sources.archive.TWIN", twin)
     assert Archive().missions == ["j3"]
 

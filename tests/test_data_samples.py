@@ -16,18 +16,18 @@ from genda_lite.nature import Simulation
 from genda_lite.nature.physics import PARAMETERS
 from genda_lite.prior.checkpoint import SHIPPED
 from genda_lite.sources import load_sample
-from genda_lite.sources.samples import FOLDER, data_files, sample_path
+from genda_lite.sources.samples import FOLDER, REGISTRY, data_files, sample_path
 
 
 def test_checksums():
-    for line in (FOLDER / "SHA256SUMS").read_text().splitlines():
+    for line in REGISTRY.read_text().splitlines():
         digest, name = line.split()
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name
 
 
 def test_every_file_has_a_checksum_and_a_line_on_the_card():
     card = (FOLDER / "README.md").read_text()
-    summed = {line.split()[1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines()}
+    summed = {line.split()[1] for line in REGISTRY.read_text().splitlines()}
     files = {path.relative_to(FOLDER).as_posix() for path in data_files(FOLDER)}
     assert files == summed and {path.name for path in FOLDER.rglob("*.nc")} <= {Path(name).name for name in files}
     assert all(name in card for name in files)
@@ -72,6 +72,7 @@ def test_sample_looks_like_the_gulf_stream():
 
 def test_damaged_sample_is_refused(tmp_path, monkeypatch, refuses):
     monkeypatch.setattr("genda_lite.sources.samples.FOLDER", tmp_path)
+    monkeypatch.setattr("genda_lite.sources.samples.REGISTRY", tmp_path / "SHA256SUMS")
     (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'whole').hexdigest()}  ocean.nc\n")
     (tmp_path / "ocean.nc").write_bytes(b"half")
     with refuses("ocean.nc", "damaged or changed", "SHA256SUMS"):

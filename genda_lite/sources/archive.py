@@ -45,12 +45,12 @@ class Archive:
 
     def __init__(self, folder: str | os.PathLike | None = None, withheld: str = WITHHELD):
         self.folder, self.withheld = Path(folder or TWIN), withheld
-        if not self.folder.is_dir():
-            raise InputError(f"{self.folder}: no such folder, expected one that `genda download ose` has filled")
         if self.folder == TWIN:
             for name in sample_names():
                 if name.startswith("twin/"):
-                    sample_path(name)  # complete and unchanged
+                    sample_path(name)  # here, complete and unchanged
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder}: no such folder, expected one that `genda download ose` has filled")
         names = {path.name.split("_")[1] for path in self.folder.glob("tracks_*_*")}
         self.missions = sorted(names - {withheld})
         if not self.missions:

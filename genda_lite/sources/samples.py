@@ -1,23 +1,29 @@
-"""The data that come with the project, in `data_samples/`."""
+"""The data that come with the project: in a checkout those in `data_samples/`, else fetched from the release."""
 
-import hashlib
+import textwrap
 from functools import cache
+from importlib.metadata import metadata
 from pathlib import Path
 
+import pooch
 import xarray as xr
 
 from ..errors import InputError
 from ..files import atomic_path
+from ..version import __version__
 from .files import open_product
 
+REGISTRY = Path(__file__).with_name("SHA256SUMS")  # goes with the package, that of a wheel, too
 FOLDER = Path(__file__).resolve().parents[2] / "data_samples"
+INSTALLED = not FOLDER.is_dir()  # without the project around the package
+if INSTALLED:
+    FOLDER = Path(pooch.os_cache("genda_lite")) / f"v{__version__}"
 
 
 @cache
 def checksum(path: Path) -> str:
     """SHA-256 of a file; each file is read once a session."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return pooch.file_hash(path)
 
 
 def data_files(folder: Path) -> list[Path]:
@@ -26,37 +32,45 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in (".nc", ".safetensors", ".csv", ".gz"))
 
 
-def write_checksums(folder: Path) -> None:
-    """Write SHA256SUMS of all data of a folder."""
+def write_checksums(folder: Path, registry: Path = REGISTRY) -> None:
+    """Write a file of the checksums of all data of a folder, as `sha256sum` does."""
     checksum.cache_clear()
     lines = [f"{checksum(path)}  {path.relative_to(folder).as_posix()}\n" for path in data_files(folder)]
-    with atomic_path(folder / "SHA256SUMS") as temporary:
+    with atomic_path(registry) as temporary:
         temporary.write_text("".join(lines))
 
 
 def sample_names() -> dict[str, str]:
-    """The embedded files and their checksums.
+    """The embedded files and their checksums."""
+    return dict(line.split()[::-1] for line in REGISTRY.read_text().splitlines())
 
-    Raises:
-        InputError: the package was installed without the project around it.
-    """
-    sums = FOLDER / "SHA256SUMS"
-    if not sums.is_file():
-        raise InputError(f"{FOLDER}: the embedded data are not here, expected the whole project (`pip install -e .`)")
-    return dict(line.split()[::-1] for line in sums.read_text().splitlines())
+
+def release() -> str:
+    """Where the release of this version has its embedded files, by the address in the package's own metadata."""
+    addresses = dict(line.split(", ") for line in metadata("genda_lite").get_all("Project-URL"))
+    return f"{addresses['Repository']}/raw/v{__version__}/data_samples/"
 
 
 def sample_path(filename: str) -> Path:
-    """Path of an embedded file, complete and unchanged.
+    """Path of an embedded file, complete and unchanged; fetched once where the package has no project around it.
 
     Raises:
-        InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of, or
-            the package was installed without the project around it.
+        InputError: there is no such file, or it is not the one its checksum in `SHA256SUMS` was taken of, or it cannot
+            be fetched.
     """
     listed, path = sample_names(), FOLDER / filename
-    if filename not in listed or not path.is_file():
+    if filename not in listed or not (INSTALLED or path.is_file()):
         raise InputError(f"there is no {filename} in {FOLDER}, expected one of: {', '.join(sorted(listed))}")
-    if checksum(path) != listed[filename]:
+    if INSTALLED:
+        try:
+            pooch.create(FOLDER, release(), registry=listed).fetch(filename)
+        except (OSError, ValueError) as error:  # no connection or no room; what came is another file
+            reason = textwrap.shorten(str(error), 200)
+            raise InputError(
+                f"{path}: cannot be fetched ({reason}), expected a connection to {release()}{filename}, or that file put "
+                f"here by hand"
+            ) from error
+    elif checksum(path) != listed[filename]:
         raise InputError(f"{path}: damaged or changed, its checksum is not that in SHA256SUMS; fetch it again")
     return path
 
@@ -72,7 +86,7 @@ def load_sample(name: str) -> xr.Dataset:
             must not read it before they are scored.
 
     Raises:
-        InputError: there is no such sample, or it is damaged.
+        InputError: there is no such sample, or it is damaged or out of reach.
     """
     with open_product(sample_path(f"{name}.nc")) as ds:
         return ds.load()

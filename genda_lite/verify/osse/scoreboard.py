@@ -32,7 +32,7 @@ from ...posterior.problem import Problem, build_problem
 from ...prepare.decompose import to_state, total_current
 from ...prepare.frames import members_of
 from ...prior import GaussianPrior, Prior
-from ...sources.samples import FOLDER, sample_path
+from ...sources.samples import sample_names, sample_path
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
 from ..prior import EDGE
@@ -225,7 +225,7 @@ def methods(
 
 def shipped_regression(path: Path | None = None) -> Regression | None:
     """The regression of a file, or the shipped one; None if there is none."""
-    if path is None and not (FOLDER / SHIPPED_REGRESSION).is_file():
+    if path is None and SHIPPED_REGRESSION not in sample_names():
         return None
     return Regression.load(path or sample_path(SHIPPED_REGRESSION))
 
