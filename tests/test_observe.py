@@ -222,6 +222,12 @@ def test_sampling_adds_the_stated_noise(grid):
     assert len(Observations.from_points(sample_points(sea, points, 0.05), "zos", 0.05)) == 4000
 
 
+@pytest.mark.parametrize("channel, units", [("so", "g kg-1"), ("so", "PSS-78"), ("thetao", "degreesC"), ("vas", "m/s")])
+def test_units_are_known_by_the_spellings_of_the_readers(grid, channel, units):
+    sea = field(grid, 1.0 + 0 * grid.latitude[:, None] + 0 * grid.longitude, channel).assign_attrs(units=units)
+    assert len(Observations.from_grid(sea, channel, error=0.1)) == sea.size
+
+
 # --- Refused: every message names what is wrong and what was expected ------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from genda_lite.errors import InputError
 from genda_lite.sources import open_product, read_sea_level_map, read_tracks, repeat_tracks
-from genda_lite.sources.files import wrap_longitude
+from genda_lite.sources.files import find_coordinate, wrap_longitude
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 ALTIKA = REAL / "dt_global_alg_sla_vxxc_20170402_SARAL-Altika.nc4"
@@ -120,6 +120,11 @@ def test_coordinates_are_found_by_name_standard_name_or_units(tmp_path):
     assert read_tracks(write(renamed, tmp_path / "units.nc")).sizes["point"] == 4
     renamed.position_x.attrs = {"standard_name": "longitude"}
     assert read_tracks(write(renamed, tmp_path / "standard.nc")).sizes["point"] == 4
+    # Where several carry what the conventions ask for: a standard name before units, and no bounds of cells.
+    renamed.position_x.attrs = {"standard_name": "longitude"}
+    other = renamed.assign(a=renamed.position_x + 90, a_bnds=renamed.position_x + 45)
+    other.a.attrs, other.a_bnds.attrs = {"units": "degrees_east"}, {"standard_name": "longitude"}
+    assert find_coordinate(other, "longitude") == "position_x"
     renamed.position_x.attrs = {}
     with pytest.raises(InputError, match=r"no longitude found by name.*the file has .*position_x"):
         read_tracks(write(renamed, tmp_path / "none.nc"))

@@ -129,9 +129,9 @@ except genda_lite.InputError as error:
     served = tmp_path / "web" / "raw" / f"v{__version__}" / "data_samples"
     served.unlink()
     served.mkdir()
-    told = installed(load)  # no such file
+    missing = installed(load)
     (served / "prior_lite.safetensors").write_bytes(b"another file")
-    for told in (told, installed(load)):
+    for told in (missing, installed(load)):
         assert "prior_lite.safetensors: cannot be fetched (" in told and told.count("\n") == 1
         assert f"expected a connection to {address}/raw/v" in told and "by hand" in told
     server.shutdown()

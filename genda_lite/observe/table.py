@@ -19,15 +19,11 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
+from ..sources.files import same_units
 from ..state import KM_PER_DEGREE, VARIABLES, Grid, channel_index
 
 UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
-UNIT_NAMES = {
-    "m": {"m", "metre", "metres", "meter", "meters"},
-    "degC": {"degC", "degrees_C", "degree_C", "degrees_Celsius", "degree_Celsius", "celsius", "Celsius", "°C"},
-    "1e-3": {"1e-3", "0.001", "psu", "PSU", "1", "g kg-1", "g/kg"},
-    "m s-1": {"m s-1", "m/s", "m s**-1", "metre per second", "meter/second"},
-}
+SALINITIES = ("1", "g kg-1", "g/kg")  # units that are taken for those of practical salinity in a table of one's own
 
 
 def _coordinate(ds: xr.Dataset | xr.DataArray, name: str, what: str) -> xr.DataArray:
@@ -38,7 +34,7 @@ def _coordinate(ds: xr.Dataset | xr.DataArray, name: str, what: str) -> xr.DataA
 
 def _check_units(values: xr.DataArray, channel: str, what: str) -> None:
     units, expected = values.attrs.get("units"), VARIABLES[channel]["units"]
-    if units is not None and units not in UNIT_NAMES[expected]:
+    if not (units is None or same_units(units, expected) or (channel == "so" and units in SALINITIES)):
         raise InputError(f"{what} {values.name!r} is in {units!r}, expected {expected!r} for channel {channel}")
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import cf_xarray  # noqa: F401, gives data sets their `.cf`
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -27,17 +28,19 @@ Box = tuple[float, float, float, float]  # west, east, south, north (degrees); a
 # The first bytes of a file tell its format better than its name does.
 _HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
-_COORDINATES = {  # usual names in lower case, then CF units
-    "latitude": (("latitude", "lat", "nav_lat"), ("degrees_north", "degree_north", "degrees_n", "degree_n")),
-    "longitude": (("longitude", "lon", "nav_lon"), ("degrees_east", "degree_east", "degrees_e", "degree_e")),
-    "time": (("time", "juld", "valid_time"), ()),
+_COORDINATES = {  # usual names in lower case
+    "latitude": ("latitude", "lat", "nav_lat"),
+    "longitude": ("longitude", "lon", "nav_lon"),
+    "time": ("time", "juld", "valid_time"),
 }
 DEPTH_NAMES = ("depth", "deptht", "depthu", "depthv", "lev")
 
-# unit -> spelling in files, without spaces -> factor. Only what can be nothing else is converted.
+# unit -> spelling, without spaces -> factor. Only what can be nothing else is converted: pint would take furlongs, too,
+# reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
 _UNITS = {
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
-    "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2},
+    "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
+    | {"metrepersecond": 1.0, "meter/second": 1.0},
     "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
     | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0}
     | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
@@ -140,7 +143,7 @@ def held(dataset: xr.Dataset) -> str:
 def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
     """The name under which a file keeps its latitude, longitude or time.
 
-    It is looked for by the usual names, then by CF `standard_name`, then by CF units.
+    It is looked for by the usual names, then by CF `standard_name`, then by its units and what else cf_xarray knows.
 
     Args:
         dataset: an open product.
@@ -148,17 +151,16 @@ def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
     Raises:
         InputError: there is none.
     """
-    names, units = _COORDINATES[kind]
+    names = _COORDINATES[kind]
     by_lower = {str(name).lower(): name for name in dataset.variables}
-    for name in names:
-        if name in by_lower:
-            return by_lower[name]
-    for attribute, accepted in (("standard_name", (kind,)), ("units", units)):
-        for name, variable in dataset.variables.items():
-            # Cell bounds carry the same attributes, on one more dimension (CF 7.1).
-            bounds = str(name).lower().endswith(("bnds", "bounds"))
-            if not bounds and str(variable.attrs.get(attribute, "")).lower() in accepted:
-                return name
+    found = [by_lower[name] for name in names if name in by_lower]
+    if not found:  # among coordinates and other variables alike, for many files do not say which are which
+        cf = dataset.set_coords(list(dataset.data_vars)).cf
+        stated = [*cf.standard_names.get(kind, ()), *cf.coordinates.get(kind, ())]
+        # Cell bounds carry the same attributes, on one more dimension (CF 7.1).
+        found = [name for name in stated if not str(name).lower().endswith(("bnds", "bounds"))]
+    if found:
+        return found[0]
     raise InputError(
         f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; "
         f"{held(dataset)}"
@@ -210,12 +212,21 @@ def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, 
         InputError: it states none, or others than those, or multiples of them, that are known.
     """
     found = variable.attrs.get("units")
-    spelling = "".join(str(found).split())
+    spelling = _spelled(found)
     factor = _UNITS[units].get(spelling)
     if factor is None:
         stated = "no units attribute" if found is None else f"units '{found}'"
         raise InputError(f"{source}: '{variable.name}' has {stated}, expected {units}")
     return factor, _OFFSETS.get(spelling, 0.0)
+
+
+def same_units(found: str, units: str) -> bool:
+    """Whether what is stated is a spelling of these units, so that nothing has to be converted."""
+    return _UNITS[units].get(_spelled(found)) == 1.0 and _spelled(found) not in _OFFSETS
+
+
+def _spelled(units) -> str:
+    return "".join(str(units).split())
 
 
 def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.DataArray:

@@ -65,10 +65,9 @@ def sample_path(filename: str) -> Path:
         try:
             pooch.create(FOLDER, release(), registry=listed).fetch(filename)
         except (OSError, ValueError) as error:  # no connection or no room; what came is another file
-            reason = textwrap.shorten(str(error), 200)
+            where, reason = f"{release()}{filename}", textwrap.shorten(str(error), 200)
             raise InputError(
-                f"{path}: cannot be fetched ({reason}), expected a connection to {release()}{filename}, or that file put "
-                f"here by hand"
+                f"{path}: cannot be fetched ({reason}), expected a connection to {where}, or that file here by hand"
             ) from error
     elif checksum(path) != listed[filename]:
         raise InputError(f"{path}: damaged or changed, its checksum is not that in SHA256SUMS; fetch it again")
