@@ -52,11 +52,13 @@ NAMES = {  # module -> where its former names are now
         ("InnovationSolver", "cholesky", "conjugate_gradients", "interpolated", "perturbations"), "posterior.solve"
     )
     | {"METHODS": "posterior.guidance"},
+    "prepare": {"METRES_PER_DEGREE": "state"},
+    "prepare.decompose": {"METRES_PER_DEGREE": "state"},
     "state": {
         **dict.fromkeys(("packed", "write_dataset"), "files"),
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),
     },
-    "verify.realism": {"gradient_wind": "ocean.currents"},
+    "verify.realism": {"gradient_wind": "ocean.currents", "without_wind": "prepare.climatology"},
     "verify.ose": "verify.ose.judge",
     "verify.osse": "verify.osse.sweep",
 }

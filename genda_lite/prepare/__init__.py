@@ -8,14 +8,12 @@ from ..ocean.currents import (
     smooth,
     wind_stress,
 )
-from ..state import METRES_PER_DEGREE
 from .climatology import ekman_response, fit_ekman, fit_standardizer
 from .decompose import REQUIRED, prepare, require, standardized, to_state, total_current
 from .store import stored_response, stored_standardizer, write_state
 
 __all__ = [
     "EQUATOR",
-    "METRES_PER_DEGREE",
     "REQUIRED",
     "SMOOTHING",
     "ageostrophic_current",

@@ -71,13 +71,20 @@ def _add(parts: list[xr.Dataset]) -> xr.Dataset:
 
 
 def current_sums(ds: xr.Dataset) -> xr.Dataset:
-    """Sums over time at each point of x = (ageostrophic current, wind stress), both as eastward and northward parts.
+    """`response_sums` of the ageostrophic current and the wind stress of a series."""
+    return response_sums(ageostrophic_current(ds), stress_of(ds))
+
+
+def response_sums(current: xr.DataArray, stress: xr.DataArray) -> xr.Dataset:
+    """Sums over time at each point of x = (current, wind stress), both as eastward and northward parts.
+
+    Args:
+        current, stress: complex, on one grid.
 
     Returns:
         `days` (...,) where both are known, `first` = sum x (part, ...), `second` = sum x x' (part, other, ...), with
         the dims of the series less time.
     """
-    current, stress = ageostrophic_current(ds), stress_of(ds)
     x = xr.concat([current.real, current.imag, stress.real, stress.imag], "part", coords="minimal", compat="override")
     x = x.astype(float).assign_coords(part=list(_PARTS))
     known = x.notnull().all("part")
@@ -167,6 +174,17 @@ def fit_ekman(oceans: list[xr.Dataset]) -> np.ndarray:
     """Ekman response of each latitude, (ny,) complex (s m-1): `ekman_response` regressed over all longitudes."""
     sums = total(current_sums, [ocean[CURRENT_INPUTS] for ocean in oceans])
     return _response(_over_oceans([_centred(part).sum("longitude") for part in sums])).values
+
+
+def without_wind(current: xr.DataArray, stress: xr.DataArray) -> xr.DataArray:
+    """A current without its linear response to the stress, fitted at each latitude as by `fit_ekman`.
+
+    Args:
+        current, stress: complex (m s-1, m2 s-2), dims time, latitude, longitude, in memory.
+    """
+    series = xr.Dataset({"current": current, "stress": stress})
+    (sums,) = total(lambda block: response_sums(block["current"], block["stress"]), [series])
+    return current - _response(_centred(sums).sum("longitude")) * stress
 
 
 def fit_standardizer(

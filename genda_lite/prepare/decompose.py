@@ -16,7 +16,6 @@ from torch import Tensor
 from ..errors import InputError
 from ..ocean.currents import (
     EQUATOR,
-    METRES_PER_DEGREE,
     SMOOTHING,
     ageostrophic_current,
     geostrophic_current,
@@ -30,7 +29,6 @@ from .store import stored_response, stored_standardizer, write_state
 
 __all__ = [
     "EQUATOR",
-    "METRES_PER_DEGREE",
     "REQUIRED",
     "SMOOTHING",
     "ageostrophic_current",

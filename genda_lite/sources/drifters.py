@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
-from ..state import EARTH_RADIUS
+from ..state import KM_PER_DEGREE
 from .files import (
     LATITUDE,
     LONGITUDE,
@@ -152,9 +152,8 @@ def _aground(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, one in table.groupby("id", sort=False):
         time, north, east = (one[name].to_numpy() for name in ("time", "latitude", "longitude"))
-        km = np.radians(1) * EARTH_RADIUS / 1e3
         shift = (east - east[-1] + 180) % 360 - 180
-        away = np.hypot(north - north[-1], shift * np.cos(np.radians(north[-1]))) * km > AGROUND_KM
+        away = np.hypot(north - north[-1], shift * np.cos(np.radians(north[-1]))) * KM_PER_DEGREE > AGROUND_KM
         rest = np.flatnonzero(away)[-1] + 1 if away.any() else 0
         still = np.zeros(len(one), bool)
         if time[-1] - time[rest] >= AGROUND:

@@ -25,7 +25,17 @@ from ..prior import Domain, Prior, sample_prior
 from ..prior.base import make_context
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
-from ..state import CHANNELS, DEGREES_PER_CELL, EARTH_RADIUS, SURFACE, TABLE, Grid, Standardizer, channels, harmonics
+from ..state import (
+    CHANNELS,
+    DEGREES_PER_CELL,
+    METRES_PER_DEGREE,
+    SURFACE,
+    TABLE,
+    Grid,
+    Standardizer,
+    channels,
+    harmonics,
+)
 from .realism import interior, sparse
 from .spectra import isotropic_spectrum
 from .table import row
@@ -277,7 +287,7 @@ def describe(windows: Windows, standardizer: Standardizer, latitude: float) -> D
     product = (x @ x.mT / x.shape[2]).double().mean(0).numpy()
     covariance = product - mean[:, None] * mean
     std = np.sqrt(np.diag(covariance))
-    dy = np.radians(DEGREES_PER_CELL) * EARTH_RADIUS
+    dy = METRES_PER_DEGREE * DEGREES_PER_CELL
     dx = dy * np.cos(np.radians(latitude))
     spectra = [isotropic_spectrum(channel, dy, dx) for channel in windows.x.numpy().swapaxes(0, 1)]
     power = np.stack([spectrum.values for spectrum in spectra])

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 
 from ..errors import InputError
 from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth, wind_stress
+from ..prepare.climatology import without_wind
 from ..sources import open_product
 from ..sources.files import find_coordinate, wrap_longitude
 from ..state import INPUTS, harmonics
@@ -233,23 +234,16 @@ def ageostrophic(ocean: xr.Dataset) -> Values:
         return {}
     balanced = geostrophic_current(ocean["zos"])
     smoothed = [smooth(part) for part in balanced]
-    (u, v), (us, vs) = ([part.values.astype(float) for part in pair] for pair in (balanced, smoothed))
-    total = ocean["uo"].values + 1j * ocean["vo"].values
-    stress = wind_stress(ocean["uas"].values.astype(float) + 1j * ocean["vas"].values)
-    left, unsmoothed = (interior(without_wind(total - g, stress), 3) for g in (us + 1j * vs, u + 1j * v))
+    whole, stress = ocean["uo"] + 1j * ocean["vo"], wind_stress(ocean["uas"].astype(float) + 1j * ocean["vas"])
+    rest = [without_wind(whole - (u.astype(float) + 1j * v), stress).values for u, v in (smoothed, balanced)]
+    left, unsmoothed = (interior(part, 3) for part in rest)
+    us, vs = (part.values.astype(float) for part in smoothed)
     curved = interior(gradient_wind(us, vs, ocean["latitude"].values, ocean["longitude"].values), 3)
     power = (np.abs(unsmoothed) ** 2).mean()
     return {
         "ageostrophic current rms (m/s)": np.sqrt((np.abs(left) ** 2).mean()),
         "gradient-wind share of it": 1 - (np.abs(unsmoothed - curved) ** 2).mean() / power,
     }
-
-
-def without_wind(current: np.ndarray, stress: np.ndarray) -> np.ndarray:
-    """Complex current (time, ny, nx) without its linear response to the complex stress, fitted at each latitude."""
-    response, forcing = (x - x.mean(0) for x in (current, stress))
-    ekman = (forcing.conj() * response).sum((0, 2)) / (np.abs(forcing) ** 2).sum((0, 2))
-    return current - ekman[:, None] * stress
 
 
 def wind(ocean: xr.Dataset) -> Values:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from ..state import EARTH_RADIUS
+from ..state import METRES_PER_DEGREE
 
 FRAMES_AT_ONCE = 64  # bounds the memory of the transforms
 
@@ -12,8 +12,8 @@ FRAMES_AT_ONCE = 64  # bounds the memory of the transforms
 def spacing(field: xr.DataArray | xr.Dataset) -> tuple[float, float]:
     """Distance between rows and between columns (dy, dx) of a latitude-longitude grid, m; dx at the mean latitude."""
     latitude, longitude = field["latitude"].values.astype(float), field["longitude"].values.astype(float)
-    dy, dx = np.radians(np.diff(latitude).mean()), np.radians(np.diff(longitude).mean())
-    return abs(dy) * EARTH_RADIUS, abs(dx) * EARTH_RADIUS * np.cos(np.radians(latitude.mean()))
+    dy, dx = (abs(np.diff(axis).mean()) * METRES_PER_DEGREE for axis in (latitude, longitude))
+    return dy, dx * np.cos(np.radians(latitude.mean()))
 
 
 def detrend(field: np.ndarray) -> np.ndarray:
