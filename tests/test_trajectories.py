@@ -9,13 +9,15 @@ from genda_lite.ocean.trajectories import (
     Interpolator,
     advect,
     at_points,
+    before,
     distance,
     row_of,
     running_mean,
     segments,
     select,
 )
-from genda_lite.state import METRES_PER_DEGREE
+from genda_lite.sources import ragged_slices
+from genda_lite.state import EARTH_RADIUS, METRES_PER_DEGREE
 
 DAYS = np.arange("2020-06-01T12", "2020-06-05T12", 24, dtype="datetime64[h]").astype("datetime64[ns]")
 
@@ -186,6 +188,25 @@ def test_segments_agree_with_clouddrift():
     np.testing.assert_array_equal(long["u"], u)
     np.testing.assert_array_equal(long["rowsize"], kept)
     assert row_of(long).max() == len(kept) - 1
+
+
+def test_ragged_arrays_and_distances_agree_with_clouddrift():
+    clouddrift = pytest.importorskip("clouddrift")
+    rng = np.random.default_rng(2)
+    drifters = ragged(*((name, np.arange(n), rng.normal(size=n)) for name, n in (("a", 40), ("b", 10), ("c", 30))))
+    sizes, index = drifters["rowsize"].values, clouddrift.ragged.rowsize_to_index(drifters["rowsize"])
+    np.testing.assert_array_equal(row_of(drifters), clouddrift.ragged.obs_index_to_row(np.arange(80), sizes))
+    np.testing.assert_array_equal(before(drifters), np.arange(80) - index[row_of(drifters)])
+    assert [rows.start for rows in ragged_slices(drifters)] == list(index[:-1])
+    xr.testing.assert_identical(
+        select(drifters, drifters["u"].values > 1.5),
+        clouddrift.ragged.subset(drifters, {"u": lambda u: u > 1.5}, row_dim_name="traj"),
+    )
+    means = [clouddrift.ragged.chunk(drifters["u"].values[rows], 24, 23).mean(1) for rows in ragged_slices(drifters)]
+    np.testing.assert_allclose(running_mean(drifters)["u"], np.concatenate(means), atol=1e-12)
+    (lat, to_lat), (lon, to_lon) = rng.uniform(-90, 90, (2, 100)), rng.uniform(-180, 180, (2, 100))
+    theirs = clouddrift.sphere.distance(lon, lat, to_lon, to_lat) / clouddrift.sphere.EARTH_RADIUS_METERS
+    np.testing.assert_allclose(distance(lat, lon, to_lat, to_lon), theirs * EARTH_RADIUS, rtol=1e-12)
 
 
 def test_bad_fields_are_refused(refuses):

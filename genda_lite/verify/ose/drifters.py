@@ -24,11 +24,13 @@ from ...ocean.trajectories import (
     Interpolator,
     advect,
     at_points,
+    before,
     distance,
     row_of,
     running_mean,
     segments,
 )
+from ...sources import ragged_slices
 from .. import scores
 
 __all__ = ["Scorecard", "observation_error", "rank_counts", "running_mean", "scorecard", "segments", "separation"]
@@ -68,9 +70,7 @@ def observation_error(drifters: xr.Dataset, hours: int | None = None) -> float:
     if not mean.sizes["obs"]:
         raise InputError(f"no segment has {hours} observations, too few for a running mean")
     sizes = np.repeat(drifters["rowsize"].values, drifters["rowsize"].values)
-    begin = np.cumsum(drifters["rowsize"].values) - drifters["rowsize"].values
-    offset = np.arange(drifters.sizes["obs"]) - np.repeat(begin, drifters["rowsize"].values)
-    middle = (offset >= hours // 2) & (offset <= sizes - hours + hours // 2)
+    middle = (before(drifters) >= hours // 2) & (before(drifters) <= sizes - hours + hours // 2)
     departures = [drifters[name].values[middle] - mean[name].values for name in ("u", "v")]
     return float(np.sqrt(np.mean(np.square(departures))))
 
@@ -298,17 +298,15 @@ def separation(
     Raises:
         InputError: an analysis cannot be interpolated, or no start counts.
     """
-    sizes = drifters["rowsize"].values
-    first = np.cumsum(sizes) - sizes
     time = drifters["time"].values
     starts = []
     lead, between = np.arange(days + 1) * np.timedelta64(1, "D"), np.timedelta64(round(every * 3600), "s")
-    for begin, size in zip(first, sizes, strict=True):
-        row = time[begin : begin + size]
+    for rows in ragged_slices(drifters):
+        row = time[rows]
         wanted = np.arange(row[0], row[-1] - lead[-1] + SECOND, between)
         at = np.searchsorted(row, wanted[:, None] + lead)
-        exact = (at < size) & (row[np.minimum(at, size - 1)] == wanted[:, None] + lead)
-        starts.append(begin + at[exact.all(1)])
+        exact = (at < len(row)) & (row[np.minimum(at, len(row) - 1)] == wanted[:, None] + lead)
+        starts.append(rows.start + at[exact.all(1)])
     where = np.concatenate(starts) if starts else np.empty((0, days + 1), int)  # (start, day)
     latitude, longitude = drifters["latitude"].values[where], drifters["longitude"].values[where]
     steps = round(86400 / length)
