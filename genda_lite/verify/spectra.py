@@ -1,4 +1,9 @@
-"""Isotropic wavenumber spectra of two-dimensional fields, and their slopes."""
+"""Isotropic wavenumber spectra of two-dimensional fields, and their slopes.
+
+Planes and two-dimensional power are those of xrft to twelve digits, as a test holds. Its isotropic spectrum averages
+over wider rings and does not add up to the variance; what is left is no shorter with it, and every installation would
+have dask.
+"""
 
 import numpy as np
 import xarray as xr
