@@ -58,7 +58,7 @@ NAMES = {  # module -> where its former names are now
         **dict.fromkeys(("packed", "write_dataset"), "files"),
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),
     },
-    "verify.realism": {"gradient_wind": "ocean.currents", "without_wind": "prepare.climatology"},
+    "verify.realism": {"gradient_wind": "ocean.currents"},
     "verify.ose": "verify.ose.judge",
     "verify.osse": "verify.osse.sweep",
 }

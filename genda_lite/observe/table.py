@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from ..sources.files import same_units
+from ..sources.files import known_units
 from ..state import KM_PER_DEGREE, VARIABLES, Grid, channel_index
 
 UNKNOWN_REFERENCE = 1.0  # m; standard deviation of the constant between two products' sea levels
@@ -34,7 +34,7 @@ def _coordinate(ds: xr.Dataset | xr.DataArray, name: str, what: str) -> xr.DataA
 
 def _check_units(values: xr.DataArray, channel: str, what: str) -> None:
     units, expected = values.attrs.get("units"), VARIABLES[channel]["units"]
-    if not (units is None or same_units(units, expected) or (channel == "so" and units in SALINITIES)):
+    if not (units is None or known_units(units, expected) == (1.0, 0.0) or (channel == "so" and units in SALINITIES)):
         raise InputError(f"{what} {values.name!r} is in {units!r}, expected {expected!r} for channel {channel}")
 
 

@@ -212,21 +212,17 @@ def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, 
         InputError: it states none, or others than those, or multiples of them, that are known.
     """
     found = variable.attrs.get("units")
-    spelling = _spelled(found)
-    factor = _UNITS[units].get(spelling)
-    if factor is None:
+    known = known_units(found, units)
+    if known is None:
         stated = "no units attribute" if found is None else f"units '{found}'"
         raise InputError(f"{source}: '{variable.name}' has {stated}, expected {units}")
-    return factor, _OFFSETS.get(spelling, 0.0)
+    return known
 
 
-def same_units(found: str, units: str) -> bool:
-    """Whether what is stated is a spelling of these units, so that nothing has to be converted."""
-    return _UNITS[units].get(_spelled(found)) == 1.0 and _spelled(found) not in _OFFSETS
-
-
-def _spelled(units) -> str:
-    return "".join(str(units).split())
+def known_units(found, units: str) -> tuple[float, float] | None:
+    """Factor and offset from units as they are spelled to others, None where they are not among those known."""
+    spelling = "".join(str(found).split())
+    return (_UNITS[units][spelling], _OFFSETS.get(spelling, 0.0)) if spelling in _UNITS[units] else None
 
 
 def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.DataArray:
