@@ -20,9 +20,9 @@ from genda_lite.posterior.problem import build_problem
 from genda_lite.posterior.solve import InnovationSolver
 from genda_lite.prior.base import Prior
 from genda_lite.sources import Archive
+from genda_lite.verify.engine import Task, sampled
 from genda_lite.verify.ose.experiment import Experiment, Setting, fields_of
 from genda_lite.verify.ose.judge import current_spread
-from genda_lite.verify.osse.scoreboard import Task, sampled
 
 WINDOW = (-62.667, -57.416, 35.333, 40.584)  # west, east, south, north
 DAY = np.datetime64("2000-06-30")

@@ -47,7 +47,7 @@ from genda_lite.prior import Prior
 from genda_lite.prior.base import grid_context
 from genda_lite.prior.mixture import MixturePrior
 from genda_lite.sources import load_sample
-from genda_lite.verify.closed_form import CASES, POINTS, Case, Counting, Experiment, crps_ratio, set_up
+from genda_lite.verify.closed_form import CASES, POINTS, Counting, ExactCase, Experiment, crps_ratio, set_up
 
 BUDGETS = (16, 32, 64, 128, 256)  # units
 TUNING_SEED = 1000  # added to the seed
@@ -109,7 +109,7 @@ def exact_members(experiment: Experiment, rows: LinearGaussian, seed: int) -> Te
     return members
 
 
-def exact_problem(case: Case, seed: int) -> Problem:
+def exact_problem(case: ExactCase, seed: int) -> Problem:
     """A case of `verify.posterior`."""
     experiment, generator = set_up(case, seed), torch.Generator().manual_seed(seed + 1)
     rows = one_row_each(experiment.likelihood, case.members)

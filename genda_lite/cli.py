@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 from .errors import InputError
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")]
+TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figures as a tidy table (CSV), too.")]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -57,8 +61,7 @@ def prepare(
     from .prepare.decompose import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
 
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
+    check_places(out)
     with ExitStack() as stack:
         if scheduler is not None:
             from distributed import Client
@@ -111,8 +114,7 @@ def train(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: cannot be written, the folder {out.parent} does not exist")
+    check_places(out)
     if config not in CONFIGURATIONS:
         raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(CONFIGURATIONS)}")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -157,9 +159,7 @@ def assimilate(
     from .sources import read_tracks
     from .state import Grid
 
-    for path in (out, plot):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_places(out, plot)
     model = load_prior(prior)
     everywhere = Observations.from_points(read_tracks(tracks, variable), channel="zos", error=error)
     shape = model.shape[1:]
@@ -330,39 +330,33 @@ def real(
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
-    from .prior import load_prior
-    from .verify.real import CORNERS, FIRST_DAYS, evaluate_real, paired_difference, summarize
+    from .verify.engine import GAUSSIAN, OURS, OURS_FAST, load_methods
+    from .verify.real import CORNERS, FIGURES, FIRST_DAYS, NAMES, UNSEEN, evaluate_real, paired_difference, rows_of
+    from .verify.table import pivot, tidy
 
+    check_places(json, table)
     members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
-    diffusion, gaussian = load_prior(prior), "Gaussian prior"
-    experiments = {
-        "diffusion prior": (diffusion, {}),
-        "diffusion prior, fast": (diffusion, {"fast": True}),
-        gaussian: (load_prior(prior, gaussian=True), {"fast": True}),
-    }
-    if quick:
-        del experiments["diffusion prior"]
-    table, boxes = evaluate_real(tracks, map, experiments, members, seed, corners, first_days)
-    rows = summarize(table, members)
-    seen = sum(float(case.observed.mean()) for case in boxes) / len(boxes)
+    model, known = load_methods(prior)
+    chosen = [known[name] for name in (OURS, OURS_FAST, GAUSSIAN)[int(quick) :]]
+    found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days)
+    rows = rows_of(found)
+    seen = sum(1 - float(case.zones[UNSEEN].mean()) for case in boxes) / len(boxes)
     typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
-    print_table(rows)
-    for name in [name for name in experiments if name != gaussian]:
-        told = [
-            f"{label} {mean:+.3f} +- {error:.3f} {units}"
-            for (label, units), (mean, error) in zip(
-                (("sea level", "m"), ("current", "m/s")),
-                paired_difference(table, name, gaussian).values(),
-                strict=True,
-            )
-        ]
-        typer.echo(f"{name} minus {gaussian}, RMSE box by box: {'; '.join(told)}")
-    if json is not None:
-        write_rows(json, figures(rows))
+    frame = tidy(rows)
+    frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
+    print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
+    for method in chosen[:-1]:
+        (level, current) = paired_difference(found, method.name, GAUSSIAN).values()
+        typer.echo(
+            f"{NAMES[method.name]} minus {NAMES[GAUSSIAN]}, RMSE box by box: sea level {level[0]:+.3f} +- "
+            f"{level[1]:.3f} m; current {current[0]:+.3f} +- {current[1]:.3f} m/s"
+        )
+    save(rows, json, table)
 
 
 @evaluate.command()
@@ -371,7 +365,8 @@ def nature(
         list[Path] | None, typer.Argument(metavar="FILE", help="Simulated data; by default the held-out sample.")
     ] = None,
     real: Annotated[Path | None, typer.Option(help="Folder of real products to measure, too.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two oceans, sixty dates of their first year: seconds.")] = False,
 ) -> None:
     """Compare the statistics of simulated oceans with those of the real Gulf Stream."""
@@ -380,6 +375,7 @@ def nature(
     from .sources import load_sample, open_product
     from .verify.realism import first_of, real_values, realism
 
+    check_places(json, table)
     found = real_values(real) if real else {}
     with ExitStack() as stack:
         sets = [stack.enter_context(open_product(path)) for path in files or []] or [load_sample("nature_heldout")]
@@ -401,8 +397,7 @@ def nature(
             for row in rows
         ]
     )
-    if json is not None:
-        write_rows(json, rows)
+    save(rows, json, table)
 
 
 @evaluate.command()
@@ -416,7 +411,8 @@ def prior(
     ] = None,
     samples: Annotated[int, typer.Option(help="States to draw.")] = 512,
     seed: Annotated[int, typer.Option(help="Seed of windows, noise and draws.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
@@ -426,6 +422,7 @@ def prior(
     from .sources import load_sample, open_product
     from .verify.prior import evaluate_prior, read_oceans
 
+    check_places(json, table)
     model, steps = load_prior(checkpoint), 20 if quick else 40
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
@@ -441,21 +438,21 @@ def prior(
         f"training data: {known}"
     )
     print_judged(rows)
-    if json is not None:
-        write_rows(json, rows)
+    save(rows, json, table)
 
 
 @evaluate.command()
 def posterior(
     seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
     from .verify.closed_form import by_method, evaluate_posterior, rows_of
+    from .verify.table import tidy
 
-    if json is not None and not json.parent.is_dir():
-        raise InputError(f"{json}: cannot be written, the folder {json.parent} does not exist")
+    check_places(json, table)
     if quick:
         typer.echo("quick: two methods, fewer truths and members; the last digit is chance")
     lines = []
@@ -464,22 +461,10 @@ def posterior(
         lines.append(line)
     rows = rows_of(lines)
     typer.echo("")
-    print_table(by_method(lines))
+    print_frame(by_method(tidy(rows)))
     typer.echo("")
-    print_table(
-        [
-            {
-                "quantity": row["name"],
-                "value": row["value"],
-                "target": row["target"] or "",
-                "met": {True: "yes", False: "no", None: "-"}[row["met"]],
-            }
-            for row in rows
-            if not row["detail"]
-        ]
-    )
-    if json is not None:
-        write_rows(json, rows)
+    print_judged(rows)
+    save(rows, json, table)
 
 
 @evaluate.command()
@@ -497,7 +482,8 @@ def osse(
     every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Three cases, four members, no slow method: two minutes.")] = False,
 ) -> None:
     """Score analyses of simulated oceans by every method, with 1 to 7 altimeters, SWOT, clouds, smooth maps and winds.
@@ -508,39 +494,33 @@ def osse(
     """
     from contextlib import ExitStack
 
-    from .prior import load_prior
     from .sources import load_sample, open_product
+    from .verify.engine import OI, OURS, load_methods
     from .verify.osse import scoreboard
 
-    for path in (json, folder):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_places(json, table, folder)
     if quick:
         cases, members, every = 3, 4, 0
     if folder is not None:
         folder.mkdir(exist_ok=True)
-    model = load_prior(prior)
-    gaussian, univariate = (load_prior(prior, gaussian=True, univariate=single) for single in (False, True))
-    chosen = scoreboard.methods(model, gaussian, univariate, scoreboard.shipped_regression(regression))
-    chosen = [m for m in chosen if every or not m.slow]
+    model, known = load_methods(prior, regression)
+    chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:
         series = [stack.enter_context(open_product(path)) for path in truth or []] or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
-        table = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
-        rows = scoreboard.targets(table)
+        found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
+        rows = scoreboard.targets(found)
         if not quick:
-            some = [m for m in chosen if m.name in (scoreboard.INTERPOLATIONS[1], scoreboard.OURS)]
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
-            rows += scoreboard.sensitivity(few, some, model, members, folder=folder, progress=say)
+            rows += scoreboard.sensitivity(few, [known[OI], known[OURS]], model, members, folder=folder, progress=say)
     typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
-    for title, part in scoreboard.board(table).items():
+    for title, part in scoreboard.board(found).items():
         typer.echo(f"\n{title}\n")
-        print_table(part)
+        print_frame(part.rename_axis("method"))
     typer.echo("")
     print_judged(rows)
-    if json is not None:
-        write_rows(json, [*rows, *scoreboard.details(table)])
+    save([*rows, *scoreboard.details(found)], json, table)
 
 
 @evaluate.command("ose")
@@ -552,7 +532,8 @@ def evaluate_ose(
     withheld: Annotated[str, typer.Option(help="The altimeter that was not assimilated.")] = "c2",
     samples: Annotated[int, typer.Option(help="Of the bootstrap over drifters.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the rows to this file, too.")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
     maps: Annotated[
         Path | None, typer.Option(help="Write mean current, its spread and sea level of each day to this file, too.")
     ] = None,
@@ -563,19 +544,18 @@ def evaluate_ose(
 
     from .files import write_dataset
     from .sources import Archive
+    from .verify.engine import CLIMATOLOGY, OI, OURS_FAST, REGRESSION
     from .verify.ose import experiment
     from .verify.ose import judge as ose
 
-    for path in (json, maps):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_places(json, table, maps)
     if folder is None and not quick:
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
     with TemporaryDirectory() as temporary:
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
-            names = experiment.CLIMATOLOGY, experiment.OI, experiment.REGRESSION, experiment.FAST
+            names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST
             folder = Path(temporary)
             days = made.days()
             experiment.run(made, folder, made.days(2, days[min(30, len(days) - 2)]), names)
@@ -586,8 +566,7 @@ def evaluate_ose(
         if maps is not None:
             write_dataset(ose.summary_maps(folder), maps, ose.MAPPED_STEPS)
     print_judged(rows)
-    if json is not None:
-        write_rows(json, rows)
+    save(rows, json, table)
 
 
 @app.command()
@@ -638,14 +617,29 @@ def print_table(rows: list[dict], header: bool = True) -> None:
         typer.echo("| " + " | ".join(cells) + " |")
 
 
-def figures(rows: list[dict]) -> list[dict]:
-    """The figures of a table one by one, as rows without a target; each row's first entry is what it is about."""
-    return [
-        {"name": f"{next(iter(row.values()))}: {name}", "value": value, "target": None, "met": None}
-        for row in rows
-        for name, value in row.items()
-        if isinstance(value, float) and value == value
-    ]
+def check_places(*paths: Path | None) -> None:
+    """Whether files can be written, before the work begins.
+
+    Raises:
+        InputError: the folder of one does not exist.
+    """
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+
+
+def save(rows: list[dict], json: Path | None, table: Path | None) -> None:
+    """Keep the rows of a command, as they are and as a tidy table, where that was asked for."""
+    from .verify.table import tidy, write_table
+
+    if json is not None:
+        write_rows(json, rows)
+    if table is not None:
+        context = click.get_current_context()
+        given = {k: v for k, v in context.params.items() if k not in ("seed", "json", "table") and v is not None}
+        settings = ", ".join(f"{key} {value}" for key, value in given.items())
+        seed = {"seed": context.params["seed"]} if "seed" in context.params else {}
+        write_table(tidy(rows), table, command=context.command_path, settings=settings, **seed)
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:

@@ -59,13 +59,28 @@ NAMES = {  # module -> where its former names are now
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),
     },
     "verify.realism": {"gradient_wind": "ocean.currents"},
+    "show.pack": {"METHODS": "show.pack"},
+    "verify.closed_form": dict.fromkeys(("Case", "METHODS", "Method"), "verify.closed_form"),
     "verify.ose": "verify.ose.judge",
+    "verify.ose.experiment": {"FAST": "verify.engine"},
+    "verify.ose.tracks": {"effective_resolution": "verify.ose.tracks"},
+    "verify.osse.scoreboard": {"effective_resolution": "verify.osse.scoreboard"}
+    | dict.fromkeys(
+        ("Task", "interpolated", "methods", "regressed", "sampled", "shipped_regression"), "verify.engine"
+    ),
     "verify.osse": "verify.osse.sweep",
 }
 RENAMED = {  # new path of a module and former name -> new name
     "observe.instruments.Errors": "InstrumentErrors",
     "posterior.guidance.METHODS": "GUIDANCES",
     "posterior.problem.pose": "build_problem",
+    "show.pack.METHODS": "PRIOR_TITLES",
+    "verify.closed_form.Case": "ExactCase",
+    "verify.closed_form.METHODS": "SAMPLED",
+    "verify.closed_form.Method": "Sampler",
+    "verify.engine.FAST": "OURS_FAST",
+    "verify.ose.tracks.effective_resolution": "along_track_resolution",
+    "verify.osse.scoreboard.effective_resolution": "isotropic_resolution",
 }
 PACKAGE = __name__.rpartition(".")[0] + "."
 

@@ -21,7 +21,8 @@ from genda_lite.posterior.guidance import GUIDANCES
 from genda_lite.posterior.problem import build_problem
 from genda_lite.sources import Archive
 from genda_lite.state import Grid
-from genda_lite.verify.ose.experiment import FAST, USUAL, Experiment, Setting
+from genda_lite.verify.engine import OURS_FAST
+from genda_lite.verify.ose.experiment import USUAL, Experiment, Setting
 
 PRETENDED = "GENDA_PRETENDED_CARD" in os.environ
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA graphics card on this machine")
@@ -140,7 +141,7 @@ def test_mixed_precision(card, observations):
 def test_the_experiment(card):
     """A day of the embedded twin, a window of it."""
     setting = Setting(members=2, steps=3, cell=72.0, box=(-62.667, -57.416, 35.333, 40.584))
-    names = (*USUAL, FAST)
+    names = (*USUAL, OURS_FAST)
     days = {
         device: dict(Experiment(Archive(), setting, device).analyse(np.datetime64("2000-07-01"), names))
         for device in (card, "cpu")

@@ -21,9 +21,10 @@ from genda_lite.prior import GaussianPrior, load_prior
 from genda_lite.sources import Archive
 from genda_lite.sources.archive import TWIN
 from genda_lite.state import QUANTUM, Grid
+from genda_lite.verify import engine
+from genda_lite.verify.engine import CLIMATOLOGY, OI, OURS, REGRESSION, Method, interpolated
 from genda_lite.verify.ose import experiment as ex
-from genda_lite.verify.ose.experiment import CLIMATOLOGY, OI, OURS, REGRESSION, STORED, Experiment, Setting
-from genda_lite.verify.osse.scoreboard import Method, interpolated
+from genda_lite.verify.ose.experiment import STORED, Experiment, Setting
 
 HOUR, DAY = np.timedelta64(1, "h"), np.timedelta64(1, "D")
 FIRST = np.datetime64("2000-06-01", "ns")
@@ -299,8 +300,8 @@ def test_age_is_an_error_or_a_time_and_never_both(archive, monkeypatch):
         posed.append((float(seen.error.max()), options.get("decorrelation")))
         return pose_of_all(prior, seen, **options)
 
-    pose_of_all = ex.build_problem
-    monkeypatch.setattr(ex, "build_problem", build_problem)
+    pose_of_all = engine.build_problem
+    monkeypatch.setattr(engine, "build_problem", build_problem)
     monkeypatch.setattr(ex, "_tools", lambda *_: (prior, {CLIMATOLOGY: replace(known[CLIMATOLOGY], run=method)}))
     for options in ({}, {"decorrelation": 0.0}, {"weighted": False}):
         one = Experiment(archive, replace(SETTING, cell=0.0, **options))
@@ -451,7 +452,7 @@ def test_our_method_takes_the_steps_of_the_setting():
     _, few = ex._tools(None, None, 3)
     _, many = ex._tools(None, None, 40)
     assert few[OURS].evaluations == 6 and many[OURS].evaluations == 80
-    assert set(ex.METHODS) == set(few) and set(ex.USUAL) < set(few)
+    assert set(ex.COMMON_NAMES) == set(few) and set(ex.USUAL) < set(few)
 
 
 def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
@@ -722,6 +723,6 @@ def test_opening_what_is_not_there_or_of_two_settings_is_refused(small, out, tmp
 
 
 def test_places_of_results_are_plain_names():
-    names = {ex.result_path(Path("out"), name, np.datetime64("2000-06-07T12")) for name in ex.METHODS}
-    assert len(names) == len(ex.METHODS) and {path.name for path in names} == {"2000-06-07.nc"}
+    names = {ex.result_path(Path("out"), name, np.datetime64("2000-06-07T12")) for name in ex.COMMON_NAMES}
+    assert len(names) == len(ex.COMMON_NAMES) and {path.name for path in names} == {"2000-06-07.nc"}
     assert Path("out/GenDAs_sampler/2000-06-07.nc") in names and Path("out/ours_fast/2000-06-07.nc") in names

@@ -18,11 +18,13 @@ from genda_lite.ocean.trajectories import advect
 from genda_lite.prior import load_prior
 from genda_lite.sources import Archive
 from genda_lite.state import KM_PER_DEGREE
+from genda_lite.verify.engine import CLIMATOLOGY, OI, OURS, OURS_FAST, REGRESSION
 from genda_lite.verify.ose import experiment
 from genda_lite.verify.ose import judge as ose
 from genda_lite.verify.ose.drifters import METRICS
-from genda_lite.verify.ose.experiment import CLIMATOLOGY, FAST, OI, OURS, REGRESSION
-from genda_lite.verify.ose.judge import EKMAN, GEOSTROPHIC, MEMBER, WITHOUT
+from genda_lite.verify.ose.judge import ALTIMETER, DAILY, EKMAN, GEOSTROPHIC, HOURLY, MEMBER, WITHOUT
+from genda_lite.verify.table import less, pick, pivot, tidy
+from genda_lite.verify.table import number as one_number
 
 # Uniform currents have no variance, and no correlation with anything.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
@@ -292,10 +294,10 @@ def test_results_are_judged_in_the_box_they_cover(archive, tmp_path):
     keep(tmp_path, CLIMATOLOGY, south)
     shown = []
     rows = ose.report(archive, tmp_path, 5, 0, lambda line: None, shown.append)
-    hourly = by_table(rows, "hourly")
-    assert hourly["drifters", "drifters"]["value"] == 3
+    hourly = labelled(rows, HOURLY)
+    assert hourly["", "drifters"]["value"] == 3
     assert hourly[CLIMATOLOGY, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
-    at_the_edge = by_table(rows, "withheld altimeter")[CLIMATOLOGY, "points"]["value"]
+    at_the_edge = labelled(rows, ALTIMETER)[CLIMATOLOGY, "points"]["value"]
     assert 0 < at_the_edge < 600 * 3 / 9.4
 
 
@@ -431,35 +433,42 @@ def test_drifters_that_cannot_be_judged_are_refused(archive, refuses):
 # --- Tables and rows -------------------------------------------------------------------------------------------------
 
 
-def by_table(rows: list[dict], table: str) -> dict:
-    return {(row["product"], row["metric"]): row for row in rows if row["table"] == table}
+def labelled(rows: list[dict], case: str, date: str = "", zone: str = "all") -> dict:
+    """Rows by method and metric, each once."""
+    wanted = {"case": case, "date": date, "zone": zone}
+    here = [row for row in rows if "metric" in row and wanted == {k: row.get(k, "") for k in wanted}]
+    found = {(row.get("method", ""), row["metric"]): row for row in here}
+    assert len(found) == len(here)
+    return found
 
 
 def test_rows_have_what_a_page_needs_and_every_number_once(judged):
     rows = ose.rows_of(judged)
     for row in rows:
-        assert {"name", "value", "target", "met", "beside", "detail", "table", "product", "metric"} <= set(row)
+        assert {"name", "value", "target", "met", "beside", "detail"} <= set(row)
+        assert row["target"] or {"case", "zone", "channel", "metric"} <= set(row)
         assert type(row["value"]) is float and all(type(number) is float for number in row["beside"].values())
     assert len({row["name"] for row in rows}) == len(rows)
-    hourly = by_table(rows, "hourly")
-    assert {metric for product, metric in hourly if product == OURS} == set(METRICS)
+    assert not tidy(rows).duplicated(["case", "date", "method", "channel", "zone", "metric"]).any()
+    hourly = labelled(rows, HOURLY)
+    differences = {less(metric, other) for metric in ose.COMPARED for other in (CLIMATOLOGY, GEOSTROPHIC, EKMAN)}
+    assert {metric for product, metric in hourly if product == OURS} == set(METRICS) | differences
     assert hourly[OURS, "vector_error"]["value"] == value(judged.card, OURS)
     low, high = judged.card.interval()["vector_error"].sel(product=OURS).squeeze().values
     assert hourly[OURS, "vector_error"]["beside"] == {"low": low, "high": high}
-    assert hourly["drifters", "drifters"]["value"] == 10 and hourly["drifters", "observations"]["value"] == 2650
-    less = by_table(rows, ose.LESS_FILTERED)[GEOSTROPHIC, "vector_error"]
-    assert less["value"] == value(judged.filtered, OURS) - value(judged.filtered, GEOSTROPHIC)
-    assert less["beside"]["low"] < less["value"] < less["beside"]["high"] and less["target"] is None
-    shares = [row["value"] for row in by_table(rows, "ranks").values()]
+    assert hourly["", "drifters"]["value"] == 10 and hourly["", "observations"]["value"] == 2650
+    gain = labelled(rows, DAILY)[OURS, less("vector_error", GEOSTROPHIC)]
+    assert gain["value"] == value(judged.filtered, OURS) - value(judged.filtered, GEOSTROPHIC)
+    assert gain["beside"]["low"] < gain["value"] < gain["beside"]["high"] and gain["target"] is None
+    assert gain["name"] == "vector_error, ours less another, 24-hour means, L4 geostrophic"
+    shares = pick(tidy(rows), metric="rank_share", method=OURS)["value"]
     assert len(shares) == 4 and np.mean(shares) == pytest.approx(1)
 
 
 def targets(rows: list[dict]) -> dict:
-    return {
-        product: row["met"]
-        for (product, metric), row in by_table(rows, "ours less another").items()
-        if "vector" in metric
-    }
+    words = "vector_error (m/s), upper end of the 95 % interval of the difference, ours less another"
+    names = {f"{words}, {ose.IN_WORDS.get(name, name)}": name for name in ose.ORDER}
+    return {names[row["name"]]: row["met"] for row in rows if row["name"] in names}
 
 
 def test_targets_are_met_by_the_truth_and_missed_by_a_bias(judged, archive):
@@ -468,11 +477,12 @@ def test_targets_are_met_by_the_truth_and_missed_by_a_bias(judged, archive):
     products = {CLIMATOLOGY: maps(BACKGROUND), OURS: maps(three(0.3 + BIAS), three(0.1)), MEMBER: maps(0.0, 0.0)}
     other = ose.rows_of(ose.against_drifters(products, archive, samples=50))
     assert targets(other) == {CLIMATOLOGY: False, MEMBER: None}  # a part of ours is there to learn from
-    assert [row["product"] for row in other if row["target"]] == [CLIMATOLOGY, CLIMATOLOGY, OURS]
+    judging = [row["name"].rpartition(", ")[2] for row in other if row["target"]]
+    assert judging == [CLIMATOLOGY, CLIMATOLOGY, "ours"]
     headlines = [row for row in rows if not row["detail"]]
-    assert {row["table"] for row in headlines} == {"ours less another", "hourly"}
-    (ratio,) = (row for row in headlines if row["metric"] == "spread_skill")
-    assert ratio["met"] == (0.8 <= ratio["value"] <= 1.2) and ratio["product"] == OURS
+    assert all("ours less another" in row["name"] or row["case"] == HOURLY for row in headlines)
+    (ratio,) = (row for row in headlines if row.get("metric") == "spread_skill")
+    assert ratio["met"] == (0.8 <= ratio["value"] <= 1.2) and ratio["method"] == OURS
 
 
 def test_products_without_ours_are_judged_too(archive):
@@ -480,22 +490,28 @@ def test_products_without_ours_are_judged_too(archive):
     judged = ose.against_drifters({CLIMATOLOGY: maps(BACKGROUND), OI: maps(0.0, 0.0)}, archive, samples=20)
     assert judged.ranks is None
     told, shown = [], []
-    rows = ose.tell(judged, "12 days", told.append, shown.append)
-    assert by_table(rows, "hourly")[CLIMATOLOGY, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-6)
-    assert not by_table(rows, "ours less another") and not any(row["target"] for row in rows)
+    rows = ose.rows_of(judged)
+    ose.show_drifters(tidy(rows), judged, "12 days", told.append, shown.append)
+    assert labelled(rows, HOURLY)[CLIMATOLOGY, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-6)
+    assert not any("less" in row["metric"] or row["target"] for row in rows)
     assert len(shown) == 5 and "10 drifters with a drogue" in told[0]
 
 
 def test_tables_are_found_again_in_the_rows(judged, refuses):
-    rows = json.loads(json.dumps(ose.rows_of(judged)))
-    table = ose.table_from(rows, "hourly")
+    frame = tidy(json.loads(json.dumps(ose.rows_of(judged))))
+    here = pick(frame, case=HOURLY, zone="all", metric=METRICS)
+    table = pivot(here)
     assert table.loc[OURS, "vector_error"] == pytest.approx(INERTIAL, rel=1e-6)
-    assert list(table.index)[:4] == [CLIMATOLOGY, GEOSTROPHIC, EKMAN, OURS] and list(table.columns)[:8] == list(METRICS)
-    low, high = (ose.table_from(rows, "hourly", bound).loc[GEOSTROPHIC, "crps"] for bound in ("low", "high"))
+    assert list(table.index)[:4] == [CLIMATOLOGY, GEOSTROPHIC, EKMAN, OURS] and list(table.columns) == list(METRICS)
+    low, high = (one_number(here, bound, method=GEOSTROPHIC, metric="crps") for bound in ("low", "high"))
     assert low <= table.loc[GEOSTROPHIC, "crps"] <= high
-    assert set(ose.table_from(rows, "by region").columns) == set(ose.REGIONS)
-    with refuses("no table 'hourley'", "24-hour means", "hourly"):
-        ose.table_from(rows, "hourley")
+    gain = ose.ours_less(frame, "crps", case=HOURLY)
+    assert list(gain.index) == [CLIMATOLOGY, GEOSTROPHIC, EKMAN]
+    own = ose.differences(judged.card).loc[GEOSTROPHIC]["crps"]
+    assert gain.loc[GEOSTROPHIC].to_dict() == own.to_dict()
+    assert set(pick(frame, zone=ose.REGIONS)["zone"]) == set(ose.REGIONS)
+    with refuses("no result with case 'hourley'", "24-hour means", "hourly"):
+        pick(frame, case="hourley")
 
 
 # --- Trajectories ----------------------------------------------------------------------------------------------------
@@ -543,15 +559,14 @@ def test_identical_currents_part_alike():
     rows = ose.separation_rows(found)
     assert all(row["detail"] and row["target"] is None for row in rows)
     assert len({row["name"] for row in rows}) == len(rows)
-    less = {row["product"]: row["value"] for row in rows if "ours less another" in row["table"]}
-    assert less[EKMAN] == 0
-    stayed = [row["value"] for row in rows if row["product"] == "none moves"]
+    assert set(pick(tidy(rows), metric=less("separation", EKMAN), method=OURS)["value"]) == {0}
+    stayed = [row["value"] for row in rows if row["method"] == "none moves"]
     np.testing.assert_allclose(stayed, found.stayed)
 
 
 def test_without_ours_no_separation_is_called_ours_less_another():
     found = ose.separated({CLIMATOLOGY: maps(0.0, 0.0), OI: maps(0.2, 0.2)}, drifting(0.2, (0, 1)), samples=20)
-    assert not [row for row in ose.separation_rows(found) if "ours less another" in row["table"]]
+    assert {row["metric"] for row in ose.separation_rows(found)} == {"separation"}
 
 
 # --- The withheld altimeter and the truth ----------------------------------------------------------------------------
@@ -576,7 +591,7 @@ def test_the_withheld_altimeter_tells_levels_and_scales(archive, tmp_path):
     assert table.loc["L4", "score"] == pytest.approx(1 - 0.1 / rms, rel=1e-5)
     # Of no sea level the error is the signal, at all scales: nothing up to the longest wave is resolved.
     assert table.loc[CLIMATOLOGY, "resolves (km)"] == pytest.approx(800, rel=0.02)
-    assert len(ose.frame_rows("withheld altimeter", table)) == table.size
+    assert len(ose.frame_rows(ALTIMETER, table)) == table.size
 
 
 def test_the_truth_is_asked_of_the_twin_alone(archive, tmp_path, monkeypatch):
@@ -595,7 +610,8 @@ def test_errors_against_the_truth_by_hand(archive, tmp_path, monkeypatch):
     fields = {name: (tuple(coords), rng.normal(size=shape)) for name in ("zos", "thetao", "so", "uo", "vo")}
     truth = xr.Dataset(fields, coords)
     monkeypatch.setattr(ose, "TWIN", archive.folder)
-    monkeypatch.setattr(ose, "load_sample", lambda name: {"twin_truth": truth}[name])
+    rounded = truth.assign_coords(longitude=LONGITUDE + 1e-13)  # the same points, counted in another way
+    monkeypatch.setattr(ose, "load_sample", lambda name: {"twin_truth": rounded}[name])
     found = truth.isel(time=slice(2))
     shift = {"zos": 0.31, "thetao": 0.5, "so": 0.0, "uo": 0.2, "vo": -0.2}
     found = found.map(lambda field: field + shift[field.name])
@@ -655,18 +671,19 @@ def test_a_report_tells_tables_and_gives_their_numbers(report):
     assert list(shown[0].index) == [GEOSTROPHIC, EKMAN, REGRESSION, OURS, MEMBER, WITHOUT]
     assert len({row["name"] for row in rows}) == len(rows)
     for row in rows:
-        assert {"name", "value", "target", "met", "table", "product", "metric"} <= set(row)
-    assert by_table(rows, "hourly")[OURS, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
-    assert by_table(rows, "withheld altimeter")[REGRESSION, "RMSE (m)"]["value"] > 0.1
+        assert {"name", "value", "target", "met"} <= set(row)
+    assert not tidy(rows).duplicated(["case", "date", "method", "channel", "zone", "metric"]).any()
+    assert labelled(rows, HOURLY)[OURS, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
+    assert labelled(rows, ALTIMETER)[REGRESSION, "rmse"]["value"] > 0.1
 
 
 def test_methods_of_few_days_are_compared_on_these(report):
     _, _, rows = report
-    all_days, few = by_table(rows, "hourly"), by_table(rows, "hourly, 2 days")
+    all_days, few = labelled(rows, HOURLY), labelled(rows, HOURLY, "2 days")
     assert (OI, "vector_error") in few and (OI, "vector_error") not in all_days
     assert (
-        few["drifters", "observations"]["value"] == 10 * 25
-        and all_days["drifters", "observations"]["value"] == 10 * 145
+        few["", "observations"]["value"] == 10 * 25
+        and all_days["", "observations"]["value"] == 10 * 145
     )
     assert all(row["detail"] for row in few.values())
     assert any(row["target"] and not row["detail"] for row in rows)
@@ -675,11 +692,12 @@ def test_methods_of_few_days_are_compared_on_these(report):
 def test_separations_of_the_report_are_those_of_the_currents(report):
     """The regression is wrong by 0.2 m/s, so that its drifters part from ours by 17 km a day."""
     _, _, rows = report
-    apart = by_table(rows, "separation (km)")
-    assert {metric for _, metric in apart} == {f"{day} d" for day in range(1, 6)}
-    assert apart[REGRESSION, "1 d"]["value"] != apart[OURS, "1 d"]["value"]
-    ours_less = by_table(rows, "separation (km), ours less another")[REGRESSION, "5 d"]["value"]
-    assert ours_less == pytest.approx(apart[OURS, "5 d"]["value"] - apart[REGRESSION, "5 d"]["value"])
+    frame = tidy(rows)
+    apart = pivot(pick(frame, metric="separation"), columns="zone")
+    assert list(apart) == [f"{day} d" for day in range(1, 6)]
+    assert apart.loc[REGRESSION, "1 d"] != apart.loc[OURS, "1 d"]
+    ours_less = one_number(frame, metric=less("separation", REGRESSION), method=OURS, zone="5 d")
+    assert ours_less == pytest.approx(apart.loc[OURS, "5 d"] - apart.loc[REGRESSION, "5 d"])
 
 
 def test_days_without_a_pass_of_the_withheld_altimeter_are_judged_by_drifters_alone(archive, tmp_path):
@@ -687,8 +705,8 @@ def test_days_without_a_pass_of_the_withheld_altimeter_are_judged_by_drifters_al
     keep(tmp_path, REGRESSION, maps(BACKGROUND, None, (36, 37), zos=0.4))
     said, shown = [], []
     rows = ose.report(archive, tmp_path, 10, 0, said.append, shown.append)
-    assert by_table(rows, "hourly")[REGRESSION, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
-    assert not by_table(rows, "withheld altimeter") and "c2" in "".join(said)
+    assert labelled(rows, HOURLY)[REGRESSION, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
+    assert not labelled(rows, ALTIMETER) and "c2" in "".join(said)
 
 
 def test_maps_to_keep_are_means_and_spreads_of_every_second_point(results):
@@ -757,8 +775,8 @@ def test_the_command_judges_a_folder_and_keeps_rows_and_maps(archive, results, r
     assert any(line.startswith("| product | vector_error | 95 % |") for line in lines)
     assert any(line.startswith("| quantity | value | target | met |") for line in lines)
     saved = json.loads((tmp_path / "rows.json").read_text())
-    assert len(saved) == len(rows) and sum(line.startswith("| ours |") for line in lines) == 1
-    assert ose.table_from(saved, "hourly").loc[OURS, "vector_error"] == pytest.approx(INERTIAL, rel=1e-5)
+    assert len(saved) == len(rows) and sum(line.startswith(f"| {OURS} |") for line in lines) == 1
+    assert labelled(saved, HOURLY)[OURS, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-5)
     with xr.open_dataset(tmp_path / "maps.nc", engine="h5netcdf") as ds:
         np.testing.assert_allclose(ds["uo"], 0.3, atol=2.6e-3)  # in integers of 5 mm/s
     assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.nc", "rows.json"]
@@ -775,7 +793,7 @@ def test_the_quick_command_makes_its_own_two_days(archive, monkeypatch):
     monkeypatch.setattr(experiment, "run", run)
     told = invoked("evaluate", "ose", "--quick", "--data", archive.folder, "--samples", 20)
     assert len(made["days"]) == 2 and made["days"][1] - made["days"][0] == DAY
-    assert (made["names"], made["members"]) == ((CLIMATOLOGY, OI, REGRESSION, FAST), 4)
+    assert (made["names"], made["members"]) == ((CLIMATOLOGY, OI, REGRESSION, OURS_FAST), 4)
     assert told.exit_code == 0, told.exception
     assert "quick: two days" in told.output and "| climatology |" in told.output
 

@@ -201,7 +201,8 @@ def test_straight_edges_are_seen_and_moving_fronts_are_not():
 
 def test_rows_say_value_range_target_and_whether_it_is_met(two_oceans):
     rows = r.realism(two_oceans)
-    assert [set(row) for row in rows] == [{"name", "value", "low", "high", "target", "met", "real"}] * len(rows)
+    keys = {"name", "value", "low", "high", "target", "met", "beside", "detail", "metric", "real"}
+    assert [set(row) for row in rows] == [keys] * len(rows) and all(row["metric"] == row["name"] for row in rows)
     by_name = {row["name"]: row for row in rows}
     assert list(by_name) == [name for name in r.TARGETS if "drift" not in name]
     for row in rows:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -20,7 +21,10 @@ from genda_lite.prior import GaussianPrior
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.show import board
 from genda_lite.state import CHANNELS, Grid
+from genda_lite.verify.engine import OI, Case, Method, interpolated, sampled
 from genda_lite.verify.osse import scoreboard as sb
+from genda_lite.verify.table import less, pick, read_table, tidy, write_table
+from genda_lite.verify.table import number as one_number
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def test_a_case_is_what_its_ocean_holds(cases, series):
         np.testing.assert_array_equal(case.truth[name], ocean[name].sel(box))
     assert case.grid.holds(case.observations.latitude, case.observations.longitude).all()
     radiometer = (case.observations.channel == "thetao") & (case.observations.smoothing == 0)
-    assert radiometer.sum() == case.clear.sum()
+    assert radiometer.sum() == case.zones["clear"].sum()
     again = cases[1]
     assert again.truth.equals(case.truth) and (again.observations.value == case.observations.value).all()
 
@@ -105,7 +109,7 @@ def test_boxes_that_do_not_fit_are_refused(series, gaussian_prior, refuses):
 # --- Scores ----------------------------------------------------------------------------------------------------------
 
 
-def truth_of(case: sb.Case, prior) -> torch.Tensor:
+def truth_of(case: Case, prior) -> torch.Tensor:
     return prior.standardizer.to_tensor(case.truth)
 
 
@@ -137,19 +141,19 @@ def test_scores_of_a_known_ensemble(cases, gaussian_prior):
 def test_zones_split_the_whole(cases, gaussian_prior):
     case = cases[0]
     one = sb.evaluate(climatological_ensemble(gaussian_prior, 3), case, gaussian_prior)["mse"].sel(channel="so")
-    share = case.clear.mean()
+    share = case.zones["clear"].mean()
     assert float(one.sel(zone="all")) == pytest.approx(
         share * float(one.sel(zone="clear")) + (1 - share) * float(one.sel(zone="cloudy"))
     )
 
 
-def test_effective_resolution_is_where_the_error_has_half_the_power():
+def test_isotropic_resolution_is_where_the_error_has_half_the_power():
     k = np.arange(1, 30) / 500e3
     ratio = (k * 100e3) ** 2
-    assert sb.effective_resolution(k, ratio) == pytest.approx(np.sqrt(2) * 100e3, rel=1e-6)
-    assert sb.effective_resolution(k, ratio * 1e-9) == pytest.approx(1 / k[-1])
-    assert sb.effective_resolution(k, np.ones_like(k)) == np.inf
-    assert np.isnan(sb.effective_resolution(k, k * np.nan))
+    assert sb.isotropic_resolution(k, ratio) == pytest.approx(np.sqrt(2) * 100e3, rel=1e-6)
+    assert sb.isotropic_resolution(k, ratio * 1e-9) == pytest.approx(1 / k[-1])
+    assert sb.isotropic_resolution(k, np.ones_like(k)) == np.inf
+    assert np.isnan(sb.isotropic_resolution(k, k * np.nan))
 
 
 # --- The board -------------------------------------------------------------------------------------------------------
@@ -158,14 +162,14 @@ def test_effective_resolution_is_where_the_error_has_half_the_power():
 @pytest.fixture(scope="module")
 def table(cases, gaussian_prior, covariance, standardizer, domain) -> xr.Dataset:
     univariate = GaussianPrior(covariance, standardizer, domain, univariate=True)
-    fast = partial(sb.sampled, gaussian_prior, Settings("oi", "sde-2m", 12))
+    fast = partial(sampled, gaussian_prior, Settings("oi", "sde-2m", 12))
     chosen = [
-        sb.Method("climatology", lambda task: climatological_ensemble(gaussian_prior, task.members)),
-        sb.Method("OI, univariate", partial(sb.interpolated, univariate)),
-        sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior)),
-        sb.Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape))),
-        sb.Method("diffusion", fast),
-        sb.Method("diffusion, slow", fast, slow=True),
+        Method("climatology", lambda task: climatological_ensemble(gaussian_prior, task.members)),
+        Method("OI, univariate", partial(interpolated, univariate)),
+        Method("OI, multivariate", partial(interpolated, gaussian_prior)),
+        Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape))),
+        Method("diffusion", fast),
+        Method("diffusion, slow", fast, slow=True),
     ]
     return sb.run(cases, chosen, gaussian_prior, members=8, every=2)
 
@@ -185,9 +189,11 @@ def test_slow_methods_run_on_some_cases_and_are_compared_on_these(table):
     assert same.value == pytest.approx(0, abs=1e-9) and same.cases == 2
     tables = sb.board(table)
     assert any(title.startswith("CRPS, 4 cases") for title in tables)
-    names = [row["method"] for row in tables["CRPS, 2 of these cases"]]
+    names = list(tables["CRPS, 2 of these cases"].index)
     assert "diffusion, slow" in names and len(names) == 6
-    assert "diffusion, slow" not in [row["method"] for row in tables["CRPS, 4 cases"]]
+    assert "diffusion, slow" not in tables["CRPS, 4 cases"].index
+    crps = table["crps"].sel(experiment="climatology", channel="so", zone="all")
+    assert tables["CRPS, 4 cases"].loc["climatology", "so"] == pytest.approx(float(crps.mean()))
 
 
 def test_paired_differences_have_the_interval_of_student(table):
@@ -213,14 +219,20 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
     rows = sb.targets(table) + sb.details(table)
     assert len({row["name"] for row in rows}) == len(rows)
     write_rows(tmp_path / "osse.json", rows)
-    found = sb.frame_of(json.loads((tmp_path / "osse.json").read_text()))
-    one = found[(found["method"] == "diffusion, slow") & (found["channel"] == "so")].set_index(["score", "zone"])
+    written = tidy(json.loads((tmp_path / "osse.json").read_text()))
+    write_table(tidy(rows), tmp_path / "osse.csv", command="a test")
+    found = read_table(tmp_path / "osse.csv")
+    pd.testing.assert_frame_equal(found, tidy(rows), rtol=1e-5)
+    pd.testing.assert_frame_equal(written, tidy(rows).replace(np.inf, np.nan))
+    labels = {"method": "diffusion, slow", "channel": "so", "zone": "all"}
     own = sb.paired(table, "diffusion, slow", "OI, multivariate", "so")
-    np.testing.assert_allclose(one.loc[("crps_share", "all"), ["value", "low", "high"]].astype(float), own[:3])
-    assert one.loc[("crps_share", "all"), "cases"] == 2
+    one = pick(written, metric=less("crps", OI), **labels)[["value", "low", "high"]].to_numpy().squeeze()
+    np.testing.assert_allclose(one, own[:3])
+    assert one_number(written, metric="cases", method="diffusion, slow") == own.cases == 2
     ratio = sb.figures(table).spread_skill.sel(experiment="diffusion, slow", channel="so")
-    assert one.loc[("spread_skill", "all"), "value"] == pytest.approx(float(ratio))
-    shares = found[found["score"] == "crps_share"]
+    assert one_number(written, metric="spread_skill", **labels) == pytest.approx(float(ratio))
+    assert not written.duplicated(["case", "ocean", "date", "method", "channel", "zone", "metric"]).any()
+    shares = pick(found, metric=less("crps", OI), case="")
     everyone = {str(m) for m in table["experiment"].values} - {"OI, multivariate"}
     assert all(set(some["method"]) == everyone for _, some in shares.groupby("channel"))
 
@@ -236,9 +248,9 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
     }
     assert len(board.plot_cost(found).axes[0].texts) == len(everyone) + 1
     with refuses("genda evaluate osse"):
-        board.plot_relative(found[found["score"] == "rmse"])
+        board.plot_relative(found[found["metric"] == "rmse"])
     with refuses("genda evaluate osse"):
-        sb.frame_of([{"name": "something else", "value": 1.0}])
+        board.plot_relative(tidy([{"name": "something else", "value": 1.0}]))
 
 
 def test_growth_of_cost_is_drawn_where_one_thing_varies():
@@ -258,13 +270,13 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
         calls.append(task.seed)
         return climatological_ensemble(gaussian_prior, task.members, task.seed)
 
-    chosen = [sb.Method("climatology", climatology)]
+    chosen = [Method("climatology", climatology)]
     whole = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
     (tmp_path / "case002.nc").unlink()
     again = sb.run(cases, chosen, gaussian_prior, 3, folder=tmp_path)
     assert calls == [0, 1, 2, 3, 2]
     xr.testing.assert_allclose(again.drop_vars("seconds"), whole.drop_vars("seconds"))
-    guess = sb.Method("an educated guess", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))
+    guess = Method("an educated guess", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))
     more = sb.run(cases, [guess, *chosen], gaussian_prior, 3, folder=tmp_path)
     assert len(calls) == 5 and list(more["experiment"]) == ["an educated guess", "climatology"]
     xr.testing.assert_allclose(more["ranks"].sel(experiment=["climatology"]), whole["ranks"])
@@ -276,7 +288,7 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
 
 
 def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior, tmp_path):
-    chosen = [sb.Method("OI, multivariate", partial(sb.interpolated, gaussian_prior))]
+    chosen = [Method("OI, multivariate", partial(interpolated, gaussian_prior))]
     (row,) = sb.sensitivity(replace(cases, count=2), chosen, gaussian_prior, 4, factor=30.0, folder=tmp_path)
     assert row["value"] > 1 and row["beside"]["cases"] == 2
     assert len(list(tmp_path.glob("swath1/*.nc"))) == len(list(tmp_path.glob("swath30/*.nc"))) == 2

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from genda_lite.state import METRES_PER_DEGREE
-from genda_lite.verify.ose.tracks import along_track, effective_resolution, rmse_score
+from genda_lite.verify.ose.tracks import along_track, along_track_resolution, rmse_score
 
 SPACING = 6.4e3  # m
 
@@ -76,7 +76,7 @@ def test_resolution_of_an_analysis_that_resolves_waves_down_to_a_length(waveleng
     observed = red(rng, 60, 170, -3)
     waves = np.fft.rfft(observed)
     waves[:, np.fft.rfftfreq(170, SPACING) > 1 / wavelength] = 0
-    found = effective_resolution(pair(observed, np.fft.irfft(waves, 170), track(60)))
+    found = along_track_resolution(pair(observed, np.fft.irfft(waves, 170), track(60)))
     assert float(found["resolution"]) == pytest.approx(wavelength, rel=0.25)
     assert found["ratio"].sel(wavelength=slice(None, 400e3)).max() < 0.5 < float(found["ratio"][-20:].min())
 
@@ -87,7 +87,7 @@ def test_resolution_where_noise_crosses_half_of_a_known_spectrum():
     passes, points = 200, 170
     observed = red(rng, passes, points, -2)
     error = 0.3 * rng.normal(size=observed.shape)
-    found = effective_resolution(pair(observed, observed + error, track(passes)))
+    found = along_track_resolution(pair(observed, observed + error, track(passes)))
     np.testing.assert_allclose(found["error"][1:-1].mean(), 2 * SPACING * 0.09, rtol=0.03)  # one-sided, white
     fitted = np.exp((np.log(found["signal"]) - 2 * np.log(found["wavelength"]))[5:40].mean())
     assert float(found["resolution"]) == pytest.approx(np.sqrt(2 * SPACING * 0.09 / 0.5 / float(fitted)), rel=0.1)
@@ -99,24 +99,24 @@ def test_gaps_end_tracks_and_segments_overlap():
     observed = red(np.random.default_rng(3), 10, 330, -2)
     found = pair(observed, 0 * observed, where)
     points = int(1000e3 / SPACING)
-    whole = effective_resolution(found)
+    whole = along_track_resolution(found)
     assert int(whole["segments"]) == 10 * len(range(0, 330 - points + 1, round(points / 4)))
     assert float(whole["resolution"]) == float(whole["wavelength"][0])  # nothing is resolved
     kept = np.arange(3300) % 330 != 165
-    cut = effective_resolution(found.isel(point=kept), gap=1.5)
+    cut = along_track_resolution(found.isel(point=kept), gap=1.5)
     assert int(cut["segments"]) == 10 * len(range(0, 165 - points + 1, round(points / 4))) + 10 * len(
         range(0, 164 - points + 1, round(points / 4))
     )
-    assert np.isnan(effective_resolution(pair(observed, observed, where))["resolution"])
+    assert np.isnan(along_track_resolution(pair(observed, observed, where))["resolution"])
 
 
 def test_bad_input_is_refused(refuses):
     where = track(3, 50)
     found = pair(np.ones(150), np.ones(150), where)
     with refuses("1000 km", "50 points"):
-        effective_resolution(found)
+        along_track_resolution(found)
     with refuses("overlap"):
-        effective_resolution(found, overlap=1.0)
+        along_track_resolution(found, overlap=1.0)
     far = xr.DataArray(
         np.zeros((2, 2, 2)),
         {"time": np.array(["2018-01-01", "2018-01-02"], "M8[ns]"), "latitude": [33, 34], "longitude": [-65, -64]},

@@ -11,6 +11,7 @@ from genda_lite import cli
 from genda_lite.posterior.assimilate import DEFAULT, FAST
 from genda_lite.verify import closed_form as verify
 from genda_lite.verify.closed_form import CASES, SWEEP, run_case, scores, set_up
+from genda_lite.verify.table import pick, tidy
 
 NAMES = ["Gaussian, 2 %", "mixture, 2 %"]
 
@@ -113,7 +114,7 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     assert genda(tmp_path / "none" / "rows.json") == 2
 
 
-def test_lines_are_read_again_from_rows(tmp_path):
+def test_lines_are_read_again_from_labels(tmp_path):
     scores = {"CRPS / exact": 1.01, "variance, observed": 0.99, "variance, unobserved": math.inf}
     cost = {"forwards": 80, "VJPs": 80, "seconds": 3.0}
     names = [*verify.POINTS, "sweep: swath, error 0.005"]
@@ -123,12 +124,16 @@ def test_lines_are_read_again_from_rows(tmp_path):
         for name in ("default", "fast", "default, 2M without noise", "GenDA, gamma 0.1, Langevin")
     ]
     cli.write_rows(tmp_path / "rows.json", verify.rows_of(lines))
-    found = verify.lines_of(json.loads((tmp_path / "rows.json").read_text()))
-    key = lambda line: (line["case"], line["method"])  # noqa: E731
-    for read, line in zip(sorted(found, key=key), sorted(lines, key=key), strict=True):
+    found = tidy(json.loads((tmp_path / "rows.json").read_text()))
+    for line in lines:
+        read = pick(found, case=line["case"], method=line["method"]).set_index("metric")["value"].to_dict()
         assert math.isnan(read.pop("variance, unobserved"))
-        assert read == {name: value for name, value in line.items() if name != "variance, unobserved"}
-    assert verify.by_method(verify.lines_of(verify.rows_of(lines))) == verify.by_method(lines)
+        assert read == {k: v for k, v in line.items() if k not in ("case", "method", "variance, unobserved")}
+    table = verify.by_method(found)
+    assert list(table.index) == ["default", "fast", "default, 2M without noise", "GenDA, gamma 0.1, Langevin"]
+    assert set(table["forwards + VJPs"]) == {160} and set(table["CRPS / exact, Gaussian, 2 / 10 / 30 %"]) == {
+        "1.010 / 1.010 / 1.010"
+    }
 
 
 def test_what_diverged_misses_its_target(tmp_path):
@@ -156,7 +161,7 @@ def test_what_diverged_misses_its_target(tmp_path):
 def test_targets(name, method):
     """What `genda evaluate posterior` reports, as a proof."""
     case, target = CASES[name], verify.TARGETS[method]
-    found = run_case(set_up(case, seed=1), *verify.METHODS[method])
+    found = run_case(set_up(case, seed=1), *verify.SAMPLED[method])
     assert found["forwards"] + found["VJPs"] <= target["units"]
     highest = target[name.split(",")[0]]
     assert case.truths >= 12
@@ -173,7 +178,7 @@ def test_nothing_diverges(case):
     ensemble stays near the exact posterior."""
     experiment = set_up(case, seed=1)
     for method in verify.TARGETS:
-        found = run_case(experiment, *verify.METHODS[method])
+        found = run_case(experiment, *verify.SAMPLED[method])
         assert found["CRPS / exact"] < 1.1, method
         assert found["variance, unobserved"] < 1.5, method
 
@@ -181,6 +186,6 @@ def test_nothing_diverges(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Gaussian, smooth map", "Gaussian, 7 channels"])
 def test_other_operators_and_channels(name):
-    found = run_case(set_up(replace(CASES[name], truths=2, members=16), seed=1), *verify.METHODS["default"])
+    found = run_case(set_up(replace(CASES[name], truths=2, members=16), seed=1), *verify.SAMPLED["default"])
     assert found["CRPS / exact"] < 1.015
     assert 0.95 < found["variance, observed"] < 1.05

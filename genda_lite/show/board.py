@@ -1,6 +1,6 @@
 """The scoreboard of twin experiments, drawn: who is ahead and how surely, whose spread can be believed, at what cost.
 
-All but `plot_growth` take what `verify.scoreboard.frame_of` makes of the rows of `genda evaluate osse --json`.
+All but `plot_growth` take the table of `genda evaluate osse --table` (`verify.table`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..state import OCEAN, SURFACE, VARIABLES
-from ..verify.osse.scoreboard import INTERPOLATIONS, OURS
+from ..verify.engine import OI, OURS, OURS_FAST
+from ..verify.table import less
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH
 
-YARDSTICK = INTERPOLATIONS[1]
+YARDSTICK = OI
+RELATIVE = less("crps", YARDSTICK)
 FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
 ORANGE = "#d55e00"  # differs from the others in lightness, too
 SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
@@ -29,14 +31,14 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
     Raises:
         InputError: the frame has no CRPS relative to optimal interpolation.
     """
-    shares = _some(board, "crps_share", channels)
-    names = [name for name in board["method"].unique() if name in set(shares["method"])]
+    shares, order, cases = _some(board, RELATIVE, channels), _methods(board), _by_method(board, "cases")
+    names = [name for name in order if name in set(shares["method"])]
     with plt.rc_context(FONT):
         figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
         for ax, channel in zip(axes, channels, strict=True):
             here = shares[shares["channel"] == channel].set_index("method").reindex(names)
             for place, (name, one) in enumerate(here.iterrows()):
-                style = _style(name) | ({"mfc": "none"} if one["cases"] < shares["cases"].max() else {})
+                style = _style(name) | ({"mfc": "none"} if cases[name] < cases.max() else {})
                 if 1 + one["value"] > FARTHEST:
                     ax.plot(FARTHEST, place, ">", ms=5.5, **style)
                     ax.text(0.93 * FARTHEST, place, f"{1 + one['value']:.1f}", ha="right", va="center", fontsize=7.5)
@@ -61,9 +63,8 @@ def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Fi
     Raises:
         InputError: the frame has no ratio of spread and error.
     """
-    ratios = _some(board, "spread_skill", channels)
-    ratios = ratios[(ratios["zone"] == "all") & ratios["value"].notna()]
-    names = [name for name in board["method"].unique() if name in set(ratios["method"])]
+    ratios = _some(board, "spread_skill", channels).dropna(subset="value")
+    names = [name for name in _methods(board) if name in set(ratios["method"])]
     with plt.rc_context(FONT):
         figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
         for ax, channel in zip(axes, channels, strict=True):
@@ -87,11 +88,8 @@ def plot_cost(board: pd.DataFrame, channels: Sequence[str] = SURFACE) -> Figure:
     Raises:
         InputError: the frame has no seconds, or no CRPS relative to optimal interpolation.
     """
-    shares = _some(board, "crps_share", channels)
-    seconds = board[board["score"] == "seconds"].set_index("method")["value"]
-    if seconds.empty:
-        raise InputError("the scoreboard holds no seconds a case, expected the rows of `genda evaluate osse --json`")
-    names = [name for name in board["method"].unique() if name in {*shares["method"], YARDSTICK} & {*seconds.index}]
+    shares, seconds = _some(board, RELATIVE, channels), _by_method(board, "seconds")
+    names = [name for name in _methods(board) if name in {*shares["method"], YARDSTICK} & {*seconds.index}]
     with plt.rc_context(FONT):
         figure, axes = _panels(channels, height=3.2)
         for ax, channel in zip(axes, channels, strict=True):
@@ -142,11 +140,22 @@ def plot_growth(rows: Sequence[dict], usual: Mapping[str, float]) -> Figure:
     return figure
 
 
-def _some(board: pd.DataFrame, score: str, channels: Sequence[str]) -> pd.DataFrame:
-    found = board[(board["score"] == score) & board["channel"].isin(channels)]
+def _some(board: pd.DataFrame, metric: str, channels: Sequence[str]) -> pd.DataFrame:
+    """A metric of all cases and all cells."""
+    here = board[(board["metric"] == metric) & (board["case"] == "") & board["zone"].isin(["all", ""])]
+    found = here[here["channel"].isin(channels)]
     if found.empty:
-        raise InputError(f"the scoreboard holds no {score}, expected the rows of `genda evaluate osse --json`")
+        raise InputError(f"the scoreboard holds no {metric}, expected the table of `genda evaluate osse --table`")
     return found
+
+
+def _by_method(board: pd.DataFrame, metric: str) -> pd.Series:
+    return _some(board, metric, [""]).set_index("method")["value"]
+
+
+def _methods(board: pd.DataFrame) -> list[str]:
+    """In the order of the scoreboard."""
+    return list(_by_method(board, "cases").index)
 
 
 def _panels(channels: Sequence[str], height: float, **options) -> tuple[Figure, list[Axes]]:
@@ -166,7 +175,7 @@ def _plain_ticks(ax: Axes, axis: str = "x") -> None:
 
 def _style(method: str) -> dict:
     """Ours blue, other samplers of the same prior orange, baselines grey."""
-    color = BLUE if method in (OURS, f"{OURS}, fast") else ORANGE if method.startswith((OURS, "GenDA")) else GREY
+    color = BLUE if method in (OURS, OURS_FAST) else ORANGE if method.startswith((OURS, "GenDA")) else GREY
     return {"color": color}
 
 

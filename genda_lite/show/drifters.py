@@ -1,4 +1,4 @@
-"""Drifters and currents, drawn: tracks over analyses, day by day, and the tables of `genda evaluate ose`."""
+"""Drifters and currents, drawn: tracks over analyses, day by day, and the table of `genda evaluate ose`."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..sources import ragged_slices
-from ..verify.ose.judge import LESS_FILTERED, ORDER, OURS, PARTS, table_from
+from ..verify.ose.judge import DAILY, HOURLY, ORDER, OURS, PARTS, ours_less
+from ..verify.table import pick, pivot
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH, ccrs, plot_map
 from .static import ChannelStyle, Explorer, static_explorer
@@ -80,27 +81,27 @@ def plot_velocity(drifter: xr.Dataset, mean: xr.Dataset, analysis: xr.Dataset | 
     return figure
 
 
-def plot_differences(rows: Sequence[dict]) -> Figure:
+def plot_differences(judged: pd.DataFrame) -> Figure:
     """Mean vector error and CRPS of ours less those of every other product, with 95 % intervals: left is better.
 
     Dots: hour by hour; rings: of 24-hour means.
 
     Args:
-        rows: of `genda evaluate ose --json`.
+        judged: the table of `genda evaluate ose --table` (`verify.table`).
 
     Raises:
-        InputError: there is no such table.
+        InputError: it has no such differences.
     """
-    hourly = [table_from(rows, "ours less another", bound) for bound in ("difference", "low", "high")]
-    means = [table_from(rows, LESS_FILTERED, bound) for bound in (None, "low", "high")]
-    names = [name for name in ORDER if name in hourly[0].index and name not in PARTS]
+    names = [name for name in ours_less(judged, "crps", case=HOURLY, date="").index if name not in PARTS]
     with plt.rc_context(FONT):
         size = (WIDTH, 1.1 + 0.42 * len(names))
         figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
-        for column, (ax, title) in enumerate(zip(axes, ("mean vector error", "CRPS"), strict=True)):
-            for tables, shift, filled in ((hourly, -0.13, True), (means, 0.13, False)):
+        titles = {"vector_error": "mean vector error", "crps": "CRPS"}
+        for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+            for case, shift, filled in ((HOURLY, -0.13, True), (DAILY, 0.13, False)):
+                table = ours_less(judged, metric, case=case, date="")
                 for place, name in enumerate(names):
-                    value, *ends = (table.loc[name].iloc[column] for table in tables)
+                    value, *ends = table.loc[name, ["value", "low", "high"]]
                     colour = BLUE if ends[1] < 0 else ORANGE if ends[0] > 0 else "0.35"
                     ax.plot(ends, [place + shift] * 2, color=colour, lw=1.6)
                     ax.plot(value, place + shift, "o", ms=5.5, color=colour, mfc=colour if filled else "w")
@@ -119,13 +120,16 @@ def plot_differences(rows: Sequence[dict]) -> Figure:
     return figure
 
 
-def plot_separation(rows: Sequence[dict], names: Sequence[str] = ORDER) -> Figure:
+def plot_separation(judged: pd.DataFrame, names: Sequence[str] = ORDER) -> Figure:
     """How far synthetic drifters are from real ones, day by day.
 
+    Args:
+        judged: the table of `genda evaluate ose --table` (`verify.table`).
+
     Raises:
-        InputError: there is no such table.
+        InputError: it has no separations.
     """
-    found = table_from(rows, "separation (km)")
+    found = pivot(pick(judged, metric="separation", date=""), columns="zone")
     days = np.arange(1, 1 + found.shape[1])
     with plt.rc_context(FONT):
         figure, ax = plt.subplots(figsize=(0.75 * WIDTH, 3.6), layout="constrained")

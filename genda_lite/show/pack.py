@@ -12,7 +12,7 @@ from ..sources import load_sample
 from ..verify.osse import sweep as osse
 from .static import Explorer, static_explorer
 
-METHODS = {"diffusion": "Diffusion prior", "gaussian": "Gaussian prior (OI)"}
+PRIOR_TITLES = {"diffusion": "Diffusion prior", "gaussian": "Gaussian prior (OI)"}
 CHANNELS = ("zos", "thetao", "so", "speed")
 ANALYSIS = ("mean", "member_map", "spread")
 VIEWS = {"All": ("truth", "observations", *ANALYSIS)} | {
@@ -34,7 +34,7 @@ WORDS = {
     "swot": lambda flies: "with SWOT" if flies else "no SWOT",
     "cloud": "{:g} %",
     "error": error_in_words,
-    "method": lambda name: METHODS.get(name, name),
+    "method": lambda name: PRIOR_TITLES.get(name, name),
     "member": "Member {:g}",
 }
 

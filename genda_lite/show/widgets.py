@@ -67,7 +67,7 @@ class OsseExplorer(ipywidgets.VBox):
         wide = {"style": {"description_width": "10.5em"}, "layout": {"width": "24em", "max_width": "100%"}}
         slow = wide | {"continuous_update": False}
         factors = [(pack.error_in_words(f), f) for f in (0.5, 1.0, 2.0, 4.0, 8.0)]
-        named = [(pack.METHODS.get(name, name), name) for name in self.priors]
+        named = [(pack.PRIOR_TITLES.get(name, name), name) for name in self.priors]
         channels = [(STYLES[name].long_name, name) for name in pack.CHANNELS if name in self.truth]
         self.altimeters = ipywidgets.IntSlider(3, 1, len(NADIR), description="Altimeters", **slow)
         self.swot = ipywidgets.Checkbox(False, description="SWOT", indent=True, **wide)

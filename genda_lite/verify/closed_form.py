@@ -19,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from ..posterior.guidance import sda
 from ..prior import GaussianPrior
 from ..prior.mixture import MixturePrior
 from ..state import CHANNELS, Grid
-from .table import row
+from .table import pick, pivot, row
 
 N = 64  # points a side
 ERROR = 0.05  # of observations, in standard deviations of the state
@@ -116,8 +117,8 @@ def many_instruments(rng: np.random.Generator) -> Stacked:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A prior, what is observed of it, and how many truths and members to try.
+class ExactCase:
+    """A prior whose posterior is known, what is observed of it, and how many truths and members to try.
 
     Args:
         operator: from a random generator, the observation operator.
@@ -138,19 +139,19 @@ class Case:
 CASES = {
     case.name: case
     for case in (
-        Case("Gaussian, 2 %", gaussian, lambda rng: at_random(0.02, rng)),
-        Case("Gaussian, 10 %", gaussian, lambda rng: at_random(0.1, rng)),
-        Case("Gaussian, 30 %", gaussian, lambda rng: at_random(0.3, rng)),
-        Case("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng), truths=48, members=16),
-        Case("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng), truths=48, members=16),
-        Case("Gaussian, smooth map", gaussian, smooth_map),
-        Case("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), truths=2, members=16),
+        ExactCase("Gaussian, 2 %", gaussian, lambda rng: at_random(0.02, rng)),
+        ExactCase("Gaussian, 10 %", gaussian, lambda rng: at_random(0.1, rng)),
+        ExactCase("Gaussian, 30 %", gaussian, lambda rng: at_random(0.3, rng)),
+        ExactCase("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng), truths=48, members=16),
+        ExactCase("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng), truths=48, members=16),
+        ExactCase("Gaussian, smooth map", gaussian, smooth_map),
+        ExactCase("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), truths=2, members=16),
     )
 }
 POINTS = [name for name in CASES if "%" in name]
 VARIANCES_OF = "Gaussian, 10 %"  # the case that stands for others where a table has no room for all
 SWEEP = [
-    Case(f"{where}, error {error:g}", gaussian, operator, error, constant, truths=2, members=8)
+    ExactCase(f"{where}, error {error:g}", gaussian, operator, error, constant, truths=2, members=8)
     for where, operator, constant in (
         ("1 %", lambda rng: at_random(0.01, rng), 0.0),
         ("20 %", lambda rng: at_random(0.2, rng), 0.0),
@@ -163,25 +164,25 @@ SWEEP = [
 QUICK_SWEEP = [case for case in SWEEP if case.name in ("1 %, error 1", "swath, error 0.005")]
 
 
-class Method(NamedTuple):
-    """What to compare: settings, and a variant of the guidance if it is not that of the settings."""
+class Sampler(NamedTuple):
+    """What to compare: settings of sampling, and a variant of the guidance if it is not that of the settings."""
 
     settings: Settings
     guidance: Callable | None = None
 
 
-METHODS = {
-    "default": Method(DEFAULT),
-    "fast": Method(FAST),
-    "default, 2M without noise": Method(DEFAULT._replace(sampler="2m")),
-    "default, Heun": Method(DEFAULT._replace(sampler="heun", steps=40)),
-    "default, Heun with churn": Method(DEFAULT._replace(sampler="heun-churn", steps=40)),
-    "MMPS, 3 iterations": Method(Settings("mmps", "sde-2m", 40)),
-    "OI-Jacobian": Method(Settings("oi-jacobian", "sde-2m", 80)),
-    "GenDA, gamma 0.1": Method(Settings("sda", "vp", 256)),
-    "GenDA, gamma 0.01": Method(Settings("sda", "vp", 256), partial(sda, gamma=0.01)),
-    "GenDA, gamma 0.1, Langevin": Method(Settings("sda", "vp-langevin", 256)),
-    "DPS": Method(Settings("dps", "vp", 256)),
+SAMPLED = {
+    "default": Sampler(DEFAULT),
+    "fast": Sampler(FAST),
+    "default, 2M without noise": Sampler(DEFAULT._replace(sampler="2m")),
+    "default, Heun": Sampler(DEFAULT._replace(sampler="heun", steps=40)),
+    "default, Heun with churn": Sampler(DEFAULT._replace(sampler="heun-churn", steps=40)),
+    "MMPS, 3 iterations": Sampler(Settings("mmps", "sde-2m", 40)),
+    "OI-Jacobian": Sampler(Settings("oi-jacobian", "sde-2m", 80)),
+    "GenDA, gamma 0.1": Sampler(Settings("sda", "vp", 256)),
+    "GenDA, gamma 0.01": Sampler(Settings("sda", "vp", 256), partial(sda, gamma=0.01)),
+    "GenDA, gamma 0.1, Langevin": Sampler(Settings("sda", "vp-langevin", 256)),
+    "DPS": Sampler(Settings("dps", "vp", 256)),
 }
 # Highest CRPS / exact for priors of each kind, lowest and highest ratio of variances.
 TARGETS = {
@@ -213,14 +214,14 @@ class Counting:
 class Experiment(NamedTuple):
     """Truths, their observations, and the exact posterior."""
 
-    case: Case
+    case: ExactCase
     prior: GaussianPrior | MixturePrior
     likelihood: LinearGaussian
     truth: Tensor
     exact: Marginals
 
 
-def set_up(case: Case, seed: int = 0) -> Experiment:
+def set_up(case: ExactCase, seed: int = 0) -> Experiment:
     """Draw truths and observations of a case, and find their posteriors."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     prior, operator = case.prior(), case.operator(rng)
@@ -337,45 +338,26 @@ def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
         cases = [replace(case, truths=4, members=8) for case in cases if "7" not in case.name]
     sweep = [replace(case, name=f"sweep: {case.name}") for case in (QUICK_SWEEP if quick else SWEEP)]
     compared = [] if quick else [replace(case, truths=4, members=16) for case in cases if case.name in POINTS]
-    for some, methods in ((cases + sweep, TARGETS), (compared, [name for name in METHODS if name not in TARGETS])):
+    for some, methods in ((cases + sweep, TARGETS), (compared, [name for name in SAMPLED if name not in TARGETS])):
         for case in some:
             experiment = set_up(case, seed)
             for name in methods:
-                yield {"case": case.name, "method": name} | run_case(experiment, *METHODS[name], seed)
+                yield {"case": case.name, "method": name} | run_case(experiment, *SAMPLED[name], seed)
 
 
-def by_method(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_posterior` as a table of methods: what each costs, its CRPS where points are observed, and its
+def by_method(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of methods, of the rows of `rows_of`: what each costs, its CRPS where points are observed, and its
     variances at one density."""
-    found = {(line["method"], line["case"]): line for line in lines}
-    table = []
-    for name in dict.fromkeys(line["method"] for line in lines):
-        one, cells = found[name, VARIANCES_OF], {"method": name}
-        cells["forwards + VJPs"] = one["forwards"] + one["VJPs"]
-        for kind in ("Gaussian", "mixture"):
-            cases = [case for case in POINTS if case.startswith(kind)]
-            densities = " / ".join(case.split(", ")[1].removesuffix(" %") for case in cases)
-            values = " / ".join(f"{found[name, case]['CRPS / exact']:.3f}" for case in cases)
-            cells[f"CRPS / exact, {kind}, {densities} %"] = values
-        for where in ("observed", "unobserved"):
-            cells[f"variance, {where}, {VARIANCES_OF}"] = one[f"variance, {where}"]
-        table.append(cells)
-    return table
-
-
-def lines_of(rows: list[dict]) -> list[dict]:
-    """The lines of `evaluate_posterior` again, from the rows that `rows_of` made of them and `genda evaluate posterior
-    --json` wrote; a value that was no finite number, and is null there, is NaN."""
-    cases = [*CASES, *(f"sweep: {case.name}" for case in SWEEP)]
-    lines: dict[tuple[str, str], dict] = {}
-    for one in rows:
-        about, _, score = one["name"].rpartition(": ")
-        for case in cases:
-            if about.endswith(f", {case}"):
-                name = about.removesuffix(f", {case}")
-                line = lines.setdefault((case, name), {"case": case, "method": name})
-                line[score] = math.nan if one["value"] is None else one["value"]
-    return list(lines.values())
+    one = pivot(pick(frame, case=VARIANCES_OF))
+    crps = pivot(pick(frame, case=POINTS, metric="CRPS / exact"), columns="case")
+    table = pd.DataFrame({"forwards + VJPs": (one["forwards"] + one["VJPs"]).astype(int)})
+    for kind in ("Gaussian", "mixture"):
+        cases = [case for case in POINTS if case.startswith(kind)]
+        densities = " / ".join(case.split(", ")[1].removesuffix(" %") for case in cases)
+        table[f"CRPS / exact, {kind}, {densities} %"] = crps[cases].map("{:.3f}".format).agg(" / ".join, axis=1)
+    for where in ("observed", "unobserved"):
+        table[f"variance, {where}, {VARIANCES_OF}"] = one[f"variance, {where}"]
+    return table.rename_axis("method")
 
 
 def rows_of(lines: list[dict]) -> list[dict]:
@@ -387,25 +369,28 @@ def rows_of(lines: list[dict]) -> list[dict]:
     rows = []
     for name, target in TARGETS.items():
         own = [line for line in lines if line["method"] == name]
-        rows.append(row(f"{name}: forwards + VJPs", own[0]["forwards"] + own[0]["VJPs"], highest=target["units"]))
+        units = own[0]["forwards"] + own[0]["VJPs"]
+        rows.append(row(f"{name}: forwards + VJPs", units, highest=target["units"]))
         rows.append(row(f"{name}: VJPs", own[0]["VJPs"], highest=0 if name == "fast" else None))
         for line in own:
-            if line["case"] not in POINTS:
-                continue
-            label, kind = f"{name}, {line['case']}", line["case"].split(",")[0]
-            rows.append(row(f"{label}: CRPS / exact", line["CRPS / exact"], highest=target[kind]))
-            for score in ("variance, observed", "variance, unobserved"):
+            if line["case"] in POINTS:
+                kind = line["case"].split(",")[0]
+                rows.append(figure(line, "CRPS / exact", highest=target[kind]))
                 judged = target["variance"] if target[kind] else (None, None)
-                rows.append(row(f"{label}: {score}", line[score], *judged))
-        sweep = [line for line in own if line["case"].startswith("sweep")]
-        diverged = [line for line in sweep if not line["CRPS / exact"] < 2]
-        rows.append(row(f"{name}, sweep of {len(sweep)}: runs that diverged", len(diverged), highest=0))
-        worst = max(line["CRPS / exact"] for line in sweep)
-        rows.append(row(f"{name}, sweep of {len(sweep)}: worst CRPS / exact", worst))
+                rows += [figure(line, f"variance, {where}", *judged) for where in ("observed", "unobserved")]
+        sweep = [line["CRPS / exact"] for line in own if line["case"].startswith("sweep")]
+        title, labels = f"{name}, sweep of {len(sweep)}", {"case": "sweep", "method": name}
+        diverged = sum(not ratio < 2 for ratio in sweep)
+        rows.append(row(f"{title}: runs that diverged", diverged, highest=0, metric="diverged", **labels))
+        rows.append(row(f"{title}: worst CRPS / exact", max(sweep), metric="worst CRPS / exact", **labels))
     told = {made["name"] for made in rows}
-    for line in lines:
-        figures = {f"{line['method']}, {line['case']}: {score}": value for score, value in line.items()}
-        kept = {name: value for name, value in figures.items() if name not in told and not isinstance(value, str)}
-        rows += [row(name, value, detail=True) for name, value in kept.items()]
+    others = [figure(line, score, detail=True) for line in lines for score in line if score not in ("case", "method")]
+    rows += [made for made in others if made["name"] not in told]
     # What diverged has no finite score, and misses its target.
     return [made | {"met": False} if made["target"] and made["value"] == math.inf else made for made in rows]
+
+
+def figure(line: dict, score: str, *judged, **options) -> dict:
+    """One score of a line as a row; `judged`: the lowest and highest value that will do."""
+    labels = {"case": line["case"], "method": line["method"], "metric": score}
+    return row(f"{line['method']}, {line['case']}: {score}", line[score], *judged, **options, **labels)

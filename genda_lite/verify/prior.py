@@ -220,12 +220,16 @@ def denoising(prior: Prior, windows: Windows, generator: torch.Generator) -> lis
             for denoise in (prior.denoise, lambda x, s, _: prior.spectrum.wiener_filter(x, s))
         )
         name, ratio = f"denoising RMSE / Wiener filter, sigma {level:g}", float((ours.mean() / linear.mean()).sqrt())
-        overall = row(name, ratio, highest=highest)
+        overall = row(name, ratio, highest=highest, metric=name)
         rows.append(overall if highest else overall | {"target": "below 1", "met": ratio < 1})
-        ratios = (ours.mean(0) / linear.mean(0)).sqrt()
-        of_each = zip(prior.state.channels, ratios.tolist(), strict=True)
-        rows += [row(f"{name}, {c}", value, detail=True) for c, value in of_each]
+        rows += by_channel(prior, name, (ours.mean(0) / linear.mean(0)).sqrt())
     return rows
+
+
+def by_channel(prior: Prior, metric: str, values: Tensor) -> list[dict]:
+    """A figure of each channel, as rows that a table may leave out."""
+    pairs = zip(prior.state.channels, values.tolist(), strict=True)
+    return [row(f"{metric}, {c}", value, detail=True, channel=c, metric=metric) for c, value in pairs]
 
 
 def univariate_error(spectrum: Spectrum, sigma: Tensor) -> Tensor:
@@ -255,10 +259,8 @@ def validation_loss(prior: Prior, windows: Windows, generator: torch.Generator) 
     noise = torch.randn(windows.x.shape, generator=generator)
     error = squared_errors(prior.denoise, windows.x, sigma, windows.context(prior.domain, position, season), noise)
     loss = error / univariate_error(prior.spectrum, sigma)
-    name, losses = "validation loss / per-channel Wiener loss", loss.mean(0).tolist()
-    of_each = zip(prior.state.channels, losses, strict=True)
-    details = [row(f"{name}, {c}", value, detail=True) for c, value in of_each]
-    return [row(name, loss.mean(), highest=0.55), *details]
+    name = "validation loss / per-channel Wiener loss"
+    return [row(name, loss.mean(), highest=0.55, metric=name), *by_channel(prior, name, loss.mean(0))]
 
 
 # --- Statistics of the samples ---------------------------------------------------------------------------------------
@@ -351,22 +353,22 @@ def pdf_distance(values: np.ndarray, truth: np.ndarray) -> float:
     return float(jensenshannon(*counts, base=2))
 
 
-def compare(one: Description, truth: Description) -> dict[str, float]:
-    """Figures of one set of windows against another's, by the names of their rows; NaN where the windows are too small
-    or too coarse to hold a wavelength."""
-    values = {f"std / truth, {c}": v for c, v in zip(truth.channels, one.std / truth.std, strict=True)}
-    values["channel correlations, largest difference"] = np.abs(one.correlation - truth.correlation).max()
+def compare(one: Description, truth: Description) -> dict[tuple[str, str], float]:
+    """Figures of one set of windows against another's: (metric, channel or field) -> value; NaN where the windows are
+    too small or too coarse to hold a wavelength."""
+    values = {("std / truth", c): v for c, v in zip(truth.channels, one.std / truth.std, strict=True)}
+    values["channel correlations, largest difference", ""] = np.abs(one.correlation - truth.correlation).max()
     departure = np.abs(np.log10(one.spectra / truth.spectra))
     for c, channel in zip(truth.channels, departure, strict=True):
         judged = channel[truth.wavelength > SHORTEST[c]]
-        values[f"spectrum, largest departure (decades), {c}"] = judged.max() if judged.size else np.nan
+        values["spectrum, largest departure (decades)", c] = judged.max() if judged.size else np.nan
     for name, (held, shortest, longest) in REPORTED.items():
         places = [truth.channels.index(c) for c in held]
         band = (truth.wavelength >= shortest) & (truth.wavelength <= longest)
         power = [part.spectra[places][:, band].sum() for part in (one, truth)]
-        values[f"spectrum, log10 of the ratio, {name}"] = np.log10(power[0] / power[1]) if band.any() else np.nan
-    values |= {f"PDF distance, {name}": pdf_distance(one.fields[name], truth.fields[name]) for name in truth.fields}
-    values["gradient-wind residual / truth"] = one.residual / truth.residual
+        values["spectrum, log10 of the ratio", name] = np.log10(power[0] / power[1]) if band.any() else np.nan
+    values |= {("PDF distance", name): pdf_distance(one.fields[name], truth.fields[name]) for name in truth.fields}
+    values["gradient-wind residual / truth", ""] = one.residual / truth.residual
     return values
 
 
@@ -387,11 +389,12 @@ def statistics(drawn: Windows, truth: Windows, memory: Windows, standardizer: St
     ours, true, known, odd, even = (describe(windows, standardizer, latitude) for windows in sets)
     beside = {MEMORY: compare(known, true), HALVES: compare(odd, even)}
     rows = []
-    for name, value in compare(ours, true).items():
-        target = RANGES.get(name.rsplit(", ", 1)[0], RANGES.get(name, (None, None)))
-        rows.append(row(name, value, *target, {key: values[name] for key, values in beside.items()}))
-    shares = {TRUTH: true.explained, MEMORY: known.explained}
-    return [*rows, row("gradient-wind share of the ageostrophic current", ours.explained, beside=shares)]
+    for (metric, channel), value in compare(ours, true).items():
+        others = {key: values[metric, channel] for key, values in beside.items()}
+        labels, name = {"channel": channel, "metric": metric}, f"{metric}, {channel}" if channel else metric
+        rows.append(row(name, value, *RANGES.get(metric, (None, None)), others, **labels))
+    shares, name = {TRUTH: true.explained, MEMORY: known.explained}, "gradient-wind share of the ageostrophic current"
+    return [*rows, row(name, ours.explained, beside=shares, metric=name)]
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------------
@@ -424,5 +427,5 @@ def neighbours(drawn: Windows, truth: Windows, memory: Windows, training: Oceans
     it has seen lies far below 1 (Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675)."""
     x = torch.cat([windows.x for windows in (drawn, truth, memory)])
     ours, unseen, known = (part.median().item() for part in nearest_training(x, training).split(len(truth.x)))
-    beside = {MEMORY: known / unseen}
-    return row("distance to the nearest training window / truth", ours / unseen, lowest=0.9, beside=beside)
+    name, beside = "distance to the nearest training window / truth", {MEMORY: known / unseen}
+    return row(name, ours / unseen, lowest=0.9, beside=beside, metric=name)

@@ -6,22 +6,25 @@ since the products' references differ; currents are geostrophic, from sea level.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
+import pandas as pd
+import torch
 import xarray as xr
 
+from ..baselines.interpolation import Ensemble
 from ..errors import InputError
 from ..observe.instruments import sample_points
 from ..observe.table import Observations
-from ..posterior import assimilate
 from ..prepare.decompose import geostrophic_current
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, Grid
 from . import scores
+from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse
+from .table import row
 
 OBSERVED_SHARE = 0.04  # of the cells of a box
 NOISE = 0.03  # m
@@ -30,14 +33,8 @@ CORNERS = ((-70.0, 35.5), (-64.6, 36.5), (-59.2, 37.5), (-53.8, 37.5), (-48.4, 3
 FIRST_DAYS = (0, 10)  # each box is seen twice, along the tracks of different days
 
 
-@dataclass(frozen=True)
-class Case:
-    """One box: its truth (`zos`, `ug`, `vg`), its observations, and which cells a track touches."""
-
-    grid: Grid
-    truth: xr.Dataset
-    observations: Observations
-    observed: xr.DataArray
+NAMES = {OURS: "diffusion prior", OURS_FAST: "diffusion prior, fast", GAUSSIAN: "Gaussian prior"}  # in words
+UNSEEN = "unobserved"  # the zone of the cells that no track touches
 
 
 def with_currents(zos: xr.DataArray) -> xr.Dataset:
@@ -66,6 +63,7 @@ def cases(
     Raises:
         InputError: the map has gaps in a box, or the tracks never see enough of it.
     """
+    date = sea_level["time"].values
     for number, ((longitude, latitude), first) in enumerate(product(corners, first_days)):
         half = [(n - 1) / 2 * DEGREES_PER_CELL for n in shape]
         grid = Grid.around(longitude + half[1], latitude + half[0], shape)
@@ -82,84 +80,74 @@ def cases(
             raise InputError(f"35 days of tracks see {touched.mean():.1%} of {grid}, expected {OBSERVED_SHARE:.0%}")
         points = sample_points(zos, points.drop_vars(["time", *points.data_vars]), NOISE, seed=seed + number)
         observations = Observations.from_points(points, channel="zos", error=NOISE)
-        observed = xr.DataArray(touched, coords=zos.coords, dims=zos.dims)
-        yield Case(grid, with_currents(zos), observations, observed)
+        yield Case(grid, date, observations, truth=with_currents(zos), zones={UNSEEN: ~touched})
 
 
-def score(ensemble: xr.Dataset, case: Case) -> dict[str, float]:
-    """Sums over a box's unobserved cells, from which `evaluate` makes root-mean-square figures."""
-    unseen = ~case.observed
-    mean = ensemble.mean("member")
-    row = {
-        "zos": float(scores.rmse(mean["zos"], case.truth["zos"], where=unseen)) ** 2,
-        "current": sum(float(scores.rmse(mean[c], case.truth[c], where=unseen)) ** 2 for c in ("ug", "vg")),
-    }
-    if ensemble.sizes["member"] > 1:
-        row["crps"] = float(scores.crps(ensemble["zos"], case.truth["zos"], where=unseen))
-        row["spread"] = float(scores.spread(ensemble["zos"], where=unseen)) ** 2
-    else:  # the CRPS of a single field is its mean absolute error
-        row["crps"] = float(abs(mean["zos"] - case.truth["zos"]).where(unseen).mean())
-    return row
+def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
+    """`grid_scores` of `zos`, `ug`, `vg` where nothing was observed."""
+    draws = ensemble.mean[None] if ensemble.draws is None else ensemble.draws
+    zos = prior.standardizer.to_dataset(draws.cpu(), case.grid, case.date)["zos"]
+    return scores.grid_scores(with_currents(zos), case.truth, case.zones)
 
 
 def evaluate_real(
     tracks_path: str | os.PathLike,
     map_path: str | os.PathLike,
-    experiments: dict[str, tuple[Prior, dict]],
+    chosen: Sequence[Method],
+    prior: Prior,
     members: int = 16,
     seed: int = 0,
     corners=CORNERS,
     first_days=FIRST_DAYS,
 ) -> tuple[xr.Dataset, list[Case]]:
-    """Reconstruct real sea level along real tracks with each prior, and with climatology.
+    """Reconstruct real sea level along real tracks by each method, and by climatology, a single field.
 
     Args:
-        tracks_path, map_path: DUACS L3 tracks and L4 map.
-        experiments: name -> prior and options of `assimilate`; all priors of one size.
+        tracks_path, map_path: DUACS L3 tracks and L4 map. prior: for the size of the boxes and the climatology.
 
     Returns:
-        squared scores, dims (experiment, box): `zos` (m2), `current` (m2 s-2), `crps` (m), `spread` (m2); the cases.
+        scores of `zos`, `ug` and `vg`, dims (experiment, case, channel, zone) of `grid_scores`; the cases.
     """
-    shape = next(iter(experiments.values()))[0].shape[1:]
     sea_level = read_sea_level_map(map_path)["zos"]
-    date = sea_level["time"].values
-    boxes = list(cases(read_tracks(tracks_path), sea_level, shape, corners, first_days, seed))
-    rows: dict[str, list[dict]] = {}
+    boxes = list(cases(read_tracks(tracks_path), sea_level, prior.shape[1:], corners, first_days, seed))
+    chosen = [*chosen, Method(CLIMATOLOGY, lambda task: Ensemble(None, torch.zeros(prior.shape)))]
+    tables = []
     for case in boxes:
-        for name, (prior, options) in experiments.items():
-            analysis = assimilate(prior, case.observations, members, seed, grid=case.grid, date=date, **options)
-            rows.setdefault(name, []).append(score(with_currents(analysis["zos"]), case))
-        profile = analysis["zos_climatology"].broadcast_like(case.truth["zos"]).expand_dims("member")
-        rows.setdefault("climatology", []).append(score(with_currents(profile), case))
-    names = ("zos", "current", "crps", "spread")
-    columns = {name: [[row.get(name, np.nan) for row in boxes_] for boxes_ in rows.values()] for name in names}
-    table = xr.Dataset({name: (("experiment", "box"), values) for name, values in columns.items()})
-    return table.assign_coords(experiment=list(rows)), boxes
+        found = analyse(chosen, case.task(prior, members, seed, grid=case.grid))
+        scored = {method.name: score(ensemble, case, prior) for method, ensemble, _ in found}
+        tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment")))
+    return xr.concat(tables, "case").assign_attrs(members=members), boxes
+
+
+def combined(table: xr.Dataset) -> xr.Dataset:
+    """Scores of sea level and of both components of the current together: channels `zos` and `current`."""
+    level, current = table.sel(channel=["zos"]), table.sel(channel=["ug", "vg"]).sum("channel", skipna=False)
+    return xr.concat([level, current.expand_dims(channel=["current"])], "channel").sel(zone=UNSEEN)
 
 
 def paired_difference(table: xr.Dataset, name: str, than: str) -> dict[str, tuple[float, float]]:
-    """Mean difference of the boxes' RMSE between two experiments, and its standard error, for sea level and current."""
-    out = {}
-    for variable in ("zos", "current"):
-        rmse = np.sqrt(table[variable])
-        difference = rmse.sel(experiment=name) - rmse.sel(experiment=than)
-        out[variable] = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))
-    return out
+    """Mean difference of the boxes' RMSE between two methods, and its standard error, for `zos` and `current`."""
+    rmse = np.sqrt(combined(table)["mse"])
+    difference = rmse.sel(experiment=name) - rmse.sel(experiment=than)
+    error = difference.std("case", ddof=1) / np.sqrt(difference.sizes["case"])
+    return {c: (float(difference.mean("case").sel(channel=c)), float(error.sel(channel=c))) for c in ("zos", "current")}
 
 
-def summarize(table: xr.Dataset, members: int) -> list[dict]:
-    """Figures of each experiment over all boxes: root-mean-square errors, CRPS, spread against error."""
-    out = []
-    for name in table["experiment"].values:
-        one = table.sel(experiment=name)
-        ratio = np.sqrt((members + 1) / members * one["spread"].mean() / one["zos"].mean())
-        out.append(
-            {
-                "prior": str(name),
-                "sea level RMSE (m)": float(np.sqrt(one["zos"].mean())),
-                "current RMSE (m/s)": float(np.sqrt(one["current"].mean())),
-                "CRPS (m)": float(one["crps"].mean()),
-                "spread/error": float(ratio),
-            }
-        )
-    return out
+FIGURES = {  # channel and metric -> in words
+    ("zos", "rmse"): "sea level RMSE (m)",
+    ("current", "rmse"): "current RMSE (m/s)",
+    ("zos", "crps"): "CRPS (m)",
+    ("zos", "spread_skill"): "spread/error",
+}
+
+
+def rows_of(table: xr.Dataset) -> list[dict]:
+    """Figures of each method over all boxes as rows of `verify.table.row`; those that it has."""
+    found, rows = scores.averages(combined(table), table.attrs["members"], "case"), []
+    for method in map(str, table["experiment"].values):
+        for (channel, metric), words in FIGURES.items():
+            value = float(found[metric].sel(experiment=method, channel=channel))
+            if np.isfinite(value):
+                name = f"{NAMES.get(method, method)}: {words}"
+                rows.append(row(name, value, method=method, channel=channel, zone=UNSEEN, metric=metric))
+    return rows

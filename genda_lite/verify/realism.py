@@ -21,7 +21,7 @@ from ..sources import open_product
 from ..sources.files import find_coordinate, wrap_longitude
 from ..state import INPUTS, harmonics
 from .spectra import detrend, isotropic_spectrum, slope, spacing
-from .table import is_met, target_text
+from .table import row
 
 Box = tuple[float, float, float, float]  # west, east, south, north (degrees)
 Values = dict[str, float]
@@ -400,9 +400,8 @@ def realism(ds: xr.Dataset | list[xr.Dataset], box: Box = BOX) -> list[dict]:
         box: west, east, south, north (degrees).
 
     Returns:
-        rows with the keys `name`, `value` (mean over the oceans), `low` and `high` (least and greatest of them),
-        `target` (text, or None), `met` (is the mean within the target; None without target or value) and `real` (empty,
-        see `real_values`). The rows of drift are there only if the records are long enough.
+        rows of `verify.table.row`: means over the oceans, with `low` and `high` (least and greatest of them) and `real`
+        (empty, see `real_values`). The rows of drift are there only if the records are long enough.
 
     Raises:
         InputError: a variable, a dimension or a value is missing, or the box is not covered.
@@ -419,17 +418,8 @@ def realism(ds: xr.Dataset | list[xr.Dataset], box: Box = BOX) -> list[dict]:
             error = np.sqrt(sum(ocean[name + " error"] ** 2 for ocean in oceans if name in ocean)) / len(known)
             highest = max(highest, 2 * float(error))
             lowest = -highest
-        rows.append(
-            {
-                "name": name,
-                "value": value,
-                "low": min(known, default=np.nan),
-                "high": max(known, default=np.nan),
-                "target": target_text(lowest, highest),
-                "met": is_met(value, lowest, highest),
-                "real": {},
-            }
-        )
+        ends = {"low": min(known, default=np.nan), "high": max(known, default=np.nan)}
+        rows.append(row(name, value, lowest, highest, metric=name) | ends | {"real": {}})
     return rows
 
 

@@ -9,10 +9,12 @@ Squared errors and the CRPS of each point are those of the `scores` library (Lee
 doi:10.21105/joss.06889).
 """
 
-from collections.abc import Hashable, Iterable
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.special import erf
 from scores.continuous import mse
@@ -253,6 +255,71 @@ def rank_histogram(
     counts = xr.concat([(ranks == r).sum(dim) for r in range(size + 1)], dim="rank")
     counts = counts.assign_coords(rank=np.arange(size + 1)).transpose(..., "rank")
     return _like(counts, truth, units="1")
+
+
+def grid_scores(
+    ensemble: xr.Dataset,
+    truth: xr.Dataset,
+    zones: Mapping[str, np.ndarray] | None = None,
+    mean: xr.Dataset | None = None,
+) -> xr.Dataset:
+    """What one ensemble scores on a grid, channel by channel and zone by zone.
+
+    Args:
+        ensemble: dims ([member,] ..., latitude, longitude). truth: the same variables without members.
+        zones: cells (ny, nx) that count, by name; by default all of them, "all".
+        mean: to be judged in place of the members' mean, where it is known better.
+
+    Returns:
+        `mse`, of the mean, `crps` (fair) and `variance` of the members, dims (channel, zone), in squared units or
+        units; see `averages`. Of a single field the CRPS is its mean absolute error, and the variance missing.
+
+    Raises:
+        InputError: the grids or the variables differ.
+    """
+    zones = {"all": np.ones([truth.sizes[dim] for dim in GRID], bool)} if zones is None else zones
+    fields, truth, _ = _on_one_grid(ensemble, truth, None)
+    if fields.sizes.get("member", 1) > 1:
+        best = fields.mean("member", skipna=False) if mean is None else mean.astype(float)
+        points = {"crps": crps(fields, truth, dim=()), "variance": fields.var("member", ddof=1, skipna=False)}
+    else:
+        best = fields.squeeze("member", drop=True) if "member" in fields.dims else fields
+        points = {"crps": abs(best - truth)}
+    points["mse"] = (best - truth) ** 2
+    stacked = xr.concat([one.to_array("channel") for one in points.values()], pd.Index(points, name="score"))
+    stacked = stacked.where(stacked.notnull().all("score"))
+    over = [dim for dim in stacked.dims if dim not in ("channel", "score")]
+    parts = [stacked.where(xr.DataArray(zone, dims=GRID)).mean(over) for zone in zones.values()]
+    found = xr.concat(parts, pd.Index(zones, name="zone")).transpose("channel", "zone", "score").to_dataset("score")
+    return found if "variance" in found else found.assign(variance=np.nan * found["mse"])
+
+
+def averages(found: xr.Dataset, members: int, dim: Dim = ()) -> xr.Dataset:
+    """Scores of `grid_scores`, averaged over cases: `rmse` of the mean, `crps`, and `spread_skill`, the ratio of spread
+    and error, see `spread_skill_ratio`."""
+    mean = found[["mse", "crps", "variance"]].mean(dim)
+    ratio = np.sqrt((members + 1) / members * mean["variance"] / mean["mse"])
+    return xr.Dataset({"rmse": np.sqrt(mean["mse"]), "crps": mean["crps"], "spread_skill": ratio})
+
+
+def bootstrap_counts(units: int, samples: int, seed: int = 0) -> np.ndarray:
+    """How often each of some independent units is drawn, with replacement, in each sample, (samples, units).
+
+    Efron, B. & Tibshirani, R. J. (1993), An Introduction to the Bootstrap: resampling of the independent units.
+    """
+    return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), samples)
+
+
+def bootstrap_interval(samples: Fields, level: float = 0.95) -> Fields:
+    """Percentile interval of resampled values, dims (bound, ...), `bound` being low and high.
+
+    Args:
+        samples: dims (sample, ...).
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # what is not defined, of any sample
+        bounds = samples.quantile([(1 - level) / 2, (1 + level) / 2], "sample").rename(quantile="bound")
+    return bounds.assign_coords(bound=["low", "high"])
 
 
 def _members(ensemble: Fields, truth: Fields | None, member_dim: str, least: int = 2) -> int:

@@ -6,6 +6,32 @@
 
 `genda evaluate WHAT` makes rows: each has a name to read and, where it has one, a target; besides, the columns of the
 table that it belongs to. Nothing is read back out of a name.
+
+Methods have the names of `verify.engine`, channels those of the state (`zos`, `thetao`, ...) or of fields made of it.
+A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Metrics and their units,
+"units" being those of the channel:
+
+    rmse, crps                of the ensemble mean, and fair CRPS (units)
+    spread_skill              spread over error of the mean, 1 if calibrated
+    outside                   how many times as often as promised the truth lies outside all members
+    resolution                wavelength at which the isotropic spectrum of the error has half the truth's power (m)
+    along_track_resolution    the same along an altimeter's tracks (km)
+    member_departure,         largest departure of the spectrum of members, or of their mean, from the truth's (decades)
+      mean_departure
+    crps less OI, ...         `less("crps", "OI, ...")`: of the method less another; in twin experiments a share of the
+                              other's, against drifters in the metric's units
+    seconds, cases            CPU time of an analysis (s), and how many cases a method was run on
+    vector_error, rmse_u, rmse_v, within_45, speed_bias, correlation
+                              of currents at drifters, see `verify.ose.drifters` (m s-1, or 1)
+    observations, drifters, observation_error
+                              how many they are, and the error of a component of their velocity (m s-1)
+    rank_share                how often drifters have a rank (the zone), times what a calibrated ensemble would
+    separation                of synthetic from real drifters, by days since the start (the zone) (km)
+    score, score_deviation    of the SSH mapping data challenge, see `verify.ose.tracks`; points, of the track
+    CRPS / exact, bias, variance, observed, ..., forwards, VJPs
+                              of known posteriors, see `verify.closed_form` (1, or counts)
+
+Those of priors and of simulated oceans are called as in the text of the row.
 """
 
 import csv
@@ -51,6 +77,11 @@ def row(
     met = is_met(value, lowest, highest)
     told = {"name": name, "value": value, "target": target, "met": met, "beside": known, "detail": detail}
     return told | {label: str(labels[label]) for label in LABELS if labels.get(label) is not None}
+
+
+def less(metric: str, other: str) -> str:
+    """The name of a metric less that of another method."""
+    return f"{metric} less {other}"
 
 
 def target_text(lowest: float | None, highest: float | None) -> str | None:
@@ -157,7 +188,7 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     for name in ("value", "low", "high"):
         try:
-            frame[name] = pd.to_numeric(frame[name].replace("", "nan"))
+            frame[name] = pd.to_numeric(frame[name].replace("", np.nan))
         except ValueError as error:
             raise InputError(f"{path}: a {name} is no number ({error})") from None
     frame.attrs = about

@@ -9,7 +9,6 @@ probabilistic scores that know of the observations' error, and intervals from re
 velocities are anything but independent.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,7 +88,7 @@ class Scorecard:
 
     def interval(self, level: float = 0.95) -> xr.Dataset:
         """Bootstrap percentile intervals, dims (bound, product, group)."""
-        return _percentiles(self.resampled, level)
+        return scores.bootstrap_interval(self.resampled, level)
 
     def difference(self, product: str, other: str, level: float = 0.95) -> xr.Dataset:
         """A product's measures less another's, dims (bound, group), `bound` being value, low and high.
@@ -109,14 +108,7 @@ class Scorecard:
             (part[names].sel(product=product, drop=True) - part[names].sel(product=other, drop=True)).assign_attrs({})
             for part in (self.value, self.resampled)
         )
-        return xr.concat([value.expand_dims(bound=["value"]), _percentiles(samples, level)], "bound")
-
-
-def _percentiles(samples: xr.Dataset, level: float) -> xr.Dataset:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # a measure that is not defined, of any sample
-        bounds = samples.quantile([(1 - level) / 2, (1 + level) / 2], "sample").rename(quantile="bound")
-    return bounds.assign_coords(bound=["low", "high"])
+        return xr.concat([value.expand_dims(bound=["value"]), scores.bootstrap_interval(samples, level)], "bound")
 
 
 def scorecard(
@@ -143,7 +135,6 @@ def scorecard(
 
     Kundu, P. K. (1976), Ekman veering observed near the ocean bottom,
     doi:10.1175/1520-0485(1976)006<0238:EVONTO>2.0.CO;2.
-    Efron, B. & Tibshirani, R. J. (1993), An Introduction to the Bootstrap: resampling of the independent units.
 
     Args:
         products: name -> `uo`, `vo` (m s-1), dims ([member,] time, latitude, longitude).
@@ -180,7 +171,7 @@ def scorecard(
     here = drifters.isel(obs=usable)
     sums = xr.concat([summed(_terms(one.isel(obs=usable), here, error)) for one in found.values()], "product")
     sums = sums.assign_coords(product=list(products), group=labels)
-    drawn = np.random.default_rng(seed).multinomial(len(ids), np.full(len(ids), 1 / len(ids)), samples)
+    drawn = scores.bootstrap_counts(len(ids), samples, seed)
     weights = xr.DataArray(drawn.astype(float), dims=("sample", "drifter"))
     value = _measures(sums.sum("drifter"))
     value["observations"] = sums["count"].isel(product=0, drop=True).sum("drifter").astype(int)

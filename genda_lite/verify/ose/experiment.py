@@ -10,7 +10,6 @@ Drifters and one altimeter are withheld, and nothing here reads them.
 
 import json
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -31,27 +30,36 @@ from ...observe.files import read_observations
 from ...observe.instruments import InstrumentErrors
 from ...observe.table import Observations
 from ...posterior.assimilate import Settings
-from ...posterior.problem import build_problem
 from ...prepare.decompose import total_current
-from ...prior import Prior, load_prior
+from ...prior import Prior
 from ...processors import count_processors
 from ...sources import Archive, Report, open_product, read_tracks
 from ...sources.files import as_date
 from ...state import CHANNELS, DEGREES_PER_CELL, Grid
 from ...version import __version__
-from ..osse.scoreboard import Method, Task, methods, sampled, shipped_regression
+from ..engine import (
+    CLIMATOLOGY,
+    GENDA,
+    OI,
+    OURS,
+    OURS_FAST,
+    REGRESSION,
+    Case,
+    Method,
+    analyse,
+    load_methods,
+    sampled,
+)
 from ..osse.sweep import southwest
 
 BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
-OURS, FAST, REGRESSION, GENDA = "ours", "ours, fast", "U-Net regression", "GenDA's sampler"
-CLIMATOLOGY, OI = "climatology", "optimal interpolation"
-METHODS = {  # of the experiment -> of the scoreboard
+COMMON_NAMES = {  # of the methods that an experiment knows: on the command line, of folders, in sentences
     CLIMATOLOGY: "climatology",
-    OI: "OI, multivariate",
+    OI: "optimal interpolation",
     REGRESSION: "U-Net regression",
-    GENDA: "GenDA's sampler, gamma 0.1",
-    FAST: "diffusion, fast",
-    OURS: "diffusion",
+    GENDA: "GenDA's sampler",
+    OURS_FAST: "ours, fast",
+    OURS: "ours",
 }
 USUAL = (CLIMATOLOGY, OI, REGRESSION, OURS)  # GenDA's takes five times as long; in so few steps ours is fast itself
 STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
@@ -147,12 +155,9 @@ class Setting:
 def _tools(
     prior: str | None, regression: str | None, steps: int, device: str = "cpu"
 ) -> tuple[Prior, dict[str, Method]]:
-    """The learned prior, and all methods by their names in `METHODS`."""
-    learned = load_prior(prior, device=device)
-    gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
-    trained = shipped_regression(Path(regression) if regression else None)
-    known = {m.name: m for m in methods(learned, gaussian, univariate, trained)}
-    found = {ours: known[theirs] for ours, theirs in METHODS.items() if theirs in known}
+    """The learned prior, and the methods of `COMMON_NAMES`."""
+    learned, known = load_methods(prior, Path(regression) if regression else None, device)
+    found = {name: known[name] for name in COMMON_NAMES if name in known}
     settings = Settings("hybrid", "sde-2m", steps)
     found[OURS] = replace(found[OURS], run=lambda task: sampled(learned, settings, task), evaluations=2 * steps)
     return learned, found
@@ -219,14 +224,14 @@ class Experiment:
         return reduce(add, (part.averaged(cell) if cell else part for part, cell in parts)), reports
 
     def analyse(self, date: np.datetime64, names: Sequence[str] = USUAL) -> Iterator[tuple[str, xr.Dataset]]:
-        """Analyses of a day by several methods, one after the other: name and data set, see `stitched`.
+        """Analyses of a day by several methods: name and data set, see `stitched`.
 
         Raises:
             InputError: an unknown method, or see `observations`.
         """
         setting = self.setting
         prior, known = _tools(setting.prior, setting.regression, setting.steps, self.device)
-        check_methods(names, known)
+        names = full_names(names, known)
         seen, _ = self.observations(date)
         in_time = {"decorrelation": setting.decorrelation} if setting.weighted and setting.decorrelation else {}
         dated = self.observations(date, timely=True)[0] if in_time else seen
@@ -235,23 +240,21 @@ class Experiment:
         seconds = dict.fromkeys(names, 0.0)
         windows = tiles(setting.grid, prior.shape[1:])
         for number, window in enumerate(windows):
-            here = seen.inside(window)
+            case = Case(window, noon, seen.inside(window), dated.inside(window))
             place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
-            problem = build_problem(prior, dated.inside(window), date=noon, **place, **in_time)
             day = int(np.datetime64(date, "D").astype(int))
             seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
-            for name in names:
-                start = time.process_time()
-                ensemble = known[name].run(Task(problem, here, setting.members, seed))
+            task = case.task(prior, setting.members, seed, **place, **in_time)
+            for name, (_, ensemble, took) in zip(names, analyse((known[n] for n in names), task), strict=True):
                 parts[name].append(fields_of(ensemble, prior, window, noon))
-                seconds[name] += time.process_time() - start
+                seconds[name] += took
         for name in names:
             ds = stitched(parts[name], windows, setting.grid)
             ds["zos"] = ds["zos"] + np.float32(self.reference())
             ds["zos"].attrs = parts[name][0]["zos"].attrs | {"comment": "in the reference of the assimilated tracks"}
             about = {
                 "Conventions": "CF-1.11",
-                "title": f"Analysis of the surface ocean by {name}",
+                "title": f"Analysis of the surface ocean by {COMMON_NAMES[name]}",
                 "source": f"genda_lite {__version__}",
                 "method": name,
                 "setting": setting.text(),
@@ -273,12 +276,17 @@ def _reference(folder: Path, withheld: str, setting: Setting) -> float:
     return float((tracks["zos"].values - usual).mean())
 
 
-def check_methods(names: Sequence[str], known=METHODS) -> None:
-    """Raises:
-    InputError: a name is none of a method.
+def full_names(names: Sequence[str], known=COMMON_NAMES) -> list[str]:
+    """The names of methods in the engine, of those or of common ones.
+
+    Raises:
+        InputError: a name is none of a method.
     """
-    if strangers := [name for name in names if name not in known]:
-        raise InputError(f"method {', '.join(strangers)} is unknown, expected some of: {'; '.join(known)}")
+    meant = {common: name for name, common in COMMON_NAMES.items() if name in known} | {name: name for name in known}
+    if strangers := [name for name in names if name not in meant]:
+        common = "; ".join(COMMON_NAMES[name] for name in known)
+        raise InputError(f"method {', '.join(strangers)} is unknown, expected some of: {common}")
+    return [meant[name] for name in names]
 
 
 # --- Windows ---------------------------------------------------------------------------------------------------------
@@ -375,7 +383,8 @@ def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -
 
 def result_path(folder: Path, name: str, date: np.datetime64) -> Path:
     """Where the analysis of a day by a method is kept."""
-    return folder / name.replace(" ", "_").replace(",", "").replace("'", "") / f"{np.datetime64(date, 'D')}.nc"
+    place = COMMON_NAMES[name].replace(" ", "_").replace(",", "").replace("'", "")
+    return folder / place / f"{np.datetime64(date, 'D')}.nc"
 
 
 def run_day(experiment: Experiment, folder: Path, date: np.datetime64, names: Sequence[str]) -> dict[str, float]:
@@ -433,7 +442,7 @@ def run(
         InputError: an unknown method, results of other settings in the folder, or see `Experiment.observations`.
     """
     folder = Path(folder)
-    check_methods(names)
+    names = full_names(names)
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
     folder.mkdir(exist_ok=True)
@@ -464,7 +473,7 @@ def run(
 
 
 def _told(date: np.datetime64, seconds: dict[str, float]) -> str:
-    took = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    took = ", ".join(f"{COMMON_NAMES[name]} {value:.0f} s" for name, value in seconds.items())
     return f"{np.datetime64(date, 'D')}: {took or 'is there'}"
 
 
@@ -483,7 +492,7 @@ def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] 
             days.append(day[list(variables)].load().astype("f4"))
             settings.add((day.attrs.get("setting"), day.attrs.get("withheld")))
     if not days:
-        raise InputError(f"{place}: no analyses by {name}, expected those that `genda ose` writes")
+        raise InputError(f"{place}: no analyses by {COMMON_NAMES[name]}, expected those that `genda ose` writes")
     if len(settings) > 1:
         raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
     found = xr.concat(days, "time", combine_attrs="override", join="exact")

@@ -22,22 +22,29 @@ from ...sources import Archive, load_sample
 from ...sources.archive import TWIN
 from ...sources.files import Box
 from ...sources.reanalysis import read_winds
-from ..table import row
+from .. import scores
+from ..engine import CLIMATOLOGY, GENDA, OI, OURS, OURS_FAST, REGRESSION
+from ..table import less, pick, pivot, row, tidy
 from . import drifters as against
 from .drifters import METRICS, Scorecard, observation_error, rank_counts, running_mean, scorecard, segments
-from .experiment import BOX, CLIMATOLOGY, FAST, GENDA, METHODS, OI, OURS, REGRESSION, open_results, result_path
-from .tracks import along_track, effective_resolution, rmse_score
+from .experiment import BOX, COMMON_NAMES, open_results, result_path
+from .tracks import along_track, along_track_resolution, rmse_score
 
 GEOSTROPHIC, EKMAN = "L4 geostrophic", "L4 geostrophic + Ekman"
-MEMBER, WITHOUT = "ours, one member", "ours, without residual current"
-ORDER = (CLIMATOLOGY, GEOSTROPHIC, EKMAN, OI, REGRESSION, GENDA, FAST, OURS, MEMBER, WITHOUT)
+MEMBER, WITHOUT = f"{OURS}, one member", f"{OURS}, without residual current"
+ORDER = (CLIMATOLOGY, GEOSTROPHIC, EKMAN, OI, REGRESSION, GENDA, OURS_FAST, OURS, MEMBER, WITHOUT)
+IN_WORDS = COMMON_NAMES | {MEMBER: "ours, one member", WITHOUT: "ours, without residual current"}  # of rows
 PARTS = (MEMBER, WITHOUT)  # of our own analysis: to learn from, not to beat
 REGIONS = {  # south, north, west, east (degrees)
     "north of 39.5 N": (39.5, 90.0, -180.0, 180.0 - 1e-9),
     "36.5 to 39.5 N": (36.5, 39.5, -180.0, 180.0 - 1e-9),
     "south of 36.5 N": (-90.0, 36.5, -180.0, 180.0 - 1e-9),
 }
-LESS_FILTERED = "ours less another, 24-hour means"
+# What judges, the label `case` of rows: hourly velocities of drifters with a drogue, means over a day, drifters with
+# and without a drogue, an altimeter, the twin's truth.
+HOURLY, DAILY, UNDROGUED = "hourly", "24-hour means", "with undrogued"
+ALTIMETER, TRUTH = "withheld altimeter", "truth"
+COMPARED = ("vector_error", "crps")  # of ours and each other
 SHORTEST = 10.0  # days, of a segment; GenDA's
 MAPPED_STEPS = {"uo": 5e-3, "vo": 5e-3, "zos": 2e-3, "spread": 5e-3}  # of integers in the file of `summary_maps`
 SEGMENT = 800e3  # m, of the tracks that spectra are taken of; a pass crosses the box in 1,000 km
@@ -72,7 +79,7 @@ def currents(archive: Archive, folder: Path, names: Sequence[str] | None = None)
 
 def methods_in(folder: Path) -> list[str]:
     """The methods of which a folder has results."""
-    return [name for name in METHODS if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
+    return [name for name in COMMON_NAMES if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
 
 
 def box_of(product: xr.Dataset | xr.DataArray) -> Box:
@@ -185,20 +192,18 @@ def separated(products: Mapping[str, xr.Dataset], drifters: xr.Dataset, samples:
     ids, which = np.unique(found["drifter"].values, return_inverse=True)
     apart = found["separation"].values / 1e3  # (product, start, day)
     sums = np.stack([apart[:, which == k].sum(1) for k in range(len(ids))], 1)  # (product, drifter, day)
-    counts = np.bincount(which)
-    drawn = np.random.default_rng(seed).multinomial(len(ids), np.full(len(ids), 1 / len(ids)), samples)
-    resampled = np.einsum("sk,pkd->spd", drawn, sums) / (drawn @ counts)[:, None, None]
+    drawn, dims = scores.bootstrap_counts(len(ids), samples, seed), ("sample", "product", "day")
+    resampled = np.einsum("sk,pkd->spd", drawn, sums) / (drawn @ np.bincount(which))[:, None, None]
+    coords = {"product": list(means), "day": found["day"].values}
 
     def limits(values: np.ndarray, sample: np.ndarray) -> xr.Dataset:
-        low, high = np.percentile(sample, [2.5, 97.5], axis=0)
-        fields = {"value": values, "low": low, "high": high}
-        coords = {"product": list(means), "day": found["day"].values}
-        return xr.Dataset({n: (("product", "day"), v) for n, v in fields.items()}, coords)
+        ends = scores.bootstrap_interval(xr.DataArray(sample, coords, dims)).to_dataset("bound")
+        return ends.assign(value=(dims[1:], values))
 
     mean, own = apart.mean(1), list(means).index(OURS) if OURS in means else 0
-    less = limits(mean[own] - mean, resampled[:, own : own + 1] - resampled)
+    gained = limits(mean[own] - mean, resampled[:, own : own + 1] - resampled)
     stayed = found["displacement"].values.mean(0) / 1e3
-    return Separation(limits(mean, resampled), less, stayed, found.sizes["start"])
+    return Separation(limits(mean, resampled), gained, stayed, found.sizes["start"])
 
 
 def against_altimeter(archive: Archive, folder: Path, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -220,7 +225,7 @@ def against_altimeter(archive: Archive, folder: Path, names: Sequence[str] | Non
         found = along_track(zos, track)
         score = rmse_score(found)
         try:
-            resolution = float(effective_resolution(found, SEGMENT)["resolution"]) / 1e3
+            resolution = float(along_track_resolution(found, SEGMENT)["resolution"]) / 1e3
         except InputError:
             resolution = np.nan
         difference = found["analysed"] - found["observed"]
@@ -246,29 +251,19 @@ def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = 
         found = open_results(folder, name, ("zos", "thetao", "so", "uo", "vo"))
         here, out = truth.sel(time=found["time"]), {}
         for channel in ("zos", "thetao", "so", "uo", "vo"):
-            field = found[channel]
-            error = (field.mean("member") if "member" in field.dims else field) - here[channel]
+            field, true = found[channel], here[channel]
+            mean = field.mean("member") if "member" in field.dims else field
             if channel == "zos":
-                error = error - error.mean()
-            out[channel] = float(np.sqrt((error**2).mean()))
+                shift = (mean - true).mean()
+                field, mean = field - shift, mean - shift
+            out[channel] = float(scores.rmse(mean, true))
             if "member" in field.dims:
-                m = field.sizes["member"]
-                spread = np.sqrt((m + 1) / m * field.var("member", ddof=1).mean())
-                out[f"{channel}, spread/skill"] = float(spread) / out[channel]
+                out[f"{channel}, spread/skill"] = float(scores.spread_skill_ratio(field, true))
         rows[name] = out
     return pd.DataFrame(rows).T.rename_axis("method")
 
 
 # --- Tables and rows -------------------------------------------------------------------------------------------------
-
-
-def table_of(card: Scorecard) -> pd.DataFrame:
-    """The measures of all products, those of `METRICS` and the interval of the vector error."""
-    value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
-    frame = value[list(METRICS)].drop_vars("group").to_dataframe()
-    low, high = (interval["vector_error"].sel(bound=b).values for b in ("low", "high"))
-    frame.insert(1, "95 %", [f"{a:.3f} to {b:.3f}" for a, b in zip(low, high, strict=True)])
-    return frame.rename_axis("product")
 
 
 def split_of(card: Scorecard, metric: str = "vector_error") -> pd.DataFrame:
@@ -278,7 +273,7 @@ def split_of(card: Scorecard, metric: str = "vector_error") -> pd.DataFrame:
     return pd.concat([frame, counts.loc[["observations", "drifters"], frame.columns]])
 
 
-def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps")) -> pd.DataFrame:
+def differences(card: Scorecard, metrics: Sequence[str] = COMPARED) -> pd.DataFrame:
     """Ours less every other product: a row each, columns (metric, value / low / high)."""
     rows, known = {}, list(map(str, card.value["product"].values))
     for other in known if OURS in known else ():
@@ -288,95 +283,110 @@ def differences(card: Scorecard, metrics: Sequence[str] = ("vector_error", "crps
     return pd.DataFrame(rows).T.rename_axis("ours less")
 
 
-def fact(value: float, table: str, product: str, metric: str, beside: dict | None = None, detail=True, **goal) -> dict:
-    """A row of `verify.table.row` that says what it is about: `table`, `product`, `metric`."""
-    named = row(f"{metric}, {table}, {product}", value, beside=beside, detail=detail, **goal)
-    return named | {"table": table, "product": product, "metric": metric}
+def figure(value: float, table: str, product: str, metric: str, labels: dict, beside=None, **options) -> dict:
+    """A row with a name of common words; a table may leave it out unless it is told otherwise."""
+    name = f"{metric}, {table}, {IN_WORDS.get(product, product)}"
+    return row(name, value, beside=beside, **({"detail": True} | options), method=product, **labels)
 
 
 def rows_of(judged: Judged) -> list[dict]:
-    """Figures with their targets, then all others, as rows of `fact`."""
+    """Figures with their targets, then all others, as rows of `verify.table.row`."""
     rows = []
-    for other, d in differences(judged.card).iterrows():
-        goal = {} if other in PARTS else {"highest": 0.0}
-        for metric in ("vector_error", "crps"):
-            value, low, high = (float(d[(metric, bound)]) for bound in ("value", "low", "high"))
-            beside = {"difference": value, "low": low, "high": high}
-            metric = f"{metric} (m/s), upper end of the 95 % interval of the difference"
-            rows.append(fact(high, "ours less another", other, metric, beside, detail=False, **goal))
-    for other, d in differences(judged.filtered).iterrows():
-        for metric in ("vector_error", "crps"):
-            beside = {bound: float(d[(metric, bound)]) for bound in ("low", "high")}
-            rows.append(fact(float(d[(metric, "value")]), LESS_FILTERED, other, metric, beside))
-    cards = {"hourly": judged.card, "24-hour means": judged.filtered, "with undrogued": judged.everyone}
-    for table, card in cards.items():
+    current = {"channel": "current", "zone": "all"}
+    for case, card in ((HOURLY, judged.card), (DAILY, judged.filtered)):
+        table = "ours less another" if case == HOURLY else f"ours less another, {case}"
+        for other, d in differences(card).iterrows():
+            goal = {} if other in PARTS else {"highest": 0.0}
+            for metric in COMPARED:
+                value, low, high = (float(d[(metric, bound)]) for bound in ("value", "low", "high"))
+                labels = current | {"case": case, "metric": less(metric, other)}
+                beside = {"low": low, "high": high}
+                rows.append(figure(value, table, other, metric, labels, beside) | {"method": OURS})
+                if case == HOURLY:
+                    words = f"{metric} (m/s), upper end of the 95 % interval of the difference"
+                    beside = {"difference": value} | beside
+                    rows.append(figure(high, table, other, words, {}, beside, detail=False, **goal) | {"method": OURS})
+    for case, card in ((HOURLY, judged.card), (DAILY, judged.filtered), (UNDROGUED, judged.everyone)):
         value, interval = (one.isel(group=0) for one in (card.value, card.interval()))
         for product in map(str, value["product"].values):
             for metric in METRICS:
-                low, high = (float(interval[metric].sel(product=product, bound=b)) for b in ("low", "high"))
-                judge = table == "hourly" and product == OURS and metric == "spread_skill"
+                ends = {b: float(interval[metric].sel(product=product, bound=b)) for b in ("low", "high")}
+                judge = case == HOURLY and product == OURS and metric == "spread_skill"
                 goal = {"lowest": 0.8, "highest": 1.2, "detail": False} if judge else {}
-                found = float(value[metric].sel(product=product))
-                rows.append(fact(found, table, product, metric, {"low": low, "high": high}, **goal))
+                labels, found = current | {"case": case, "metric": metric}, float(value[metric].sel(product=product))
+                rows.append(figure(found, case, product, metric, labels, ends, **goal))
     for table, card in (("by speed", judged.by_speed), ("by region", judged.by_region)):
         for group in map(str, card.value["group"].values):
             for product in map(str, card.value["product"].values):
                 value = float(card.value["vector_error"].sel(product=product, group=group))
-                rows.append(fact(value, table, product, group))
-    counts = judged.card.value.isel(group=0)
+                labels = {"case": HOURLY, "channel": "current", "zone": group, "metric": "vector_error"}
+                rows.append(figure(value, table, product, group, labels))
+    counts, here = judged.card.value.isel(group=0), {"case": HOURLY, "channel": "current", "zone": "all"}
     for name in ("observations", "drifters"):
-        rows.append(fact(int(counts[name]), "hourly", "drifters", name))
-    rows.append(fact(judged.error, "hourly", "drifters", "observation error (m/s)"))
+        rows.append(row(f"{name}, hourly, drifters", int(counts[name]), detail=True, metric=name, **here))
+    name = "observation error (m/s), hourly, drifters"
+    rows.append(row(name, judged.error, detail=True, metric="observation_error", **here))
     if judged.ranks is not None:
         shares = (judged.ranks / judged.ranks.sum()).values * judged.ranks.size
-        rows += [fact(share, "ranks", OURS, str(k)) for k, share in enumerate(shares)]
+        for k, share in enumerate(shares):
+            labels = {"case": HOURLY, "channel": "current", "zone": str(k), "metric": "rank_share"}
+            rows.append(figure(share, "ranks", OURS, str(k), labels))
     return rows
 
 
-def frame_rows(table: str, frame: pd.DataFrame) -> list[dict]:
-    """Every number of a table as a row."""
+MEASURES = {  # columns of tables -> their labels
+    "RMSE (m)": {"channel": "zos", "metric": "rmse"},
+    "score": {"channel": "zos", "metric": "score"},
+    "its standard deviation": {"channel": "zos", "metric": "score_deviation"},
+    "resolves (km)": {"channel": "zos", "metric": "along_track_resolution"},
+    "points": {"channel": "zos", "metric": "points"},
+} | {
+    f"{c}{words}": {"channel": c, "metric": metric}
+    for c in ("zos", "thetao", "so", "uo", "vo")
+    for words, metric in (("", "rmse"), (", spread/skill", "spread_skill"))
+}
+
+
+def frame_rows(case: str, frame: pd.DataFrame) -> list[dict]:
+    """Every number of the table of `against_altimeter` or `against_truth` as a row."""
     return [
-        fact(value, table, str(product), str(metric))
+        figure(value, case, str(product), str(column), {"case": case, "zone": "all"} | MEASURES[column])
         for product, values in frame.iterrows()
-        for metric, value in values.items()
+        for column, value in values.items()
     ]
 
 
 def separation_rows(found: Separation) -> list[dict]:
-    """Separations as rows, and ours less the others'."""
+    """Separations as rows, and ours less the others'; zones are days since the start."""
+    table, about = "separation (km)", {"case": HOURLY, "channel": "current"}
+    parts = [(table, found.mean)] + [(f"{table}, ours less another", found.less)] * (OURS in found.mean["product"])
     rows = []
-    tables = {"separation (km)": found.mean}
-    if OURS in found.mean["product"]:
-        tables["separation (km), ours less another"] = found.less
-    for table, part in tables.items():
+    for title, part in parts:
         for product in map(str, part["product"].values):
+            method, metric = (product, "separation") if title == table else (OURS, less("separation", product))
             for day in part["day"].values:
-                one = part.sel(product=product, day=day)
+                one, labels = part.sel(product=product, day=day), about | {"zone": f"{day} d", "metric": metric}
                 beside = {bound: float(one[bound]) for bound in ("low", "high")}
-                rows.append(fact(float(one["value"]), table, product, f"{day} d", beside))
-    rows += [fact(v, "separation (km)", "none moves", f"{d + 1} d") for d, v in enumerate(found.stayed)]
-    return rows
+                made = figure(float(one["value"]), title, product, f"{day} d", labels, beside)
+                rows.append(made | {"method": method})
+    return rows + [
+        figure(value, table, "none moves", f"{d} d", about | {"zone": f"{d} d", "metric": "separation"})
+        for d, value in enumerate(found.stayed, 1)
+    ]
 
 
-def table_from(rows: Sequence[dict], table: str, bound: str | None = None) -> pd.DataFrame:
-    """A table of the rows that `genda evaluate ose --json` wrote: products down, metrics across.
+def ours_less(frame: pd.DataFrame, metric: str, **labels) -> pd.DataFrame:
+    """Ours less each other product: a row each, columns value, low, high.
 
     Args:
-        table: "hourly", "24-hour means", "with undrogued", "ours less another", "by speed", "by region", "ranks",
-            "separation (km)", "withheld altimeter", "truth", …
-        bound: what stands beside the values instead, such as "low" and "high" of the 95 % interval.
+        frame: of `verify.table`. labels: such as `case`.
 
     Raises:
-        InputError: the rows hold no such table.
+        InputError: there is no such result.
     """
-    here = [one for one in rows if one.get("table") == table]
-    if not here:
-        known = sorted({one["table"] for one in rows if "table" in one})
-        raise InputError(f"there is no table {table!r}, expected one of: {'; '.join(known) or 'none'}")
-    values = [one["value"] if bound is None else one.get("beside", {}).get(bound, np.nan) for one in here]
-    frame = pd.DataFrame({"product": [o["product"] for o in here], "metric": [o["metric"] for o in here], "v": values})
-    frame = frame.pivot_table(index="product", columns="metric", values="v", sort=False, dropna=False)
-    return frame.rename_axis(index=None, columns=None).astype(float)
+    names = {less(metric, name): name for name in ORDER}
+    here = pick(frame, method=OURS, metric=names, **labels).set_index("metric")[["value", "low", "high"]]
+    return here.rename(index=names).rename_axis("ours less")
 
 
 def current_spread(ensemble: xr.Dataset) -> xr.DataArray:
@@ -416,13 +426,14 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
     products = currents(archive, folder, full)
     box = box_of(products[full[0]])
     judged = against_drifters(products, archive, samples, seed, box)
-    rows = tell(judged, f"{max(days.values())} days", say, show)
+    rows = rows_of(judged)
+    show_drifters(tidy(rows), judged, f"{max(days.values())} days", say, show)
     for count in few:
         names = [name for name, held in days.items() if held >= count]
         part = against_drifters(currents(archive, folder, names), archive, samples, seed, box)
-        told = tell(part, f"{count} of these days", say, show, short=True)
-        note = f", {count} days"
-        rows += [one | {k: one[k] + note for k in ("name", "table")} | {"detail": True} for one in told]
+        more, note = rows_of(part), f"{count} days"
+        show_drifters(tidy(more), part, f"{count} of these days", say, show, short=True)
+        rows += [one | {"name": f"{one['name']}, {note}", "date": note, "detail": True} for one in more]
     if max(days.values()) > 6:
         try:
             apart = separated(products, judged.drifters, samples, seed)
@@ -430,10 +441,9 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
             say(f"\nSeparation of drifters: {nothing}")
         else:
             say(f"\nSeparation of synthetic from real drifters (km) by days, {apart.starts} starts\n")
-            frame = apart.mean["value"].to_pandas()
-            stayed = pd.DataFrame([apart.stayed], ["none moves"], frame.columns)
-            show(pd.concat([frame, stayed]).rename_axis("product"))
-            rows += separation_rows(apart)
+            made = separation_rows(apart)
+            show(pivot(pick(tidy(made), metric="separation"), columns="zone").rename_axis("product"))
+            rows += made
     say(f"\nAt the withheld altimeter ({archive.withheld})\n")
     try:
         altimeter = against_altimeter(archive, folder, full)
@@ -441,39 +451,40 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
         say(str(nothing))
     else:
         show(altimeter)
-        rows += frame_rows("withheld altimeter", altimeter)
+        rows += frame_rows(ALTIMETER, altimeter)
     truth = against_truth(folder, archive, full)
     if truth is not None:
         say("\nAgainst the twin's truth: RMSE of the mean, and spread/skill\n")
         show(truth)
-        rows += frame_rows("truth", truth)
+        rows += frame_rows(TRUTH, truth)
     return rows
 
 
-def tell(judged: Judged, title: str, say, show, short: bool = False) -> list[dict]:
-    """Tables of what the drifters say; `short`: but for the first two."""
+def show_drifters(frame: pd.DataFrame, judged: Judged, title: str, say, show, short: bool = False) -> None:
+    """Tables of what the drifters say; `short`: but for the first two.
+
+    Args:
+        frame: of the rows of `rows_of`. say, show: as for `report`.
+    """
     counts = judged.card.value.isel(group=0)
     say(
         f"\n{title}: {int(counts['observations']):,} hourly velocities of {int(counts['drifters'])} drifters with a "
         f"drogue, observation error {judged.error:.3f} m/s\n"
     )
-    show(table_of(judged.card))
-
-    def compare(card: Scorecard) -> None:
-        if OURS in card.value["product"]:
+    titles = {HOURLY: "", DAILY: "\n24-hour means\n", UNDROGUED: "\nWith undrogued drifters, as in GenDA's protocol\n"}
+    for case, words in titles.items():
+        if words and short:
+            return
+        if words:
+            say(words)
+        here = pick(frame, case=case, zone="all", metric=METRICS)
+        table, low, high = (pivot(here, bound=bound) for bound in ("value", "low", "high"))
+        ends = zip(low["vector_error"], high["vector_error"], strict=True)
+        table.insert(1, "95 %", [f"{a:.3f} to {b:.3f}" for a, b in ends])
+        show(table.rename_axis("product"))
+        if OURS in table.index and len(table) > 1 and case != UNDROGUED:
             say("\nOurs less each other, with 95 % intervals of resampled drifters (m/s)\n")
-            frame = differences(card)
-            frame.columns = [f"{metric}, {bound}" for metric, bound in frame.columns]
-            show(frame)
-
-    compare(judged.card)
-    if not short:
-        say("\n24-hour means\n")
-        show(table_of(judged.filtered))
-        compare(judged.filtered)
-        say("\nWith undrogued drifters, as in GenDA's protocol\n")
-        show(table_of(judged.everyone))
-        for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
-            say(f"\nVector error (m/s) by {kind}\n")
-            show(split_of(card).rename_axis("product"))
-    return rows_of(judged)
+            show(pd.concat([ours_less(frame, m, case=case).add_prefix(f"{m}, ") for m in COMPARED], axis=1))
+    for kind, card in (("speed", judged.by_speed), ("region", judged.by_region)):
+        say(f"\nVector error (m/s) by {kind}\n")
+        show(split_of(card).rename_axis("product"))

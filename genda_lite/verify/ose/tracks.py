@@ -2,7 +2,7 @@
 
     track = read_tracks("cryosat2.nc")
     found = along_track(analysis["zos"], track)
-    rmse_score(found), effective_resolution(found)
+    rmse_score(found), along_track_resolution(found)
 
 The challenge (Le Guillou et al. 2021, doi:10.1175/JTECH-D-20-0104.1, for its first round; this one, on real
 observations of 2017, doi:10.24400/527896/a01-2021.005) withholds CryoSat-2 in 33-43 N, 65-55 W.
@@ -70,7 +70,7 @@ def rmse_score(found: xr.Dataset) -> xr.Dataset:
     return out.assign(mu=out["score"].mean(), sigma=out["score"].std())
 
 
-def effective_resolution(
+def along_track_resolution(
     found: xr.Dataset, length: float = 1000e3, gap: float = 4.0, overlap: float = 0.75
 ) -> xr.Dataset:
     """Wavelength at which the spectrum of the error reaches half that of the observed sea level: signal / noise = 2.

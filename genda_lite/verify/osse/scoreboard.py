@@ -4,8 +4,6 @@ A case is a box of an ocean that nothing was trained on, at one date, observed b
 and errors. All methods get the same observations with the same stated errors, and are scored on the same grid points.
 """
 
-import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
@@ -18,26 +16,21 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from ...baselines.interpolation import Ensemble, climatological_ensemble, interpolated_ensemble
-from ...baselines.regression import Regression
+from ...baselines.interpolation import Ensemble
 from ...errors import InputError
 from ...files import atomic_path
 from ...observe.instruments import DAY, InstrumentErrors
 from ...observe.systems import ObservingSystem, random_system
-from ...observe.table import Observations
 from ...ocean.currents import relative_vorticity
-from ...posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
-from ...posterior.guidance import GUIDANCES, sda
-from ...posterior.problem import Problem, build_problem
 from ...prepare.decompose import to_state, total_current
 from ...prepare.frames import members_of
-from ...prior import GaussianPrior, Prior
-from ...sources.samples import sample_names, sample_path
+from ...prior import Prior
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
+from ..engine import OI, OURS, Case, Method, analyse
 from ..prior import EDGE
 from ..spectra import isotropic_spectrum
-from ..table import row
+from ..table import less, pick, pivot, row, tidy
 from .sweep import southwest
 
 DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged
@@ -46,28 +39,7 @@ ZONES = ("all", "clear", "cloudy")  # cells: all, those that the radiometer sees
 KINDS = ("truth", "error of the mean", "member", "mean")  # of spectra
 SHORTEST = 40e3  # m, of the wavelengths at which members are to have the truth's variance
 LATITUDE = 38.0  # whose distances the spectra of all boxes are taken at
-OURS = "diffusion"
-SHIPPED_REGRESSION = "regression_lite.safetensors"
-INTERPOLATIONS = ("OI, univariate", "OI, multivariate")
-
-
-@dataclass(frozen=True)
-class Case:
-    """A true state of a box (dims latitude, longitude), its observations, and which cells the radiometer sees."""
-
-    truth: xr.Dataset
-    system: ObservingSystem
-    observations: Observations
-    clear: np.ndarray
-    ocean: int
-
-    @property
-    def grid(self) -> Grid:
-        return Grid(self.truth["latitude"].values, self.truth["longitude"].values)
-
-    @property
-    def date(self) -> np.datetime64:
-        return self.truth["time"].values
+UNOBSERVED = "where nothing of it is observed"
 
 
 @dataclass(frozen=True)
@@ -135,103 +107,18 @@ class Cases:
         clear = np.zeros(grid.shape, bool)
         if "radiometer" in parts:
             clear[grid.nearest(parts["radiometer"].latitude, parts["radiometer"].longitude)] = True
-        return Case(truth, system, reduce(add, parts.values()).inside(grid), clear, which)
+        zones = dict(zip(ZONES, (np.ones_like(clear), clear, ~clear), strict=True))
+        about = {
+            "altimeters": len(system.missions),
+            "swot": int(system.swot),
+            "cloud": 1 - clear.mean(),
+            "l4_so": int("so" in system.l4),
+        }
+        seen = reduce(add, parts.values()).inside(grid)
+        return Case(grid, truth["time"].values, seen, truth=truth, zones=zones, ocean=which, about=about)
 
     def __iter__(self) -> Iterator[Case]:
         return (self[i] for i in range(self.count))
-
-
-# --- Methods ---------------------------------------------------------------------------------------------------------
-
-
-class Task(NamedTuple):
-    """What a method is given: the problem in standardized units, the observations it was posed from, and how many
-    members are wanted."""
-
-    problem: Problem
-    observations: Observations
-    members: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to an ensemble. `slow`: too slow for all cases, it is run on some; `evaluations` of the network a member,
-    forwards and VJPs."""
-
-    name: str
-    run: Callable[[Task], Ensemble]
-    slow: bool = False
-    evaluations: int = 0
-
-
-def sampled(prior: Prior, settings: Settings, task: Task, guidance=None) -> Ensemble:
-    """Guided sampling."""
-    likelihood, context = task.problem.likelihood, task.problem.context
-    guidance = guidance or settings.guidance
-    return Ensemble(
-        sample_posterior(
-            prior, likelihood, context, task.members, task.seed, guidance, settings.sampler, settings.steps
-        )
-    )
-
-
-def regressed(prior: Prior, regression: Regression, task: Task) -> Ensemble:
-    """The U-Net's estimate: no ensemble."""
-    problem = task.problem
-    return Ensemble(None, regression.estimate(prior, task.observations, problem.grid, problem.date, problem.context))
-
-
-def methods(
-    prior: Prior, gaussian: GaussianPrior, univariate: GaussianPrior, regression: Regression | None = None
-) -> list[Method]:
-    """Every method of the scoreboard, baselines first.
-
-    Args:
-        prior: the learned one; `gaussian` and `univariate` are of the same training data.
-        regression: left out if there is none.
-    """
-    many = DEFAULT.steps
-    found = [
-        Method("climatology", lambda task: climatological_ensemble(gaussian, task.members, task.seed)),
-        Method(INTERPOLATIONS[0], lambda task: interpolated(univariate, task)),
-        Method(INTERPOLATIONS[1], lambda task: interpolated(gaussian, task)),
-    ]
-    if regression is not None:
-        found.append(Method("U-Net regression", partial(regressed, prior, regression), evaluations=1))
-    found += [
-        Method("Gaussian prior", partial(sampled, gaussian, FAST)),
-        Method(OURS, partial(sampled, prior, DEFAULT), evaluations=2 * many),
-        Method(f"{OURS}, fast", partial(sampled, prior, FAST), evaluations=FAST.steps),
-    ]
-    others = [name for name in GUIDANCES if name not in (DEFAULT.guidance, FAST.guidance)]
-    forwards = {"mmps": 4}
-    found += [
-        Method(
-            f"{OURS}, {name}", partial(sampled, prior, DEFAULT._replace(guidance=name)), True,
-            forwards.get(name, 2) * many,
-        )
-        for name in others
-    ]
-    found += [
-        Method(
-            f"GenDA's sampler, gamma {gamma:g}",
-            partial(sampled, prior, Settings("sda", "vp", 256), guidance=partial(sda, gamma=gamma)), True, 512,
-        )
-        for gamma in (0.1, 0.01)
-    ]
-    return found
-
-
-def shipped_regression(path: Path | None = None) -> Regression | None:
-    """The regression of a file, or the shipped one; None if there is none."""
-    if path is None and SHIPPED_REGRESSION not in sample_names():
-        return None
-    return Regression.load(path or sample_path(SHIPPED_REGRESSION))
-
-
-def interpolated(prior: GaussianPrior, task: Task) -> Ensemble:
-    return interpolated_ensemble(prior, task.problem.likelihood, task.members, task.seed)
 
 
 # --- Scores ----------------------------------------------------------------------------------------------------------
@@ -267,67 +154,38 @@ def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
             latitude=truth["latitude"], longitude=truth["longitude"]
         )
 
-    members = None if ensemble.draws is None else physical(ensemble.draws)
-    best = members.mean("member") if members is not None else physical(ensemble.mean[None]).isel(member=0, drop=True)
+    members = physical(ensemble.mean[None] if ensemble.draws is None else ensemble.draws)
+    best = members.mean("member")
     if ensemble.mean is not None:  # exact for linear functions of the state
         exact = physical(ensemble.mean[None]).isel(member=0, drop=True)
         best = best.assign({name: exact[name] for name in CHANNELS})
-    error = best - truth
-    maps = {"mse": error**2, "crps": abs(error)}
-    if members is not None:
-        maps |= {"crps": scores.crps(members, truth, dim=()), "variance": members.var("member", ddof=1)}
-
     inner = np.zeros(case.grid.shape, bool)
     inner[EDGE:-EDGE, EDGE:-EDGE] = True
-    zones = {"all": np.ones(case.grid.shape, bool), "clear": case.clear, "cloudy": ~case.clear}
-    out = {}
-    for name in ("mse", "crps", "variance"):
-        values = np.full((len(SCORED), len(ZONES)), np.nan)
-        for c, channel in enumerate(SCORED):
-            for z, zone in enumerate(ZONES):
-                where = zones[zone] & inner if channel in DERIVED else zones[zone]
-                if name in maps and where.any():
-                    values[c, z] = maps[name][channel].values[where].mean()
-        out[name] = (("channel", "zone"), values)
-    if members is not None:
-        counts = scores.rank_histogram(members, truth).to_array("channel").sel(channel=list(SCORED))
-        out["ranks"] = (("channel", "rank"), counts.values / counts.sum("rank").values[:, None])
+    judged = truth.assign({name: truth[name].where(xr.DataArray(inner, dims=scores.GRID)) for name in DERIVED})
+    out = scores.grid_scores(members, judged, case.zones, best)
+    fields = {"truth": truth, "error of the mean": best - truth, "mean": best}
+    if ensemble.draws is not None:
+        counts = scores.rank_histogram(members, truth).to_array("channel")
+        out["ranks"] = counts / counts.sum("rank")
+        fields["member"] = members
     dy = METRES_PER_DEGREE * DEGREES_PER_CELL  # the same of all boxes to the last digit: their spectra are averaged
     dx = dy * np.cos(np.radians(LATITUDE))
-    fields = {"truth": truth, "error of the mean": error, "member": members, "mean": best}
-    power = []
-    for channel in CHANNELS:
-        found = [
-            isotropic_spectrum(fields[kind][channel].values, dy, dx) if fields[kind] is not None else None
-            for kind in KINDS
-        ]
-        power.append([np.full_like(found[0], np.nan) if one is None else one.values for one in found])
-        wavenumber = found[0]["wavenumber"].values
-    out["power"] = (("state", "kind", "wavenumber"), np.array(power))
-    coords = {"channel": list(SCORED), "zone": list(ZONES), "state": list(CHANNELS), "kind": list(KINDS)}
-    return xr.Dataset(out, coords | {"wavenumber": wavenumber})
+    power = {}
+    for kind in KINDS:
+        found = [isotropic_spectrum(fields[kind][c].values, dy, dx) for c in CHANNELS if kind in fields]
+        power[kind] = xr.concat(found, pd.Index(CHANNELS, name="state")) if found else np.nan * power["truth"]
+    return out.assign(power=xr.concat(power.values(), pd.Index(KINDS, name="kind")).transpose("state", ...))
 
 
 def run_case(case: Case, chosen: Sequence[Method], prior: Prior, members: int, seed: int) -> xr.Dataset:
     """Scores of several methods in one case, dims (experiment, ...) of `evaluate`, with the CPU time of each."""
-    problem = build_problem(prior, case.observations, southwest(case.grid), None, case.date)
-    tables = []
-    for method in chosen:
-        start = time.process_time()
-        ensemble = method.run(Task(problem, case.observations, members, seed))
-        seconds = time.process_time() - start
-        tables.append(evaluate(ensemble, case, prior).assign(seconds=seconds).expand_dims(experiment=[method.name]))
+    task = case.task(prior, members, seed, region=southwest(case.grid))
+    tables = [
+        evaluate(ensemble, case, prior).assign(seconds=seconds).expand_dims(experiment=[method.name])
+        for method, ensemble, seconds in analyse(chosen, task)
+    ]
     table = xr.concat(tables, "experiment", data_vars="all", coords="minimal", join="outer")
-    system = case.system
-    about = {
-        "observations": len(case.observations),
-        "altimeters": len(system.missions),
-        "swot": int(system.swot),
-        "cloud": 1 - case.clear.mean(),
-        "l4_so": int("so" in system.l4),
-        "ocean": case.ocean,
-    }
-    return table.assign(about)
+    return table.assign({**case.about, "observations": len(case.observations), "ocean": case.ocean})
 
 
 def run(
@@ -387,55 +245,48 @@ def sensitivity(
     (quiet, loud), rows = tables, []
     for method in quiet["experiment"].values:
         crps = [t["crps"].sel(experiment=method, channel="zos", zone="all").mean() for t in (quiet, loud)]
-        ratio = figures(loud).spread_skill.sel(experiment=method, channel="zos")
-        name = f"CRPS of zos, SWOT's correlated errors {factor:g} times those stated, over that as stated, {method}"
-        rows.append(row(name, crps[1] / crps[0], beside={"spread/skill": ratio, "cases": len(cases)}))
+        ratio = figures(loud)["spread_skill"].sel(experiment=method, channel="zos")
+        what = f"SWOT's correlated errors {factor:g} times those stated"
+        name = f"CRPS of zos, {what}, over that as stated, {method}"
+        labels = {"case": what, "method": method, "channel": "zos", "zone": "all", "metric": "crps / crps as stated"}
+        rows.append(row(name, crps[1] / crps[0], beside={"spread/skill": ratio, "cases": len(cases)}, **labels))
     return rows
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------
 
 
-class Figures(NamedTuple):
-    """Averages over cases, dims (experiment, channel): RMSE, CRPS, spread/skill, `outside`, how many times as often as
-    promised the truth lies outside all members; dims (experiment, state): effective resolution (m) and the largest
-    departures of the spectra of members and of the mean from the truth's (decades)."""
+def figures(table: xr.Dataset, zone: str = "all") -> xr.Dataset:
+    """Averages over the cases of a table; a method is judged on the cases it was run on.
 
-    rmse: xr.DataArray
-    crps: xr.DataArray
-    spread_skill: xr.DataArray
-    outside: xr.DataArray
-    resolution: xr.DataArray
-    member_departure: xr.DataArray
-    mean_departure: xr.DataArray
-
-
-def figures(table: xr.Dataset, zone: str = "all") -> Figures:
-    """Averages over the cases of a table; a method is judged on the cases it was run on."""
+    Returns:
+        `rmse`, `crps`, `spread_skill`, and `outside`, how many times as often as promised the truth lies outside all
+        members, dims (experiment, channel); `resolution` (m), and `member_departure` and `mean_departure`, the largest
+        departures of the spectra of members and of the mean from the truth's (decades), dims (experiment, state).
+    """
     members, here = table.attrs["members"], table.sel(zone=zone)
-    mse, variance = here["mse"].mean("case"), here["variance"].mean("case")
-    ratio = np.sqrt((members + 1) / members * variance / mse)
     outside = here["ranks"].isel(rank=[0, -1]).sum("rank", skipna=False).mean("case") * (members + 1) / 2
     power = table["power"].mean("case")
     resolution = xr.apply_ufunc(
-        partial(effective_resolution, table["wavenumber"].values),
+        partial(isotropic_resolution, table["wavenumber"].values),
         power.sel(kind="error of the mean") / power.sel(kind="truth"),
         input_core_dims=[["wavenumber"]],
         vectorize=True,
     )
     judged = power.sel(wavenumber=power["wavenumber"] <= 1 / SHORTEST)
     away = {
-        kind: abs(np.log10(judged.sel(kind=kind) / judged.sel(kind="truth"))).max("wavenumber", skipna=False)
+        f"{kind}_departure": abs(np.log10(judged.sel(kind=kind) / judged.sel(kind="truth"))).max(
+            "wavenumber", skipna=False
+        )
         for kind in ("member", "mean")
     }
-    return Figures(
-        np.sqrt(mse), here["crps"].mean("case"), ratio, outside, resolution, away["member"], away["mean"]
-    )
+    found = {"outside": outside, "resolution": resolution} | away
+    return scores.averages(here, members, "case").assign({n: one.reset_coords(drop=True) for n, one in found.items()})
 
 
-def effective_resolution(wavenumber: np.ndarray, ratio: np.ndarray) -> float:
-    """Wavelength (m) below which the error's spectrum exceeds half of the truth's (Ballarotta et al. 2019); infinite
-    where it does at all waves, NaN without figures."""
+def isotropic_resolution(wavenumber: np.ndarray, ratio: np.ndarray) -> float:
+    """Wavelength (m) below which the error's isotropic spectrum exceeds half of the truth's (Ballarotta et al. 2019),
+    between wavenumbers on logarithmic scales; infinite where it does at all waves, NaN without figures."""
     if not np.isfinite(ratio).all():
         return np.nan
     beyond = np.flatnonzero(ratio > 0.5)
@@ -472,132 +323,100 @@ def paired(table: xr.Dataset, name: str, than: str, channel: str, zone: str = "a
     return Difference(difference.mean() / unit, interval.low / unit, interval.high / unit, int(both.sum()))
 
 
+def paired_row(table: xr.Dataset, name: str, than: str, channel: str, case: str = "", **options) -> dict:
+    """`paired` as a row of `verify.table.row`."""
+    d, where = paired(table, name, than, channel), f" {case}" if case else ""
+    beside = {"low": d.low, "high": d.high, "cases": d.cases}
+    labels = {"case": case, "method": name, "channel": channel, "zone": "all", "metric": less("crps", than)}
+    title = f"CRPS of {channel}{where}, {name} less {than} (share)"
+    return row(title, d.value, beside=beside, **labels, **options)
+
+
 def targets(table: xr.Dataset) -> list[dict]:
-    """The figures that have a target, and beside them those that explain them, as rows of `verify.table.row`."""
-    found, rows = figures(table), []
-    present = [str(m) for m in table["experiment"].values]
-    baselines = [m for m in present if not m.startswith((OURS, "GenDA"))]
+    """The figures that have a target, and beside them those that explain them, as rows of `verify.table.row`. Those
+    that `details` has, too, have no labels here."""
+    found, rows = figures(table).sel(experiment=OURS), []
+    baselines = [m for m in map(str, table["experiment"].values) if not m.startswith((OURS, "GenDA"))]
     unseen = table.isel(case=np.flatnonzero(table["l4_so"].values == 0))
-    judged = [(c, table, "") for c in OCEAN]
+    for channel in OCEAN:
+        for than in baselines:
+            made = paired_row(table, OURS, than, channel, highest=0.0)
+            rows.append(made)
+            if channel in SURFACE:
+                high = made["beside"].get("high", np.nan)
+                rows.append(row(f"{made['name']}, upper end of its 95 % interval", high, highest=0.0, detail=True))
     if unseen.sizes["case"] > 1:
-        judged.append(("so", unseen, " where nothing of it is observed"))
-    for channel, some, where in judged:
-        for than in baselines if not where else INTERPOLATIONS[1:]:
-            d = paired(some, OURS, than, channel)
-            beside = {"95 % low": d.low, "95 % high": d.high, "cases": d.cases}
-            name = f"CRPS of {channel}{where}, {OURS} less {than} (share)"
-            rows.append(row(name, d.value, highest=0.0, beside=beside))
-            if channel in SURFACE and not where:
-                rows.append(row(f"{name}, upper end of its 95 % interval", d.high, highest=0.0, detail=True))
+        rows.append(paired_row(unseen, OURS, OI, "so", UNOBSERVED, highest=0.0))
     for channel in CHANNELS:
         goal = {"lowest": 0.9, "highest": 1.1} if channel in OCEAN else {}
-        value, outside = (a.sel(experiment=OURS, channel=channel) for a in (found.spread_skill, found.outside))
+        value, outside = (found[name].sel(channel=channel) for name in ("spread_skill", "outside"))
         rows.append(row(f"spread/skill of {channel}, {OURS}", value, **goal, beside={"truth outside": outside}))
+    theirs = figures(table)["mean_departure"].sel(experiment=OI)
     for channel in OCEAN:
-        values = (a.sel(state=channel) for a in (found.member_departure, found.mean_departure))
-        member, mean = values
-        beside = {"its mean": mean.sel(experiment=OURS), "OI": mean.sel(experiment=INTERPOLATIONS[1])}
+        member, mean, other = (a.sel(state=channel) for a in (found.member_departure, found.mean_departure, theirs))
         name = f"largest departure of single members' spectrum of {channel} above 40 km (decades), {OURS}"
-        rows.append(row(name, member.sel(experiment=OURS), highest=0.15, beside=beside))
+        rows.append(row(name, member, highest=0.15, beside={"its mean": mean, "OI": other}))
     return rows
 
 
 def details(table: xr.Dataset) -> list[dict]:
     """Every figure of every method, channel and zone, as rows without a target."""
-    rows = []
+    methods, rows = [str(m) for m in table["experiment"].values], []
     for zone in ZONES:
-        f = figures(table, zone)
+        found = figures(table, zone)
         for name in ("rmse", "crps", "spread_skill", "outside")[: 4 if zone == "all" else 3]:
-            values = getattr(f, name)
             rows += [
-                row(f"{name} of {c}, {zone}, {m}", values.sel(experiment=m, channel=c), detail=True)
-                for m in table["experiment"].values
+                row(
+                    f"{name} of {c}, {zone}, {m}", found[name].sel(experiment=m, channel=c), detail=True,
+                    method=m, channel=c, zone=zone, metric=name,
+                )
+                for m in methods
                 for c in SCORED
-            ]
-    yardstick = INTERPOLATIONS[1]
-    for m in map(str, table["experiment"].values):
-        # Those of ours on the ocean's channels are among the targets.
-        compared = [c for c in SCORED if m != OURS or c not in OCEAN] if m != yardstick else []
-        for c in compared:
-            d = paired(table, m, yardstick, c)
-            beside = {"95 % low": d.low, "95 % high": d.high, "cases": d.cases}
-            rows.append(row(f"CRPS of {c}, {m} less {yardstick} (share)", d.value, beside=beside, detail=True))
-    f = figures(table)
+            ]  # fmt: skip
+    # Those of ours on the ocean's channels are among the targets.
+    pairs = [(m, c) for m in methods if m != OI for c in SCORED if m != OURS or c not in OCEAN]
+    rows += [paired_row(table, m, OI, c, detail=True) for m, c in pairs]
+    found = figures(table)
     for name in ("resolution", "member_departure", "mean_departure"):
-        values = getattr(f, name)
         rows += [
-            row(f"{name} of {c}, {m}", values.sel(experiment=m, state=c), detail=True)
-            for m in table["experiment"].values
+            row(
+                f"{name} of {c}, {m}", found[name].sel(experiment=m, state=c), detail=True,
+                method=m, channel=c, zone="all", metric=name,
+            )
+            for m in methods
             for c in CHANNELS
-        ]
-    rows += [
-        row(f"CPU seconds a case, {m}", table["seconds"].sel(experiment=m).mean(), detail=True)
-        for m in table["experiment"].values
+        ]  # fmt: skip
+    ran = {"seconds": ("CPU seconds a case", table["seconds"].mean("case"))}
+    ran["cases"] = "cases", table["seconds"].notnull().sum("case")
+    return rows + [
+        row(f"{title}, {m}", values.sel(experiment=m), detail=True, method=m, metric=name)
+        for name, (title, values) in ran.items()
+        for m in methods
     ]
-    return rows
 
 
-_NAMES = (
-    re.compile(rf"CRPS of (?P<channel>\w+), (?P<method>.+) less {re.escape(INTERPOLATIONS[1])} \(share\)"),
-    re.compile(r"(?P<score>rmse|crps|spread_skill|outside) of (?P<channel>\w+), (?P<zone>\w+), (?P<method>.+)"),
-    re.compile(r"CPU (?P<score>seconds) a case, (?P<method>.+)"),
-)
-
-
-def frame_of(rows: list[dict]) -> pd.DataFrame:
-    """The figures of every method, from the rows that `targets` and `details` made and `genda evaluate osse --json`
-    wrote: columns `score` (rmse, crps, spread_skill, outside, seconds; crps_share, relative to multivariate optimal
-    interpolation), `channel`, `zone`, `method`, `value`, `low`, `high` (of the 95 % interval) and `cases`.
-
-    Raises:
-        InputError: the rows hold none of these.
-    """
-    found = []
-    for one in rows:
-        match = next(filter(None, (name.fullmatch(one["name"]) for name in _NAMES)), None)
-        if match:
-            beside = one.get("beside", {})
-            limits = {"low": beside.get("95 % low"), "high": beside.get("95 % high"), "cases": beside.get("cases")}
-            about = {"score": "crps_share", "channel": None, "zone": "all"} | match.groupdict()
-            found.append(about | {"value": one["value"]} | limits)
-    if not found:
-        raise InputError("the rows hold no score of a method, expected those of `genda evaluate osse --json`")
-    frame = pd.DataFrame(found).astype({name: float for name in ("value", "low", "high", "cases")})
-    order = {name: i for i, name in enumerate(frame.loc[frame["score"] == "rmse", "method"].unique())}
-    return frame.sort_values("method", key=lambda names: names.map(order), kind="stable", ignore_index=True)
-
-
-def board(table: xr.Dataset) -> dict[str, list[dict]]:
-    """Tables to read: title -> rows, a method each. Methods that were run on some cases are compared on these alone."""
+def board(table: xr.Dataset) -> dict[str, pd.DataFrame]:
+    """Tables to read, by their titles, a row a method. Methods that were run on some cases are compared on these."""
     full = table["crps"].sel(channel="zos", zone="all").notnull()
     some = full.all("experiment").values
     groups = {f"{table.sizes['case']} cases": table.isel(experiment=full.all("case").values)}
     if not full.all():
         groups[f"{some.sum()} of these cases"] = table.isel(case=some)
+    frames = {title: tidy(details(part)) for title, part in groups.items()}
     out = {}
-    for title, part in groups.items():
-        f = figures(part)
-        for score, values in (("CRPS", f.crps), ("RMSE of the mean", f.rmse), ("spread/skill", f.spread_skill)):
-            out[f"{score}, {title}"] = [
-                {"method": str(m)} | {c: float(values.sel(experiment=m, channel=c)) for c in SCORED}
-                for m in part["experiment"].values
-            ]
-        out[f"{title}: effective resolution (km), spectra (decades) and cost"] = [
-            {"method": str(m)}
-            | {f"{c}, resolves": float(f.resolution.sel(experiment=m, state=c)) / 1e3 for c in SURFACE}
-            | {f"{c}, member": float(f.member_departure.sel(experiment=m, state=c)) for c in SURFACE}
-            | {f"{c}, mean": float(f.mean_departure.sel(experiment=m, state=c)) for c in SURFACE}
-            | {"CPU s": float(part["seconds"].sel(experiment=m).mean())}
-            for m in part["experiment"].values
+    for title, frame in frames.items():
+        for metric, words in (("crps", "CRPS"), ("rmse", "RMSE of the mean"), ("spread_skill", "spread/skill")):
+            out[f"{words}, {title}"] = pivot(pick(frame, metric=metric, zone="all"), columns="channel")
+        parts = {"resolution": "resolves", "member_departure": "member", "mean_departure": "mean"}
+        spectra = [
+            pivot(pick(frame, metric=metric, channel=SURFACE), columns="channel").add_suffix(f", {words}")
+            for metric, words in parts.items()
         ]
-    halves = {zone: figures(table.isel(experiment=full.all("case").values), zone) for zone in ZONES[1:]}
-    out["CRPS under clear sky and cloud"] = [
-        {"method": str(m)}
-        | {
-            f"{c}, {zone}": float(f.crps.sel(experiment=m, channel=c))
-            for c in ("zos", "thetao", "so", "sst_gradient")
-            for zone, f in halves.items()
-        }
-        for m in halves["clear"].crps["experiment"].values
-    ]
+        seconds = pivot(pick(frame, metric="seconds")).rename(columns={"seconds": "CPU s"})
+        spectra[0] /= 1e3
+        out[f"{title}: effective resolution (km), spectra (decades) and cost"] = pd.concat([*spectra, seconds], axis=1)
+    frame, zones = next(iter(frames.values())), ZONES[1:]
+    halves = [pivot(pick(frame, metric="crps", zone=zone), columns="channel").add_suffix(f", {zone}") for zone in zones]
+    wanted = [f"{c}, {zone}" for c in ("zos", "thetao", "so", "sst_gradient") for zone in zones]
+    out["CRPS under clear sky and cloud"] = pd.concat(halves, axis=1)[wanted]
     return out

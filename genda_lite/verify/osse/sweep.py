@@ -59,25 +59,11 @@ def score_table(ensembles: dict[str, xr.Dataset], truth: xr.Dataset, channels: S
     An ensemble of one member (climatology, an interpolation) has a CRPS equal to its mean absolute error, and no
     spread.
     """
-    rows = []
+    names, tables = list(channels), []
     for ensemble in ensembles.values():
-        for name in channels:
-            field, true = ensemble[name], truth[name]
-            if field.sizes.get("member", 1) > 1:
-                rows.append(
-                    (
-                        float(scores.rmse(field.mean("member"), true)),
-                        float(scores.crps(field, true)),
-                        float(scores.spread_skill_ratio(field, true)),
-                    )
-                )
-            else:
-                field = field.squeeze(drop=True)
-                rows.append((float(scores.rmse(field, true)), float(abs(field - true).mean()), np.nan))
-    values = np.array(rows).reshape(len(ensembles), len(channels), 3)
-    coords = {"experiment": list(ensembles), "channel": list(channels)}
-    names = ("rmse", "crps", "spread_skill")
-    return xr.Dataset({n: (("experiment", "channel"), values[..., i]) for i, n in enumerate(names)}, coords)
+        found = scores.grid_scores(ensemble[names], truth[names]).isel(zone=0, drop=True)
+        tables.append(scores.averages(found, ensemble.sizes.get("member", 1)))
+    return xr.concat(tables, pd.Index(ensembles, name="experiment"))
 
 
 def combine(tables: Sequence[xr.Dataset]) -> xr.Dataset:

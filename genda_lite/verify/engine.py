@@ -1,0 +1,174 @@
+"""Where cases meet methods: one loop for twin experiments, the real map, and the experiment with real sensors.
+
+    prior, known = load_methods()
+    task = case.task(prior, members=16, seed=0, grid=case.grid)
+    for method, ensemble, seconds in analyse([known[OI], known[OURS]], task):
+        ...                                                     # scores of the ensemble, rows of `verify.table`
+
+Each evaluation brings its cases and what judges them; methods, their names and the loop over them are here.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from ..baselines.interpolation import Ensemble, climatological_ensemble, interpolated_ensemble
+from ..baselines.regression import Regression
+from ..observe.table import Observations
+from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
+from ..posterior.guidance import GUIDANCES, sda
+from ..posterior.problem import Problem, build_problem
+from ..prior import GaussianPrior, Prior, load_prior
+from ..sources.samples import sample_names, sample_path
+from ..state import Grid
+
+CLIMATOLOGY, REGRESSION, GAUSSIAN = "climatology", "U-Net regression", "Gaussian prior"
+OI_UNIVARIATE, OI = "OI, univariate", "OI, multivariate"
+OURS, OURS_FAST = "diffusion", "diffusion, fast"
+GENDA, GENDA_SMALL = (f"GenDA's sampler, gamma {gamma:g}" for gamma in (0.1, 0.01))
+SHIPPED_REGRESSION = "regression_lite.safetensors"
+
+
+class Task(NamedTuple):
+    """What a method is given: the problem in standardized units, the observations it was posed from, and how many
+    members are wanted."""
+
+    problem: Problem
+    observations: Observations
+    members: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A box at a date, what was seen of it, and the truth that judges, where it is known.
+
+    Args:
+        observations: inside the grid.
+        timely: the same with the age of altimetry not among the errors, for problems to which it is told as a time.
+        truth: dims (latitude, longitude).
+        zones: cells (ny, nx) that are scored together, by name.
+        ocean: which of several it is of.
+        about: what else is to be known of it, numbers by name.
+    """
+
+    grid: Grid
+    date: np.datetime64
+    observations: Observations
+    timely: Observations | None = None
+    truth: xr.Dataset | None = None
+    zones: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ocean: int = 0
+    about: Mapping[str, float] = field(default_factory=dict)
+
+    def task(self, prior: Prior, members: int, seed: int, **options) -> Task:
+        """What methods are to do.
+
+        Args:
+            options: of `build_problem`; among them `region` or `grid`.
+
+        Raises:
+            InputError: see `build_problem`.
+        """
+        observations = self.observations if self.timely is None else self.timely
+        problem = build_problem(prior, observations, date=self.date, **options)
+        return Task(problem, self.observations, members, seed)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to an ensemble. `slow`: too slow for all cases, it is run on some; `evaluations` of the network a member,
+    forwards and VJPs."""
+
+    name: str
+    run: Callable[[Task], Ensemble]
+    slow: bool = False
+    evaluations: int = 0
+
+
+def analyse(chosen: Iterable[Method], task: Task) -> Iterator[tuple[Method, Ensemble, float]]:
+    """Run methods one after the other: each with its ensemble and the CPU seconds that it took."""
+    for method in chosen:
+        start = time.process_time()
+        ensemble = method.run(task)
+        yield method, ensemble, time.process_time() - start
+
+
+# --- Methods ---------------------------------------------------------------------------------------------------------
+
+
+def sampled(prior: Prior, settings: Settings, task: Task, guidance=None) -> Ensemble:
+    """Guided sampling."""
+    likelihood, context = task.problem.likelihood, task.problem.context
+    guidance = guidance or settings.guidance
+    return Ensemble(
+        sample_posterior(
+            prior, likelihood, context, task.members, task.seed, guidance, settings.sampler, settings.steps
+        )
+    )
+
+
+def interpolated(prior: GaussianPrior, task: Task) -> Ensemble:
+    """Optimal interpolation."""
+    return interpolated_ensemble(prior, task.problem.likelihood, task.members, task.seed)
+
+
+def regressed(prior: Prior, regression: Regression, task: Task) -> Ensemble:
+    """The U-Net's estimate: no ensemble."""
+    problem = task.problem
+    return Ensemble(None, regression.estimate(prior, task.observations, problem.grid, problem.date, problem.context))
+
+
+def methods(
+    prior: Prior, gaussian: GaussianPrior, univariate: GaussianPrior, regression: Regression | None = None
+) -> dict[str, Method]:
+    """Every method by its name, baselines first.
+
+    Args:
+        prior: the learned one; `gaussian` and `univariate` are of the same training data.
+        regression: left out if there is none.
+    """
+    many, forwards = DEFAULT.steps, {"mmps": 4}
+    found = [
+        Method(CLIMATOLOGY, lambda task: climatological_ensemble(gaussian, task.members, task.seed)),
+        Method(OI_UNIVARIATE, partial(interpolated, univariate)),
+        Method(OI, partial(interpolated, gaussian)),
+        *([Method(REGRESSION, partial(regressed, prior, regression), evaluations=1)] if regression else []),
+        Method(GAUSSIAN, partial(sampled, gaussian, FAST)),
+        Method(OURS, partial(sampled, prior, DEFAULT), evaluations=2 * many),
+        Method(OURS_FAST, partial(sampled, prior, FAST), evaluations=FAST.steps),
+    ]
+    for name in GUIDANCES:
+        if name not in (DEFAULT.guidance, FAST.guidance):
+            run, count = partial(sampled, prior, DEFAULT._replace(guidance=name)), forwards.get(name, 2) * many
+            found.append(Method(f"{OURS}, {name}", run, True, count))
+    for name, gamma in ((GENDA, 0.1), (GENDA_SMALL, 0.01)):
+        run = partial(sampled, prior, Settings("sda", "vp", 256), guidance=partial(sda, gamma=gamma))
+        found.append(Method(name, run, True, 512))
+    return {method.name: method for method in found}
+
+
+def shipped_regression(path: Path | None = None) -> Regression | None:
+    """The regression of a file, or the shipped one; None if there is none."""
+    if path is None and SHIPPED_REGRESSION not in sample_names():
+        return None
+    return Regression.load(path or sample_path(SHIPPED_REGRESSION))
+
+
+def load_methods(
+    prior: str | None = None, regression: Path | None = None, device: str = "cpu"
+) -> tuple[Prior, dict[str, Method]]:
+    """The learned prior of a checkpoint, by default the shipped one, and all methods by their names.
+
+    Raises:
+        InputError: see `load_prior`, `Regression.load`.
+    """
+    learned = load_prior(prior, device=device)
+    gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
+    return learned, methods(learned, gaussian, univariate, shipped_regression(regression))
