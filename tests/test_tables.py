@@ -2,16 +2,17 @@
 
 import json
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from genda_lite.sources.samples import sample_names
-from genda_lite.verify.table import read_table, tidy, write_table
+from genda_lite.verify.table import LABELS, read_table, tidy, write_table
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "data_samples"))
+sys.path += [str(ROOT / "data_samples"), str(ROOT / "benchmarks")]
 tables, claims = import_module("tables"), import_module("claims")
 
 # Phrases of the pages whose numbers are no results: settings, sizes, dates, versions.
@@ -148,6 +149,50 @@ def test_stored_tables_say_what_made_them():
         about = read_table(path).attrs
         assert {"version", "command", "settings", "seed"} <= set(about), path.name
     assert not [name for name in sample_names() if name.startswith("results")]  # the pages are their checksum
+
+
+def labels(frame) -> set[tuple]:
+    """What the numbers of a table are of."""
+    return set(frame[list(LABELS)].itertuples(index=False, name=None))
+
+
+def made_by(benchmark: str) -> set[tuple]:
+    """What a benchmark would write, by its labels."""
+    bench, one = import_module(benchmark), 1.0
+    if benchmark == "assimilate":
+        return labels(tidy(bench.labelled([asdict(job) | {"seconds": one, "MiB": one} for job in bench.jobs()])))
+    if benchmark == "ablation":
+        errors = [f"{score} {channel}" for score in ("rmse", "crps") for channel in ("zos", "thetao", "so")]
+        columns = ("parameters", "frames", "images", "validation loss", "twin loss", *errors)
+        return labels(tidy(bench.labelled([{"name": name} | dict.fromkeys(columns, one) for name in bench.VARIANTS])))
+    if benchmark == "train":
+        columns, methods = ("images/s", "MiB", "validation loss"), bench.OURS + bench.PEERS
+        rows = [{"name": name, "precision": "bf16"} | dict.fromkeys(columns, one) for name in methods]
+        return labels(tidy(bench.labelled(rows)))
+    peers = [*bench.PEERS, "GenDA, gamma 0.1", "GenDA, best gamma", "GenDA, best gamma, Langevin"]
+    lines = [
+        {"case": case, "method": method, "fixed": True, "score": one, "units": 9}
+        for case in bench.POINTS
+        for method in [*bench.METHODS, *peers]
+    ]
+    found = {"our score": one, "our units": 9, "difference": one, "standard error": one}
+    goals = [
+        {"goal": goal, "case": case, "our method": method} | found
+        for goal in bench.GOALS
+        for case in bench.POINTS
+        for method in ("default", "fast")
+    ]
+    return labels(tidy(bench.labelled(lines, goals, [])))
+
+
+@pytest.mark.parametrize(
+    ("name", "benchmark"),
+    [("speed", "assimilate"), ("ablation", "ablation"), ("training", "train"), ("peers", "posterior")],
+)
+def test_benchmarks_write_what_is_stored(name, benchmark):
+    known = labels(read_table(tables.RESULTS / f"{name}.csv"))
+    whole = {one for one in known if one[0]}  # of peers, ranges over all cases were recorded, too
+    assert whole and whole <= made_by(benchmark)
 
 
 # --- The mechanism, on a small page ----------------------------------------------------------------------------------
