@@ -69,8 +69,8 @@ def spread(prior: Prior, task: Task, guidance) -> float:
 def labelled(lengths: dict, results: dict) -> Iterator[dict]:
     """Every number as a row of `verify.table`: the case is the errors; of step lengths the zone is the noise."""
     for case, found in results.items():
-        for metric, value in found.items():
-            yield {"case": case, "metric": metric, "value": value}
+        for (metric, method), value in found.items():
+            yield {"case": case, "method": method, "metric": metric, "value": value}
         for sigma, value in lengths[case].items():
             yield {
                 "case": case,
@@ -93,16 +93,17 @@ def main() -> None:
         noon = DAY + np.timedelta64(12, "h")
         problem = build_problem(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
         task, recorded, title = Task(problem, seen, 8, setting.seed), Recorded(), f"errors x {factor:g}"
-        found = {"chi-square of the innovations": chi_square(prior, problem.likelihood).item()}
+        found = {("chi_square", ""): chi_square(prior, problem.likelihood).item()}
         for name, guidance in {"default": recorded, "oi": "oi", "oi-jacobian": "oi-jacobian"}.items():
-            found[f"spread (m/s), {name}"] = spread(prior, task, guidance)
+            found["spread", name] = spread(prior, task, guidance)
         lengths[title], results[title] = recorded.lengths, found
     if arguments.table:
         about = {"command": "python benchmarks/attenuation.py", "settings": f"window {WINDOW} of the twin, {DAY}"}
         write_table(tidy(labelled(lengths, results)), arguments.table, **about, seed=Setting.seed)
     print(pd.DataFrame(lengths).rename_axis("sigma").round(2).to_markdown())
     print()
-    print(pd.DataFrame(results).round(3).to_markdown())
+    table = pd.DataFrame(results).rename_axis(["metric", "method"]).round(3)
+    print(table.reset_index().to_markdown(index=False))
 
 
 if __name__ == "__main__":
