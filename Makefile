@@ -16,7 +16,7 @@ endif
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint data osse-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve student test test-slow lint tables data osse-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -64,6 +64,10 @@ test: lint book  ## style, the book, then every test that takes seconds
 
 test-slow: $(VENV)/.installed  ## the proofs that take minutes
 	$(BIN)/python -m pytest -m slow
+
+tables: $(VENV)/.installed  ## write the numbers of the stored results on the pages, and draw the card's figures
+	$(BIN)/python data_samples/tables.py
+	$(BIN)/python data_samples/draw.py
 
 data: $(VENV)/.installed  ## simulate the oceans again, cut the embedded data from them, observe the twin (about three hours)
 	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)

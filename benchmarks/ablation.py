@@ -3,6 +3,7 @@
     genda simulate --seed 8 --members 3 --days 730 --every 9 --alike --out runs/alike.nc
     python benchmarks/ablation.py runs                 # every variant, then the table
     python benchmarks/ablation.py runs --only default  # one of them; the table of those that are there
+    python benchmarks/ablation.py runs --table data_samples/results/ablation.csv
 
 Each variant trains with the same compute: as many windows as it can see while the default sees a given number of them.
 A network of another size gets more or fewer, by its speed beside the default's in this process. Reported are the
@@ -14,6 +15,7 @@ loss.
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +36,7 @@ from genda_lite.prior.windows import Noise, Windows
 from genda_lite.sources import open_product
 from genda_lite.state import Grid
 from genda_lite.verify.osse.sweep import combine, observe, score_table
+from genda_lite.verify.table import tidy, write_table
 
 NETWORK, CONFIG = CONFIGURATIONS["lite"]
 EDM_NOISE = {"noise_mean": -1.2, "noise_std": 1.2}
@@ -151,11 +154,28 @@ def run(name: str, folder: Path, everything: TrainingSet, unit: Spectrum, length
     return row | twin_errors(trainer.prior, open_product(folder / "twin.nc").isel(member=0).load())
 
 
+def labelled(rows: list[dict]) -> Iterator[dict]:
+    """Every number as a row of `verify.table`: counts, losses on unseen oceans, errors of analyses."""
+    losses = {"validation loss": "validation oceans", "twin loss": "twin"}
+    for row in rows:
+        for name, value in row.items():
+            if name in losses:
+                labels = {"case": losses[name], "metric": "loss"}
+            elif name.startswith(("rmse", "crps")):
+                metric, channel = name.split(" ")
+                labels = {"case": "twin", "channel": channel, "metric": metric}
+            else:
+                labels = {"metric": name}
+            if name != "name":
+                yield labels | {"method": row["name"], "value": value}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ablation of the default prior, at equal compute.")
     parser.add_argument("folder", type=Path, help="with the oceans of `make data` and alike.nc")
     parser.add_argument("--images", type=int, default=24_000, help="windows that the default sees")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="variants to train")
+    parser.add_argument("--table", type=Path, help="write all figures as a tidy table (CSV) to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     results = arguments.folder / "ablation"
@@ -170,6 +190,10 @@ def main() -> None:
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(row))
     rows = [json.loads(path.read_text()) for name in VARIANTS if (path := results / f"{name}.json").exists()]
+    if arguments.table:
+        settings = f"{arguments.images:,} windows of the default, equal compute for all; analyses: eight of the twin"
+        about = {"command": "python benchmarks/ablation.py runs", "settings": settings}
+        write_table(tidy(labelled(rows)), arguments.table, **about, seed="0; 1 in the second row")
     print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
     for row in rows:
         cells = [v if isinstance(v, str) else f"{v:.4g}" if isinstance(v, float) else f"{v:,}" for v in row.values()]

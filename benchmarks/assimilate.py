@@ -1,6 +1,6 @@
 """What an analysis costs: seconds and memory by method, members, grid and number of observations.
 
-    python benchmarks/assimilate.py --table speed.md --figure speed.png --json speed.json
+    python benchmarks/assimilate.py --table data_samples/results/speed.csv --figure speed.png --json speed.json
 
 One of the four is varied at a time, from 16 members, 64 x 64 points, 1,000 observations of sea level and temperature.
 The network is the shipped one; on other grids it is applied as it is, with the prior's covariances read at the same
@@ -27,6 +27,7 @@ from genda_lite.observe.table import Observations
 from genda_lite.posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
 from genda_lite.posterior.problem import build_problem
 from genda_lite.prior import DiffusionPrior
+from genda_lite.verify.table import tidy, write_table
 
 METHODS = {"default": DEFAULT, "fast": FAST, "GenDA's sampler": Settings("sda", "vp", 256)}
 DATE = np.datetime64("2001-01-01T12:00")
@@ -95,14 +96,12 @@ def measure(job: Job, device: str, repeats: int) -> dict:
     return asdict(job) | {"seconds": min(seconds), "MiB": memory, "threads": torch.get_num_threads(), "device": device}
 
 
-def table(rows: list[dict]) -> str:
-    """As Markdown."""
-    head = ("method", "members", "size", "observations", "seconds", "MiB")
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+def labelled(rows: list[dict]) -> Iterator[dict]:
+    """Every number as a row of `verify.table`; the case says it all in words, its numbers are metrics, too."""
     for row in rows:
-        cells = [f"{row[h]:.1f}" if h == "seconds" else f"{row[h]:,.0f}" if h != "method" else row[h] for h in head]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        case = "{members} members, {size} x {size} points, {observations} observations".format(**row)
+        for metric in ("members", "size", "observations", "seconds", "MiB"):
+            yield {"case": case, "method": row["method"], "metric": metric, "value": row[metric]}
 
 
 def main() -> None:
@@ -111,7 +110,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of a CPU; by default as many as torch takes")
     parser.add_argument("--repeats", type=int, default=2, help="runs of each row, of which the fastest counts")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--table", type=Path, help="write the table to this file")
+    parser.add_argument("--table", type=Path, help="write the rows as a tidy table (CSV) to this file")
     parser.add_argument("--figure", type=Path, help="draw to this file")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -130,10 +129,13 @@ def main() -> None:
             sys.exit(f"{job}: {ended.stderr.strip().splitlines()[-1]}")
         rows.append(json.loads(ended.stdout.splitlines()[-1]))
         print(rows[-1], flush=True)
-    for path, text in ((arguments.json, json.dumps(rows, indent=1) + "\n"), (arguments.table, table(rows))):
-        if path:
-            with atomic_path(path) as temporary:
-                temporary.write_text(text)
+    if arguments.json:
+        with atomic_path(arguments.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1) + "\n")
+    if arguments.table:
+        settings = f"{rows[0]['device']}, {rows[0]['threads']} threads, the best of {arguments.repeats} runs"
+        command = "python benchmarks/assimilate.py"
+        write_table(tidy(labelled(rows)), arguments.table, command=command, settings=settings, seed=0)
     if arguments.figure:
         import matplotlib
 

@@ -1,11 +1,15 @@
 """What attenuated errors do to guidance: one window of the twin's 30 June, whose tracks are told to be too good.
 
-    python benchmarks/attenuation.py        # a minute
+    python benchmarks/attenuation.py --table data_samples/results/attenuation.csv       # a minute
 
 Prints, for the stated errors and for a fifth of them, the step length s that the default takes along the weights w of
 optimal interpolation (`guidance.hybrid`) at every noise, a mean over members; and the spread of the current by the
 default, by the covariance alone (`oi`), and by the network's Jacobian without a length (`oi-jacobian`).
 """
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +27,7 @@ from genda_lite.sources import Archive
 from genda_lite.verify.engine import Task, sampled
 from genda_lite.verify.ose.experiment import Experiment, Setting, fields_of
 from genda_lite.verify.ose.judge import current_spread
+from genda_lite.verify.table import tidy, write_table
 
 WINDOW = (-62.667, -57.416, 35.333, 40.584)  # west, east, south, north
 DAY = np.datetime64("2000-06-30")
@@ -61,7 +66,25 @@ def spread(prior: Prior, task: Task, guidance) -> float:
     return float(current_spread(fields_of(ensemble, prior, task.problem.grid, task.problem.date)).mean())
 
 
+def labelled(lengths: dict, results: dict) -> Iterator[dict]:
+    """Every number as a row of `verify.table`: the case is the errors; of step lengths the zone is the noise."""
+    for case, found in results.items():
+        for (metric, method), value in found.items():
+            yield {"case": case, "method": method, "metric": metric, "value": value}
+        for sigma, value in lengths[case].items():
+            yield {
+                "case": case,
+                "method": "default",
+                "zone": f"sigma {sigma:.3g}",
+                "metric": "step length",
+                "value": value,
+            }
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description="What attenuated errors do to guidance.")
+    parser.add_argument("--table", type=Path, help="write all figures as a tidy table (CSV) to this file, too")
+    arguments = parser.parse_args()
     prior, archive = load_prior(), Archive()
     lengths, results = {}, {}
     for factor in (1.0, 0.2):
@@ -70,13 +93,17 @@ def main() -> None:
         noon = DAY + np.timedelta64(12, "h")
         problem = build_problem(prior, seen, grid=setting.grid, date=noon, decorrelation=setting.decorrelation)
         task, recorded, title = Task(problem, seen, 8, setting.seed), Recorded(), f"errors x {factor:g}"
-        found = {"chi-square of the innovations": chi_square(prior, problem.likelihood).item()}
+        found = {("chi_square", ""): chi_square(prior, problem.likelihood).item()}
         for name, guidance in {"default": recorded, "oi": "oi", "oi-jacobian": "oi-jacobian"}.items():
-            found[f"spread (m/s), {name}"] = spread(prior, task, guidance)
+            found["spread", name] = spread(prior, task, guidance)
         lengths[title], results[title] = recorded.lengths, found
+    if arguments.table:
+        about = {"command": "python benchmarks/attenuation.py", "settings": f"window {WINDOW} of the twin, {DAY}"}
+        write_table(tidy(labelled(lengths, results)), arguments.table, **about, seed=Setting.seed)
     print(pd.DataFrame(lengths).rename_axis("sigma").round(2).to_markdown())
     print()
-    print(pd.DataFrame(results).round(3).to_markdown())
+    table = pd.DataFrame(results).rename_axis(["metric", "method"]).round(3)
+    print(table.reset_index().to_markdown(index=False))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Guided sampling beside its peers: how good an ensemble is for how many calls of the same denoiser.
 
-    python benchmarks/posterior.py --json posterior.json --figure posterior.png --table posterior.md
+    python benchmarks/posterior.py --table data_samples/results/peers.csv --figure peers.png --json peers.json
     python benchmarks/posterior.py --quick                        # two cases, few truths: does it work?
     python benchmarks/posterior.py --prior default                # the shipped prior on held-out oceans, CRPS of truths
 
@@ -48,6 +48,7 @@ from genda_lite.prior.base import grid_context
 from genda_lite.prior.mixture import MixturePrior
 from genda_lite.sources import load_sample
 from genda_lite.verify.closed_form import CASES, POINTS, Counting, ExactCase, Experiment, crps_ratio, set_up
+from genda_lite.verify.table import tidy, write_table
 
 BUDGETS = (16, 32, 64, 128, 256)  # units
 TUNING_SEED = 1000  # added to the seed
@@ -312,22 +313,55 @@ def noise(problem: Problem, repeats: int = 8) -> dict:
     return {"case": problem.name, "mean": float(np.mean(found)), "deviation": float(np.std(found, ddof=1))}
 
 
+def published(lines: list[dict], case: str, method: str) -> dict | None:
+    """The line of a method that a table shows: of its fixed setting, else at the budget where it is best."""
+    own = [line for line in lines if (line["case"], line["method"]) == (case, method)]
+    return min([line for line in own if line["fixed"]] or own, key=lambda line: line["score"], default=None)
+
+
+def score_name(case: str) -> str:
+    """What is scored in a case."""
+    return "CRPS" if case.startswith("learned") else "CRPS / exact"
+
+
+GOALS = {  # of `verdicts`, in the words of the table of results
+    "best peer, a third": "ours at a third of the best peer's units",
+    "GenDA, a twentieth": "ours at a twentieth of GenDA's units",
+}
+
+
+def labelled(lines: list[dict], goals: list[dict], noises: list[dict]) -> Iterator[dict]:
+    """What is published as rows of `verify.table`: methods, ours at a share of the cost, exact draws."""
+    units = "forwards + VJPs"
+    cases, methods = (list(dict.fromkeys(line[key] for line in lines)) for key in ("case", "method"))
+    for method in methods:
+        for case in cases:
+            if line := published(lines, case, method):
+                about = {"case": case, "method": method}
+                yield about | {"metric": score_name(case), "value": line["score"]}
+                yield about | {"metric": units, "value": line["units"]}
+    for goal in goals:
+        if goal["goal"] in GOALS and "our score" in goal:
+            name = GOALS[goal["goal"]]
+            about = {"case": goal["case"], "method": name if goal["our method"] == "default" else f"{name}, fast"}
+            yield about | {"metric": score_name(goal["case"]), "value": goal["our score"]}
+            yield about | {"metric": units, "value": goal["our units"]}
+            yield about | {"metric": "difference", "value": goal["difference"]}
+            yield about | {"metric": "standard error", "value": goal["standard error"]}
+    for made in noises:
+        about = {"case": made["case"], "method": "exact posterior"}
+        yield about | {"metric": score_name(made["case"]), "value": made["mean"]}
+        yield about | {"metric": "deviation", "value": made["deviation"]}
+
+
 def markdown(lines: list[dict], goals: list[dict]) -> str:
     """The tables: scores by method and budget, then the verdicts."""
     cases = list(dict.fromkeys(line["case"] for line in lines))
-    score = "CRPS" if cases[0].startswith("learned") else "CRPS / exact"
-    text = [f"| {score} (units) | {' | '.join(cases)} |", "|---|" + "---|" * len(cases)]
-
-    def cell(some: list[dict]) -> str:
-        return "; ".join(f"{line['score']:.3f} ({line['units']})" for line in some) or "-"
+    text = [f"| {score_name(cases[0])} (units) | {' | '.join(cases)} |", "|---|" + "---|" * len(cases)]
 
     for method in dict.fromkeys(line["method"] for line in lines):
-        cells = []
-        for case in cases:
-            own = sorted((x for x in lines if (x["case"], x["method"]) == (case, method)), key=lambda x: x["units"])
-            own = [x for x in own if x["fixed"]] or own
-            best = min(own, key=lambda x: x["score"], default=None)
-            cells.append(cell([best] if best else []))
+        shown = [published(lines, case, method) for case in cases]
+        cells = [f"{line['score']:.3f} ({line['units']})" if line else "-" for line in shown]
         text.append(f"| {method} | {' | '.join(cells)} |")
     text += ["", "| goal | case | peer | units | score | ours | units | score | difference | |", "|---|" + "---|" * 9]
     for goal in goals:
@@ -437,7 +471,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=4, help="of each truth")
     parser.add_argument("--seed", type=int, default=0, help="of truths, observations and members")
     parser.add_argument("--json", type=Path, help="write all rows and verdicts to this file")
-    parser.add_argument("--table", type=Path, help="write the tables to this file, in Markdown")
+    parser.add_argument("--table", type=Path, help="write what is published as a tidy table (CSV) to this file")
     parser.add_argument("--figure", type=Path, help="draw quality against cost to this file")
     parser.add_argument(
         "--redraw", type=Path, metavar="JSON", help="tables and figure of an earlier run; nothing is run"
@@ -463,11 +497,12 @@ def main() -> None:
                 save(made, arguments.json)
                 shown = {key: value for key, value in line.items() if key not in ("by truth", "ours")}
                 print(json.dumps(shown), flush=True)
-    table = markdown(made["lines"], verdicts(made["lines"]))
-    print(table)
+    goals = verdicts(made["lines"])
+    print(markdown(made["lines"], goals))
     if arguments.table:
-        with atomic_path(arguments.table) as temporary:
-            temporary.write_text(table)
+        settings = f"{arguments.truths} truths of {arguments.members} members each; peers tuned on others, case by case"
+        about = {"command": "python benchmarks/posterior.py", "settings": settings, "seed": made["seed"]}
+        write_table(tidy(labelled(made["lines"], goals, made["noise"])), arguments.table, **about)
     if arguments.figure:
         picture(made["lines"], made["noise"], arguments.figure)
 

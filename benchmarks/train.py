@@ -2,6 +2,7 @@
 
     python benchmarks/train.py runs                       # images/s and memory of a step
     python benchmarks/train.py runs --minutes 15          # and the validation loss after so much computing
+    python benchmarks/train.py runs --minutes 2 --precision bf16 --table data_samples/results/training.csv
 
 `runs` holds train0.nc, train1.nc and validation.nc, see `make data`. The peers (see `train_peer`) are left out where
 they are not installed. All have as many parameters as `lite`, the same batches, and the same optimizer of AdamW with a
@@ -16,6 +17,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from genda_lite.prior.base import CONTEXT_CHANNELS
 from genda_lite.prior.spectral import White
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, optimizers
 from genda_lite.sources import open_product
+from genda_lite.verify.table import tidy, write_table
 
 OURS = ("genda_lite", "genda_lite, scalar EDM")
 PEERS = ("PhysicsNeMo SongUNet", "PhysicsNeMo SongUNet, Wiener loss", "PhysicsNeMo DiT", "PhysicsNeMo DiT, Wiener loss")
@@ -124,6 +127,18 @@ def measure(name: str, folder: Path, mixed: bool, device: str, minutes: float) -
     return row
 
 
+def labelled(rows: list[dict]) -> Iterator[dict]:
+    """Every number as a row of `verify.table`, and how many times as fast ours trains as each peer."""
+    for row in rows:
+        about = {"case": row["precision"], "method": row["name"]}
+        for name, value in row.items():
+            if name not in ("name", "precision"):
+                yield about | {"metric": name, "value": value}
+        ours = [one["images/s"] for one in rows if (one["name"], one["precision"]) == (OURS[0], row["precision"])]
+        if ours and row["name"] in PEERS:
+            yield about | {"metric": f"images/s of {OURS[0]} over its", "value": ours[0] / row["images/s"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed and memory of the training, beside peers.")
     parser.add_argument("folder", type=Path, help="with train0.nc, train1.nc and validation.nc")
@@ -132,6 +147,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"], help="fp32, bf16")
     parser.add_argument("--only", nargs="+", choices=OURS + PEERS, default=OURS + PEERS, help="rows to make")
     parser.add_argument("--json", type=Path, help="write the rows to this file, too")
+    parser.add_argument("--table", type=Path, help="write all figures as a tidy table (CSV) to this file, too")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -154,6 +170,10 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if arguments.table:
+        settings = f"{arguments.device}, {arguments.minutes:g} minutes each; peers by AdamW at the best of {RATES}"
+        about = {"command": "python benchmarks/train.py runs", "settings": settings, "seed": 0}
+        write_table(tidy(labelled(rows)), arguments.table, **about)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ def checksum(path: Path) -> str:
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The data in a folder, and in that of the twin's observations beside them."""
+    """The data in a folder, and in that of the twin's observations beside them; not `results/`, the tables of results,
+    which a test holds against the pages."""
     found = [path for place in (folder, folder / "twin") if place.is_dir() for path in place.iterdir()]
     return sorted(path for path in found if path.suffix in (".nc", ".safetensors", ".csv", ".gz"))
 

@@ -1,0 +1,607 @@
+"""The sentences of the pages with numbers of results in them, and which stored numbers these are.
+
+Each claim has the page, the words as they stand there with a format in the place of each number, and the numbers.
+What a sentence says in words, "ahead of every baseline", is checked by `holds` where the tables can tell.
+"""
+
+import math
+from functools import partial
+
+import pandas as pd
+from tables import (
+    BOARD,
+    DAILY,
+    FOLDER,
+    HOURLY,
+    LESS,
+    MB,
+    OCEAN,
+    REAL,
+    USUAL,
+    YARDSTICK,
+    Claim,
+    guidance,
+    names,
+    stored,
+    value,
+)
+
+from genda_lite.state import CHANNELS
+from genda_lite.verify.closed_form import POINTS
+from genda_lite.verify.table import pick
+
+README, CARD = "README.md", "data_samples/README.md"
+PRIOR, BAYES, OSSE, OSE = (f"book/{name}.ipynb" for name in ("03_prior", "04_bayes", "05_osse", "06_ose"))
+BOUNDS = ("value", "low", "high")
+OURS, FAST, REGRESSION = "diffusion", "diffusion, fast", "U-Net regression"
+
+
+def interval(table: str, scale: float = 1.0, **labels: str) -> tuple[float, ...]:
+    """A number and its interval."""
+    return tuple(scale * value(table, bound, **labels) for bound in BOUNDS)
+
+
+def reach(frame: pd.DataFrame) -> tuple[float, float]:
+    """The lowest and the highest of some numbers; of those that are known by their range alone, its ends."""
+    return frame[["value", "low"]].min(axis=None), frame[["value", "high"]].max(axis=None)
+
+
+def percent(table: str, one: str, other: str, **labels: str) -> float:
+    """By how much a method's number is below another's."""
+    return 100 * (1 - value(table, method=one, **labels) / value(table, method=other, **labels))
+
+
+def claims() -> list[Claim]:
+    """All of them."""
+    return [*closed_form(), *real(), *peers(), *scoreboard(), *guidances(), *drifters(), *speed(), *card(), *chapters()]
+
+
+def closed_form() -> list[Claim]:
+    """Against posteriors that are known."""
+    sweep = stored("posterior")
+    sweep = sweep[sweep["case"].str.startswith("sweep") & (sweep["metric"] == "CRPS / exact")]
+    worst = sweep["value"].max()
+    genda = pick(stored("posterior"), method="GenDA, gamma 0.1", case=POINTS[:3], metric="variance, observed")["value"]
+    ours = pick(stored("posterior"), method="default", case=POINTS, metric="CRPS / exact")["value"]
+    return [
+        Claim(README, "the highest CRPS was {:.3f} times the exact one", (worst,), holds=worst < 2),
+        Claim(
+            README,
+            "SDA's guidance, GenDA's, has a tenth of the variance at the observed points",
+            holds=genda.between(0.05, 0.15).all(),
+        ),
+        Claim(
+            BAYES,
+            "On priors whose posterior is known it is right to about a percent",
+            holds=(abs(ours - 1) < 0.015).all(),
+        ),
+    ]
+
+
+def real() -> list[Claim]:
+    """On a map of the real sea level."""
+    get, channels = partial(value, "real"), ("zos", "current")
+    rmse = {m: get(method=m, channel="zos", metric="rmse") for m in REAL}
+    less = [
+        tuple(get(method=m, channel=c, metric=metric) for metric in ("rmse less Gaussian prior", "its standard error"))
+        for m in (OURS, FAST)
+        for c in channels
+    ]
+    ratios = pick(stored("real"), metric="spread_skill")["value"]
+    return [
+        Claim(README, "{:.1f} % of the cells are seen", (100 * get(metric="observed share"),)),
+        Claim(
+            README,
+            "Both priors halve climatology's error in sea level",
+            holds=all(rmse[m] < 0.55 * rmse["climatology"] for m in REAL if m != "climatology"),
+        ),
+        Claim(
+            README,
+            "(sea level {:+.3f} ± {:.3f} m, currents {:+.3f} ± {:.3f} m/s, box by box) as with the fast one "
+            "({:+.3f} ± {:.3f} m, {:+.3f} ± {:.3f} m/s)",
+            tuple(v for pair in less for v in pair),
+            holds=all(abs(mean) < 2 * error for mean, error in less),  # they tie
+        ),
+        Claim(
+            README,
+            "All are overconfident: spread/error is {:.2f} to {:.2f}.",
+            (ratios.min(), ratios.max()),
+            holds=ratios.max() < 1,
+        ),
+    ]
+
+
+def peers() -> list[Claim]:
+    """Beside other samplers."""
+    get, table = partial(value, "peers"), stored("peers")
+    crps, units = {"metric": "CRPS / exact"}, {"metric": "forwards + VJPs"}
+    cases = names("peers", "case", method="default")
+    twentieth, third = "ours at a twentieth of GenDA's units", "ours at a third of the best peer's units"
+    mixture = {"case": "mixture, 10 %"}
+    cheap = reach(pick(table, method=twentieth, **crps))
+    return [
+        Claim(
+            README,
+            "score {:.3f} to {:.3f}, with a standard deviation of {:.3f} to {:.3f} from one set",
+            (
+                *reach(pick(table, method="exact posterior", **crps)),
+                *reach(pick(table, method="exact posterior", metric="deviation")),
+            ),
+        ),
+        Claim(
+            README,
+            "(GenDA's own 256 steps: {:.0f}, with Langevin corrections {:,.0f})",
+            tuple(
+                get(method=f"GenDA, {setting}", case=cases[0], **units)
+                for setting in ("gamma 0.1", "best gamma, Langevin")
+            ),
+        ),
+        Claim(
+            README,
+            "ours is better in all five cases: {:.0f} units, {:.2f} to {:.2f}.",
+            (reach(pick(table, method=twentieth, **units))[0], *cheap),
+            holds=all(cheap[1] < get(method="GenDA, gamma 0.1", case=case, **crps) for case in cases),
+        ),
+        Claim(
+            README,
+            "with {:.0f} units by the fast method in two of the Gaussian ones",
+            (reach(pick(table, method=f"{third}, fast", **units))[0],),
+        ),
+        Claim(
+            README,
+            "azula's MMPS reaches {:.3f} with {:.0f} and ours {:.3f} with {:.0f} ({:.3f} ± {:.3f} more)",
+            (
+                *(get(method=m, **metric, **mixture) for m in ("azula MMPS", third) for metric in (crps, units)),
+                *(get(method=third, metric=metric, **mixture) for metric in ("difference", "standard error")),
+            ),
+        ),
+    ]
+
+
+def scoreboard() -> list[Claim]:
+    """Twin experiments."""
+    get = partial(value, "osse", case="", zone="all")
+    gain = {c: interval("osse", -100, case="", method=OURS, channel=c, zone="all", metric=LESS) for c in OCEAN}
+    gain = {c: (v, high, low) for c, (v, low, high) in gain.items()}  # the sign turns the interval round
+    zos, thetao, so, u, v = gain.values()
+    crps = {m: [get(method=m, channel=c, metric="crps") for c in OCEAN] for m in BOARD}
+    baselines = [m for m in BOARD if m not in (OURS, FAST)]
+    rmse = {c: [get(method=m, channel=c, metric="rmse") for m in (REGRESSION, OURS, YARDSTICK)] for c in OCEAN}
+    spread = [get(method=OURS, channel=c, metric="spread_skill") for c in OCEAN]
+    away = {
+        name: {c: value("osse", method=m, channel=c, metric=f"{name}_departure") for c in OCEAN}
+        for name, m in (("member", OURS), ("mean", OURS))
+    }
+    loud = [value("osse", method=m, channel="zos", metric="crps / crps as stated") for m in (OURS, YARDSTICK)]
+    narrow = [c for c, ratio in zip(OCEAN, spread, strict=True) if not 0.9 <= ratio <= 1.1]
+    return [
+        Claim(README, "CRPS of {:.0f} cases over a year", (value("osse", method=OURS, metric="cases"),)),
+        Claim(
+            README,
+            "The default is ahead of every baseline in every one of these channels: by {:.0f} % of multivariate "
+            "optimal interpolation's CRPS in sea level (95 % interval {:.0f} to {:.0f}), {:.0f} % in temperature "
+            "({:.0f} to {:.0f}), {:.0f} % and {:.0f} % in the residual current.",
+            (*zos, *thetao, u[0], v[0]),
+            holds=all(crps[OURS][i] < crps[m][i] for m in baselines for i in range(len(OCEAN))),
+        ),
+        Claim(README, "{:.0f} % ({:.0f} to {:.0f}) is not proven", so, holds=so[1] < 0 < so[2]),
+        Claim(
+            README,
+            "there its spread is {:.0f} % too small, too, the one of five that misses",
+            (100 * (1 - spread[2]),),
+            holds=narrow == ["so"],
+        ),
+        Claim(
+            README,
+            "above 40 km to {:.2f} decades (sea level, {:.3f}) or better",
+            (max(away["member"].values()), away["member"]["zos"]),
+            holds=max(away["member"].values()) == away["member"]["zos"],
+        ),
+        Claim(
+            README,
+            "the ensemble mean of sea level loses {:.1f} and optimal interpolation {:.1f}",
+            (away["mean"]["zos"], value("osse", method=YARDSTICK, channel="zos", metric="mean_departure")),
+        ),
+        Claim(
+            README,
+            "RMSE of {:.3f} against the ensemble mean's {:.3f} m in sea level (optimal interpolation {:.3f}), {:.3f} "
+            "against {:.3f} in salinity ({:.3f}), {:.3f} and {:.3f} against {:.3f} and {:.3f} m/s in the residual "
+            "current ({:.3f} and {:.3f})",
+            (*rmse["zos"], *rmse["so"], *(x for pair in zip(*(rmse[c] for c in OCEAN[3:]), strict=True) for x in pair)),
+            holds=all(rmse[c][0] < rmse[c][1] for c in OCEAN if c != "thetao"),
+        ),
+        Claim(
+            README,
+            "in temperature it is behind, {:.2f} against {:.2f} degC ({:.2f})",
+            tuple(rmse["thetao"]),
+            holds=rmse["thetao"][0] > rmse["thetao"][1],
+        ),
+        Claim(
+            README,
+            "the CRPS of sea level rises by {:.0f} % for the default and for optimal interpolation alike",
+            (100 * (loud[0] - 1),),
+            holds=f"{loud[0]:.2f}" == f"{loud[1]:.2f}",
+        ),
+    ]
+
+
+def guidances() -> list[Claim]:
+    """Every guidance on the same prior."""
+    genda = "GenDA's sampler, gamma 0.1"
+    return [
+        Claim(
+            README,
+            "GenDA's setting, gamma 0.1, is hardly better than optimal interpolation for what is observed",
+            holds=all(0.9 < guidance(genda, c) < 1.05 for c in ("zos", "thetao")),
+        ),
+    ]
+
+
+def drifters() -> list[Claim]:
+    """An experiment judged by drifters."""
+    get = partial(value, "ose")
+    few = HOURLY | {"date": "16 days"}
+    genda, ekman = "GenDA's sampler, gamma 0.1", "L4 geostrophic + Ekman"
+    without = "diffusion, without residual current"
+
+    def less(product: str, metric: str, case: dict) -> tuple[float, ...]:
+        """Ours less a product's, with its interval."""
+        return interval("ose", method=OURS, metric=f"{metric} less {product}", **case)
+
+    def ahead(product: str, metric: str, case: dict) -> bool:
+        return less(product, metric, case)[2] < 0
+
+    def nearer(product: str) -> list[float]:
+        """By how much ours is nearer to the truth in the components of the current (percent)."""
+        return sorted(percent("ose", OURS, product, case="truth", channel=c, metric="rmse") for c in ("uo", "vo"))
+
+    behind, scores = ("climatology", "L4 geostrophic", YARDSTICK), ("vector_error", "crps")
+    truth = [
+        pick(stored("ose"), case="truth", channel=c, metric="rmse").set_index("method")["value"]
+        for c in ("thetao", "so", "uo", "vo")
+    ]
+    is_nearest = all(values.idxmin() == OURS for values in truth)
+    rmse, resolved = (
+        [get(case="withheld altimeter", method=m, metric=metric) for m in (OURS, "L4", REGRESSION, YARDSTICK)]
+        for metric in ("rmse", "along_track_resolution")
+    )
+    beats_hourly = all(ahead(m, score, HOURLY) for m in behind for score in scores)
+    beats_hourly &= ahead(REGRESSION, "crps", HOURLY)
+    beats_daily = all(ahead(m, score, DAILY) for m in (*behind, REGRESSION) for score in scores)
+    best_daily = beats_daily and ahead(ekman, "crps", DAILY)
+    error, ratio = get(metric="observation_error", **HOURLY), get(method=OURS, metric="spread_skill", **HOURLY)
+    whole, part = (get(method=m, metric="vector_error", **HOURLY) for m in (OURS, without))
+    less_fast = less(FAST, "vector_error", few)
+    return [
+        Claim(README, "would have a vector error of {:.3f} m/s", (error * math.sqrt(math.pi / 2),)),
+        Claim(
+            README,
+            "Hour by hour **ours is ahead of climatology, the geostrophic current and optimal interpolation**",
+            holds=beats_hourly and not ahead(ekman, "crps", HOURLY),
+        ),
+        Claim(
+            README,
+            "**and in CRPS of all** (L4 + Ekman: {:.4f} m/s, {:.4f} to {:.4f})",
+            less(ekman, "crps", DAILY),
+            holds=best_daily,
+        ),
+        Claim(README, "The spread is right ({:.2f})", (ratio,), holds=0.9 < ratio < 1.1),
+        Claim(
+            README,
+            "the nearest in currents ({:.0f} to {:.0f} % over the regression, {:.0f} to {:.0f} % over optimal "
+            "interpolation), temperature and salinity",
+            (*nearer(REGRESSION), *nearer(YARDSTICK)),
+            holds=is_nearest,
+        ),
+        Claim(
+            README,
+            "it errs by {:.1f} cm (L4 {:.1f}, regression {:.1f}, optimal interpolation {:.1f}) and resolves {:.0f} km "
+            "({:.0f}, {:.0f}, {:.0f})",
+            (*(100 * v for v in rmse), *resolved),
+        ),
+        Claim(README, "On sixteen of these days ({:.0f} drifters;", (get(metric="drifters", **few),)),
+        Claim(
+            README,
+            "vector error {:.3f} against ours {:.3f} m/s, **difference {:.3f} ({:.3f} to {:.3f})**, CRPS {:.4f} "
+            "against {:.4f} (**{:.4f}, {:.4f} to {:.4f}**)",
+            tuple(
+                v
+                for score in scores
+                for v in (
+                    *(get(method=m, metric=score, **few) for m in (genda, OURS)),
+                    *less(genda, score, few),
+                )
+            ),
+            holds=all(ahead(genda, score, few) for score in scores),
+        ),
+        Claim(
+            README,
+            "the fast method, {:.3f}, is not to be told from the default",
+            (get(method=FAST, metric="vector_error", **few),),
+            holds=less_fast[1] < 0 < less_fast[2],
+        ),
+        Claim(
+            OSE,
+            "Hour by hour **ours is ahead of climatology, of the geostrophic current and of optimal interpolation**",
+            holds=beats_hourly,
+        ),
+        Claim(OSE, "and **in CRPS ahead of everything**", holds=best_daily),
+        Claim(
+            OSE,
+            "by little and surely: {:.0f} % of the error",
+            (100 * (1 - whole / part),),
+            holds=ahead(without, "vector_error", HOURLY),
+        ),
+        Claim(
+            OSE,
+            "these by {:.0f} to {:.0f} % over the regression and {:.0f} to {:.0f} % over optimal interpolation",
+            (*nearer(REGRESSION), *nearer(YARDSTICK)),
+            holds=is_nearest,
+        ),
+        Claim(
+            OSE,
+            "resolves shorter waves, below 120 km to its 130",
+            holds=resolved[0] < 120 and 125 < resolved[1] < 135,
+        ),
+    ]
+
+
+def speed() -> list[Claim]:
+    """What an analysis costs."""
+    get = partial(value, "speed", method="default")
+    usual = get(case=USUAL, metric="seconds")
+    same = stored("speed")
+    same = same[same["case"].str.startswith("16 members, 64 x 64") & (same["metric"] == "MiB")]
+    most = same.loc[same["value"].idxmax()]
+    cases = (
+        "64 members, 64 x 64 points, 1000 observations",
+        "16 members, 128 x 128 points, 1000 observations",
+        "16 members, 64 x 64 points, 8000 observations",
+    )
+    return [
+        Claim(
+            README,
+            "Four times as many members cost {:.1f} times as much, four times as many points {:.1f} times; eight "
+            "times as many observations {:.1f} times.",
+            tuple(get(case=case, metric="seconds") / usual for case in cases),
+        ),
+        Claim(
+            README,
+            "The most memory at this size, {:.0f} MB, is taken by the default with 2,000 observations",
+            (MB * most["value"],),
+            holds=(most["method"], most["case"]) == ("default", USUAL.replace("1000 o", "2000 o")),
+        ),
+    ]
+
+
+def card() -> list[Claim]:
+    """The cards of the data and of the prior."""
+    ocean = partial(value, "nature", method="")
+    halves = [{"case": f"training oceans, {half} ten"} for half in ("first", "second")]
+    both = lambda metric: [ocean(metric=metric, **half) for half in halves]  # noqa: E731
+    every = {"case": "training oceans"}
+    slopes = [ocean(metric=f"{name} spectral slope", **every) for name in ("KE", "SSH", "SST")]
+    jet = partial(value, "numerics", metric="difference (mm)")
+    order = partial(value, "numerics", metric="order")
+    scales = ("250 km, 7 days", "150 km, 7 days", "250 km, 10 days")
+    mapping = {case: value("mapping", case=case, metric="rmse") for case in scales}
+    loss = {c: value("prior", case="validation oceans", channel=c) for c in CHANNELS}
+    validation = partial(value, "ablation", case="validation oceans", metric="loss")
+    twin = partial(value, "ablation", case="twin", metric="loss")
+    curve = {name: pd.read_csv(FOLDER / f"{name}_lite.csv") for name in ("prior", "regression")}
+    regression = curve["regression"].iloc[-1]
+    return [
+        Claim(
+            CARD,
+            "sea-level std {:.3f} and {:.3f} m ({:.3f} to {:.3f} from ocean to ocean), speed {:.3f} and {:.3f} m/s "
+            "rms, vorticity/f {:.3f} and {:.3f}, e-folding time {:.1f} and {:.1f} d, slopes {:.2f}, {:.2f} and "
+            "{:.2f} in both to 0.03, wind {:.1f} and {:.1f} m/s, coupling {:.2f} m/s per degC.",
+            (
+                *both("SSH std (m)"),
+                *(ocean(b, metric="SSH std (m)", **every) for b in BOUNDS[1:]),
+                *both("speed rms (m/s)"),
+                *both("vorticity/f rms"),
+                *both("SSH e-folding time (d)"),
+                *slopes,
+                *both("wind speed (m/s)"),
+                ocean(metric="wind-SST coupling (m/s per degC)", **every),
+            ),
+        ),
+        Claim(
+            CARD,
+            "sea level varies less in so short a time ({:.2f} m)",
+            (ocean(case="twin", metric="SSH temporal std (m)"),),
+        ),
+        Claim(
+            CARD,
+            "differs by {:.1f}, {:.1f} and {:.1f} mm from each to the next (orders {:.1f} and {:.1f};",
+            (
+                *(jet(case=case) for case in names("numerics", "case", metric="difference (mm)")),
+                *(order(case=case) for case in names("numerics", "case", metric="order")),
+            ),
+        ),
+        Claim(
+            CARD,
+            "a cooling of that size would be {:.1f} degC over the two years",
+            (-0.2 * value("drift", method="trend per decade", metric="SST of the box (degC)"),),
+        ),
+        Claim(
+            CARD,
+            "`--tune`: {:.1f} cm; {:.1f} cm with 150 km, {:.1f} cm with 10 days)",
+            tuple(100 * v for v in mapping.values()),
+            holds=min(mapping.values()) == mapping["250 km, 7 days"],
+        ),
+        Claim(CARD, "One core simulates {:.0f} years an hour at 8 km", (value("numerics", metric="years an hour"),)),
+        Claim(
+            CARD,
+            "{:.3f}, {:.3f} and {:.3f} for sea level, temperature and salinity, {:.3f} and {:.3f} for the residual "
+            "current, but {:.3f} and {:.3f} for the winds",
+            tuple(loss[c] for c in CHANNELS),
+        ),
+        Claim(
+            CARD,
+            "the five channels of the ocean alone would stand at {:.3f}",
+            (sum(loss[c] for c in OCEAN) / len(OCEAN),),
+        ),
+        Claim(
+            CARD,
+            "Loss on the validation oceans {:.3f} (another seed {:.3f}); with EDM's scalars {:.2f}, with EDM's "
+            "noise, too, {:.2f}; AdamW for all weights {:.3f}; without the filter's estimate among the inputs "
+            "{:.3f}; EDM's noise {:.3f}; cosines for EOFs {:.3f}; 0.3 and 0.8 M parameters {:.3f} and {:.3f}; "
+            "patches of 4 points {:.3f}. One ocean instead of twenty costs {:.0f} % on oceans like those trained on, "
+            "and {:.0f} % on the twin",
+            (
+                *(
+                    validation(method=method)
+                    for method in (
+                        "default",
+                        "default, another seed",
+                        "EDM's scalars",
+                        "EDM's scalars and noise",
+                        "AdamW for all",
+                        "without the linear estimate",
+                        "EDM's noise",
+                        "cosines for EOFs",
+                        "0.3 M parameters",
+                        "0.8 M parameters",
+                        "1.4 M parameters, patches of 4",
+                    )
+                ),
+                *(100 * (get(method="1 ocean, 244 frames") / get(method="default") - 1) for get in (validation, twin)),
+            ),
+        ),
+        Claim(
+            CARD,
+            "ended lower ({:.3f} against {:.3f}; another seed {:.3f})",
+            tuple(validation(method=m) for m in ("noise 0.0, 1.7", "default", "default, another seed")),
+            holds=validation(method="noise 0.0, 1.7") < validation(method="default"),
+        ),
+        Claim(
+            CARD,
+            "{:.1f} to {:.1f} times as fast as the transformer, at half to a third of their memory",
+            tuple(
+                value("training", method=m, metric="images/s of genda_lite over its")
+                for m in ("PhysicsNeMo DiT", "PhysicsNeMo DiT, Wiener loss")
+            ),
+        ),
+        Claim(
+            CARD,
+            "windows in {:.0f} CPU-minutes (the prior: 800,000 in {:.1f} hours); in the last tenth of it its "
+            "validation loss fell from {:.3f} to {:.3f}.",
+            (
+                regression["cpu_seconds"] / 60,
+                curve["prior"]["cpu_seconds"].iloc[-1] / 3600,
+                *curve["regression"]["validation"].iloc[-2:],
+            ),
+        ),
+        Claim(
+            CARD,
+            "Above a noise level of 6, where little of a window is left to see, it is {:.2f}.",
+            (curve["prior"]["sigma 6-inf"].iloc[-1],),
+        ),
+        Claim(CARD, "bfloat16 on one CPU core, {:.1f} CPU-hours", (curve["prior"]["cpu_seconds"].iloc[-1] / 3600,)),
+        Claim(
+            CARD,
+            "sea level {:.3f}, temperature {:.3f}, salinity {:.3f}, residual current {:.2f} and {:.2f}, winds {:.2f} "
+            "and {:.2f}",
+            tuple(regression[c] for c in CHANNELS),
+        ),
+    ]
+
+
+def chapters() -> list[Claim]:
+    """Of the chapters, what no cell computes."""
+    validation = partial(value, "ablation", case="validation oceans", metric="loss")
+    twin = partial(value, "ablation", case="twin", channel="", metric="loss")
+    crps = partial(value, "ablation", case="twin", channel="zos", metric="crps")
+    seed = [abs(1 - get(method="default, another seed") / get(method="default")) for get in (validation, crps)]
+    aged, quoted = "age of a track as an error", partial(value, "genda", metric="vector_error")
+    cases = stated, fifth = "errors x 1", "errors x 0.2"
+    wide = {
+        (method, case): value("attenuation", case=case, method=method, metric="spread")
+        for method in ("default", "oi-jacobian")
+        for case in cases
+    }
+    high = [f"sigma {sigma}" for sigma in ("80", "46", "26.5", "15.2", "8.76")]
+    length = {case: pick(stored("attenuation"), case=case, metric="step length", zone=high) for case in cases}
+    some = [method for method in names("ablation") if method.startswith(("1 ocean", "3 oceans"))]
+    few = [twin(method=method) / twin(method="default") - 1 for method in some]
+    return [
+        Claim(
+            PRIOR,
+            "a difference of {:.1f} % in the loss, of {:.0f} % in the errors of analyses, is chance",
+            tuple(100 * v for v in seed),
+        ),
+        Claim(
+            PRIOR,
+            "A lower mean would have gained about {:.0f} %.",
+            (100 * (1 - validation(method="noise 0.0, 1.7") / validation(method="default")),),
+        ),
+        Claim(
+            PRIOR,
+            "one or three oceans are worse than twenty, by {:.0f} to {:.0f} %.",
+            (100 * min(few), 100 * max(few)),
+            holds=min(few) > 0,
+        ),
+        Claim(
+            OSE,
+            "the current *without* its residual channel is the better one ({:.4f} against {:.4f})",
+            tuple(quoted(method=m) for m in ("GenDA, geostrophic + Ekman only", "GenDA, ensemble mean")),
+        ),
+        Claim(
+            OSE,
+            "On days that are not scored it was worse, by {:.0f} to {:.0f} % in sea level",
+            more("changes correlated with the state", channel="zos"),
+        ),
+        Claim(
+            OSE,
+            "({:.3f} m/s, and then the difference from optimal interpolation is no more than chance), against the "
+            "truth by {:.0f} to {:.0f} % more in current and by {:.0f} % *less* in sea level; optimal interpolation "
+            "by {:.0f} % more in both",
+            (
+                value("variants", metric="vector_error"),
+                *more(aged, method=OURS, channel="current"),
+                -more(aged, method=OURS, channel="zos")[0],
+                more(aged, method=YARDSTICK, channel="zos")[0],
+            ),
+        ),
+        Claim(
+            OSE,
+            "windows of 7, 9 and 12 days instead of 5: worse by {:.0f} to {:.0f} % in current",
+            more("windows of 7, 9 and 12 days", channel="current"),
+        ),
+        Claim(
+            OSE,
+            "Its spread *grows* in this window, from {:.2f} to {:.2f} m/s.",
+            (wide["default", stated], wide["default", fifth]),
+            holds=wide["default", fifth] > wide["default", stated],
+        ),
+        Claim(
+            OSE,
+            "$s$ falls to {:.1f} to {:.1f}, where with the stated errors it is {:.1f} to {:.1f}, at the noise (9 to 80 "
+            "standard deviations)",
+            (*reach(length[fifth]), *reach(length[stated])),
+        ),
+        Claim(
+            OSE,
+            "Without $s$ (`oi-jacobian`) it is worse, {:.1f} m/s",
+            (wide["oi-jacobian", fifth],),
+            holds=wide["oi-jacobian", fifth] > wide["default", fifth],
+        ),
+        Claim(
+            OSSE,
+            "four times as many cost a little less than four times as much",
+            holds=3 < speed_of("64 members, 64 x 64 points, 1000 observations") / speed_of(USUAL) < 4,
+        ),
+    ]
+
+
+def more(case: str, **labels: str) -> tuple[float, float]:
+    """By how much a variant of the experiment errs more, from least to most (percent)."""
+    ratios = pick(stored("variants"), case=case, metric="rmse over that of the experiment", **labels)
+    return tuple(100 * (end - 1) for end in reach(ratios))
+
+
+def speed_of(case: str) -> float:
+    """Seconds of the default."""
+    return value("speed", case=case, method="default", metric="seconds")

@@ -1,0 +1,509 @@
+"""Every number of a result on a page comes from a stored table; `make tables` puts it there.
+
+    python data_samples/tables.py            # write the numbers anew, say which changed
+    python data_samples/tables.py --check    # only say which differ
+
+The tables are those of `results/`, made by the commands that their first lines tell (`genda_lite.verify.table`). Of a
+page two things are written from them: what is between `<!-- table NAME -->` and `<!-- /table -->`, by the function of
+that name below, and the numbers in the sentences of `claims.py`. The words are the author's: a sentence that is not
+there as it is registered, or that its numbers no longer bear out, is an error. In the notebooks tables are drawn by
+their own cells.
+"""
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from genda_lite.errors import InputError
+from genda_lite.files import atomic_path
+from genda_lite.nature.physics import PARAMETERS
+from genda_lite.verify import realism
+from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
+from genda_lite.verify.table import is_met, number, pick, read_table, target_text
+
+FOLDER = Path(__file__).resolve().parent
+ROOT, RESULTS = FOLDER.parent, FOLDER / "results"
+
+
+# --- The mechanism ---------------------------------------------------------------------------------------------------
+
+NUMBER = r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?"
+MARKED = re.compile(r"(<!-- table (\S+) -->\n+)(.*?)(\n+<!-- /table -->)", re.DOTALL)
+BREAK = "\n\f\n"  # between the cells of a notebook
+
+
+class Claim(NamedTuple):
+    """A sentence, or a part of one, with the numbers in it.
+
+    `text` has a format in braces for each of `values`; where it has a blank, the page may break the line. `holds` says
+    whether what the words claim is true.
+    """
+
+    page: str
+    text: str
+    values: tuple[float, ...] = ()
+    holds: bool = True
+
+    def printed(self) -> list[str]:
+        """The numbers as the page should have them."""
+        specs = re.findall(r"\{:?(.*?)\}", self.text)
+        if len(specs) != len(self.values) or not np.isfinite(self.values).all():
+            raise InputError(f"{self.page}: {self.text!r} has {len(specs)} numbers, its values are {self.values}")
+        return [printed(value, spec) for value, spec in zip(self.values, specs, strict=True)]
+
+    def find(self, page: str) -> re.Match:
+        """Where it stands.
+
+        Raises:
+            InputError: nowhere, or more than once.
+        """
+        parts = [r"\s+".join(map(re.escape, part.split(" "))) for part in re.split(r"\{.*?\}", self.text)]
+        found = list(re.finditer(f"({NUMBER})".join(parts), page))
+        if len(found) != 1:
+            raise InputError(f"{self.page}: {self.text!r} is there {len(found)} times, expected once")
+        return found[0]
+
+
+def printed(value: float, spec: str) -> str:
+    """A formatted number; zero has no sign."""
+    text = format(value, spec)
+    return text if float(text.replace(",", "")) else text.lstrip("+-")
+
+
+def with_claims(page: str, claims: Iterable[Claim]) -> tuple[str, list[str]]:
+    """A page with the numbers of its claims, and what was changed.
+
+    Raises:
+        InputError: a claim is not on the page, or does not hold.
+    """
+    changes = []
+    for claim in claims:
+        found, wanted = claim.find(page), claim.printed()
+        if not claim.holds:
+            raise InputError(f"{claim.page}: {claim.text!r} is no longer so, by the stored tables")
+        for i in range(len(wanted), 0, -1):  # from behind, so that places stay valid
+            if (old := found[i]) != (new := wanted[i - 1]):
+                changes.append(f"{claim.page}: {claim.text!r}: stored {new}, printed {old}")
+                page = page[: found.start(i)] + new + page[found.end(i) :]
+    return page, changes
+
+
+def with_tables(name: str, page: str, tables: dict[str, Callable[[], str]]) -> tuple[str, list[str]]:
+    """A page with its marked tables made anew, and what was changed.
+
+    Raises:
+        InputError: a mark has the name of no table.
+    """
+    changes = []
+
+    def made(mark: re.Match) -> str:
+        if mark[2] not in tables:
+            raise InputError(f"{name}: there is no table {mark[2]}, expected one of {', '.join(tables)}")
+        new = tables[mark[2]]()
+        for line in difflib.unified_diff(mark[3].strip().splitlines(), new.splitlines(), n=0):
+            if line[:2] in ("-|", "+|"):
+                changes.append(f"{name}, table {mark[2]}, {'printed' if line[0] == '-' else 'stored'}: {line[1:]}")
+        return mark[1] + new + mark[4]
+
+    return MARKED.sub(made, page), changes
+
+
+def read_page(path: Path) -> str:
+    """The text of a page; of a notebook, that of its Markdown cells."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    return BREAK.join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write what `read_page` read, changed."""
+    if path.suffix == ".ipynb":
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+        for cell, source in zip(cells, text.split(BREAK), strict=True):
+            cell["source"] = source.splitlines(keepends=True)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def renewed(name: str, page: str, claims: Iterable[Claim], tables: dict[str, Callable[[], str]]) -> tuple[str, list]:
+    """A page with all its numbers as stored, and what was changed."""
+    page, changed = with_tables(name, page, tables)
+    page, more = with_claims(page, [claim for claim in claims if claim.page == name])
+    return page, changed + more
+
+
+def prose(page: str, claims: Iterable[Claim]) -> str:
+    """What is neither code nor an address nor a marked table, without the numbers in claims."""
+    for claim in claims:
+        found = claim.find(page)
+        page = page[: found.start()] + re.sub(NUMBER, "", found[0]) + page[found.end() :]
+    for pattern in (MARKED.pattern, r"```.*?```", r"`[^`]*`", r"\]\([^)]*\)", r"https?://\S+", r"<[^>]*>"):
+        page = re.sub(pattern, " ", page, flags=re.DOTALL)
+    return " ".join(page.split())
+
+
+def uncovered(page: str, claims: Iterable[Claim], allowed: Iterable[str] = ()) -> list[str]:
+    """The numbers in the prose of a page that no claim holds, each with what is around it.
+
+    `allowed`: phrases whose numbers are no results.
+    """
+    page = prose(page, claims)
+    for phrase in allowed:
+        page = page.replace(phrase, " ")
+    return [page[max(m.start() - 40, 0) : m.end() + 25] for m in re.finditer(r"(?<![\w.])\d[\d.,]*", page)]
+
+
+# --- The tables ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def stored(name: str) -> pd.DataFrame:
+    """A table of `results/`."""
+    return read_table(RESULTS / f"{name}.csv")
+
+
+def value(name: str, bound: str = "value", **labels: str) -> float:
+    """One number of a stored table."""
+    try:
+        return number(stored(name), bound, **labels)
+    except InputError as error:
+        raise InputError(f"results/{name}.csv: {error}") from None
+
+
+def names(table: str, label: str = "method", **labels: str) -> list[str]:
+    """The values of a label, in the order in which they first come."""
+    return list(dict.fromkeys(pick(stored(table), **labels)[label]))
+
+
+def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of Markdown."""
+    heads = list(heads)
+    lines = [heads, *rows]
+    text = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([text[0], "|" + "---|" * len(heads), *text[1:]])
+
+
+def closed_form() -> str:
+    """Methods against posteriors that are known."""
+    kinds = {kind: [case for case in POINTS if case.startswith(kind)] for kind in ("Gaussian", "mixture")}
+    heads, zones = ["method", "forwards + VJPs"], ("observed", "unobserved")
+    for kind, cases in kinds.items():
+        shares = " / ".join(case.split(", ")[1].removesuffix(" %") for case in cases)
+        heads.append(f"CRPS / exact, {kind}, {shares} %")
+    heads += [f"variance, {zone}, {VARIANCES_OF}" for zone in zones]
+    rows = []
+    for method in names("posterior", case=VARIANCES_OF):
+        here = {"method": method, "case": VARIANCES_OF}
+        units = sum(value("posterior", metric=metric, **here) for metric in ("forwards", "VJPs"))
+        rows.append([method, f"{units:.0f}"])
+        for cases in kinds.values():
+            found = [value("posterior", method=method, case=case, metric="CRPS / exact") for case in cases]
+            rows[-1].append(" / ".join(f"{v:.3f}" for v in found))
+        rows[-1] += [f"{value('posterior', metric=f'variance, {zone}', **here):.3f}" for zone in zones]
+    return markdown(heads, rows)
+
+
+REAL = {
+    "diffusion": "diffusion prior",
+    "diffusion, fast": "diffusion prior, fast",
+    "Gaussian prior": "Gaussian prior",
+    "climatology": "climatology",
+}
+
+
+def real() -> str:
+    """Priors on a map of the real sea level."""
+    rows = []
+    for method, name in REAL.items():
+        here = {"method": method, "zone": "unobserved"}
+        found = [value("real", channel=c, metric="rmse", **here) for c in ("zos", "current")]
+        found.append(value("real", channel="zos", metric="crps", **here))
+        has_spread = "spread_skill" in names("real", "metric", **here)
+        spread = f"{value('real', channel='zos', metric='spread_skill', **here):.2f}" if has_spread else ""
+        rows.append([name, *(f"{v:.3f}" for v in found), spread])
+    return markdown(["prior", "sea level RMSE (m)", "current RMSE (m/s)", "CRPS (m)", "spread/error"], rows)
+
+
+def peers() -> str:
+    """The sampler beside its peers."""
+    cases = names("peers", "case", method="default")
+
+    def score(method: str, case: str) -> str:
+        crps, units = (value("peers", method=method, case=case, metric=m) for m in ("CRPS / exact", "forwards + VJPs"))
+        return f"{crps:.3f} ({units:.0f})"
+
+    methods = names("peers", case=cases[0], metric="CRPS / exact")
+    rows = ([method, *(score(method, case) for case in cases)] for method in methods)
+    return markdown(["CRPS / exact (forwards + VJPs)", *cases], rows)
+
+
+OCEAN = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy")
+YARDSTICK = "OI, multivariate"
+LESS = f"crps less {YARDSTICK}"  # a share of its
+BOARD = {
+    "climatology": "climatology",
+    "OI, univariate": "optimal interpolation, univariate",
+    YARDSTICK: "optimal interpolation, multivariate",
+    "U-Net regression": "U-Net regression (no ensemble)",
+    "Gaussian prior": "Gaussian prior, sampled",
+    "diffusion": "**diffusion, default**",
+    "diffusion, fast": "**diffusion, fast**",
+}
+
+
+def board() -> str:
+    """The scoreboard of twin experiments."""
+
+    def crps(method: str, channel: str) -> str:
+        one = {"method": method, "channel": channel, "zone": "all"}
+        text = f"{value('osse', case='', metric='crps', **one):{'.3f' if channel in ('thetao', 'so') else '#.3g'}}"
+        ahead = method != YARDSTICK and value("osse", "high", case="", metric=LESS, **one) < 0
+        return f"**{text}**" if ahead else text
+
+    rows = []
+    for method, name in BOARD.items():
+        *scalars, u, v = (crps(method, channel) for channel in OCEAN)
+        ratios = [value("osse", method=method, channel=c, zone="all", metric="spread_skill") for c in OCEAN]
+        spread = " / ".join(f"{r:.2f}" for r in ratios) if np.isfinite(ratios).all() else ""
+        rows.append([name, *scalars, f"{u}, {v}", spread, f"{value('osse', method=method, metric='seconds'):.0f}"])
+    units = ["sea level (m)", "temperature (degC)", "salinity", "residual current u, v (m/s)"]
+    return markdown(["method", *units, "spread/error", "CPU s"], rows)
+
+
+GUIDANCES = {
+    "diffusion": "default (hybrid)",
+    "diffusion, fast": "fast (OI)",
+    "diffusion, mmps": "MMPS, 3 iterations",
+    "diffusion, oi-jacobian": "OI-Jacobian",
+    "diffusion, sda": "SDA, gamma 0.1, our sampler",
+    "diffusion, dps": "DPS",
+    "GenDA's sampler, gamma 0.1": "GenDA's sampler, gamma 0.1",
+    "GenDA's sampler, gamma 0.01": "GenDA's sampler, gamma 0.01",
+}
+
+
+def guidance(method: str, channel: str) -> float:
+    """CRPS over that of multivariate optimal interpolation, on the cases that all guidances ran on."""
+    one = {"method": method, "channel": channel, "zone": "all"}
+    if method in names("guidances"):  # which ran on all cases; the others on these alone
+        return value("guidances", metric="crps_ratio", **one)
+    return 1 + value("osse", case="", metric=LESS, **one)
+
+
+def guidances() -> str:
+    """The guidances side by side."""
+    rows = []
+    for method, name in GUIDANCES.items():
+        *scalars, u, v = (f"{guidance(method, channel):.2f}" for channel in OCEAN)
+        table = "guidances" if method in names("guidances") else "osse"
+        rows.append([name, *scalars, f"{u}, {v}", f"{value(table, method=method, metric='seconds'):.0f}"])
+    return markdown(["guidance", "sea level", "temperature", "salinity", "residual current u, v", "CPU s"], rows)
+
+
+PRODUCTS = {
+    "climatology": "climatology",
+    "L4 geostrophic": "L4 geostrophic",
+    "L4 geostrophic + Ekman": "L4 geostrophic + Ekman",
+    YARDSTICK: "optimal interpolation",
+    "U-Net regression": "U-Net regression",
+    "diffusion": "**ours**",
+    "diffusion, one member": "ours, one member",
+    "diffusion, without residual current": "ours, without residual current",
+}
+ENSEMBLES = ("climatology", YARDSTICK, "diffusion", "diffusion, without residual current")  # products with a spread
+HOURLY = {"case": "hourly", "date": "", "channel": "current", "zone": "all"}
+DAILY = HOURLY | {"case": "24-hour means"}
+
+
+def ours_less(product: str, metric: str) -> str:
+    """Our score less a product's with its interval, in bold where that excludes zero."""
+    labels = HOURLY | {"method": "diffusion", "metric": f"{metric} less {product}"}
+    found = [value("ose", bound, **labels) for bound in ("value", "low", "high")]
+    text = "{} ({} to {})".format(*(printed(v, "+.4f") for v in found))
+    return f"**{text}**" if found[1] * found[2] > 0 else text
+
+
+def drifters() -> str:
+    """Every product against the drifters."""
+    rows = []
+    for method, name in PRODUCTS.items():
+        hourly, is_ours = partial(value, "ose", method=method, **HOURLY), method == "diffusion"
+        apart = value("ose", method=method, metric="separation", **HOURLY | {"zone": "3 d"})
+        rows.append(
+            [
+                name,
+                f"{hourly(metric='vector_error'):.3f}",
+                ", ".join(f"{hourly(metric=metric):.3f}" for metric in ("rmse_u", "rmse_v")),
+                f"{hourly(metric='within_45'):.2f}",
+                f"{hourly(metric='crps'):.4f}",
+                f"{hourly(metric='spread_skill'):.2f}" if method in ENSEMBLES else "",
+                f"{value('ose', method=method, metric='vector_error', **DAILY):.3f}",
+                f"{apart:.0f}",
+                *("" if is_ours else ours_less(method, metric) for metric in ("vector_error", "crps")),
+            ]
+        )
+    heads = ["product", "vector error (m/s)", "RMSE u, v", "within 45°", "CRPS", "spread/skill"]
+    heads += ["24-h means, vector error", "after 3 days (km)", "ours less it: vector error (95 %)", "CRPS (95 %)"]
+    return markdown(heads, rows)
+
+
+def genda() -> str:
+    """GenDA's own figures."""
+    case, metrics = "real drifters, 2017", {"vector_error": "mean vector error", "rmse_u": "RMSE u", "rmse_v": "RMSE v"}
+    rows = []
+    for method in names("genda", case=case):
+        known = names("genda", "metric", method=method)
+        rows.append(
+            [method, *(f"{value('genda', method=method, metric=m):.4f}" if m in known else "" for m in metrics)]
+        )
+    return markdown([f"another data set: {case}", *metrics.values()], rows)
+
+
+USUAL = "16 members, 64 x 64 points, 1000 observations"
+MB = 2**20 / 1e6  # in a MiB
+
+
+def speed() -> str:
+    """What an analysis costs."""
+    rows = []
+    for method in names("speed", case=USUAL):
+        seconds, memory = (value("speed", case=USUAL, method=method, metric=m) for m in ("seconds", "MiB"))
+        rows.append([method, f"{seconds:.1f}", f"{MB * memory:.0f}"])
+    return markdown(["method", "seconds", "memory (MB)"], rows)
+
+
+def met(v: float, low: float | None, high: float | None) -> str:
+    """Whether a value is in a range."""
+    return {True: "yes", False: "no", None: "-"}[is_met(v, low, high)]
+
+
+def nature() -> str:
+    """The statistics of the held-out oceans beside those of the real one."""
+    rows = []
+    for quantity in names("nature", "metric", case="", method=""):
+        mean, low, high = (value("nature", b, case="", method="", metric=quantity) for b in ("value", "low", "high"))
+        target = realism.TARGETS[quantity]
+        products = [name for name in names("nature", case="", metric=quantity) if name]
+        real = ", ".join(f"{value('nature', method=name, metric=quantity):.3g} ({name})" for name in products)
+        told = [f"{mean:.3f}", f"{low:.3f} to {high:.3f}", target_text(*target) or "", met(mean, *target), real]
+        rows.append([quantity, *told])
+    return markdown(["quantity", "mean", "range over oceans", "target", "met", "real products"], rows)
+
+
+def drift() -> str:
+    """Trends over ten years."""
+    rows = []
+    for quantity in names("drift", "metric"):
+        spec = ".2f" if "SST" in quantity else ".3f"
+        found = (value("drift", method=m, metric=quantity) for m in ("trend per decade", "noise"))
+        rows.append([quantity, *(f"{v:{spec}}" for v in found)])
+    return markdown(["quantity", "trend per decade", "noise"], rows)
+
+
+def prior() -> str:
+    """The scores of the shipped prior."""
+    scores, rows = pick(stored("prior"), case="", method=""), []
+    for metric, channel in scores[["metric", "channel"]].itertuples(index=False):
+        here, target, words = {"case": "", "metric": metric, "channel": channel}, (None, None), ""
+        one, methods = value("prior", method="", **here), names("prior", **here)
+        if "target" in methods:
+            bounds = (value("prior", b, method="target", **here) for b in ("low", "high"))
+            target = tuple(b if np.isfinite(b) else None for b in bounds)
+            words = "below 1" if target == (None, 1) else target_text(*target)
+        beside = [f"{value('prior', method=m, **here):.3f} ({m})" for m in methods if m not in ("", "target")]
+        name = f"{metric}, {channel}" if channel else metric
+        rows.append([name, f"{one:.3f}", words, met(one, *target), ", ".join(beside)])
+    return markdown(["quantity", "value", "target", "met", "beside"], rows)
+
+
+def training() -> str:
+    """The speed of training beside other networks."""
+    rows, networks = [], {"`lite`": ("genda_lite",)}
+    for peer in ("PhysicsNeMo SongUNet", "PhysicsNeMo DiT"):
+        networks[f"{peer}, our loss / EDM's"] = f"{peer}, Wiener loss", peer
+    for name, methods in networks.items():
+        cells = []
+        for metric in ("images/s", "MiB", "validation loss"):
+            found = [value("training", method=m, metric=metric) for m in methods]
+            spec = ".0f" if metric != "validation loss" else ".1f" if min(found) > 1 else ".2f"
+            cells.append(" / ".join(f"{v:{spec}}" for v in found))
+        rows.append([name, *cells])
+    return markdown(["network", "images/s", "memory of a step (MiB)", "validation loss after two minutes"], rows)
+
+
+def physics() -> str:
+    """The ranges of the oceans' physics, from the code."""
+    return markdown(
+        ["parameter", "members draw from", "twin", "units", "meaning"],
+        ([f"`{n}`", f"{p.low:g} to {p.high:g}", f"{p.twin:g}", p.units, p.meaning] for n, p in PARAMETERS.items()),
+    )
+
+
+def results() -> str:
+    """What is stored, and what made it."""
+    rows = []
+    for path in sorted(RESULTS.glob("*.csv")):
+        about = read_table(path).attrs
+        origin = "recorded" if "recorded" in about else "as computed"
+        rows.append([f"`{path.name}`", f"`{about['command']}`", about["settings"], about["seed"], origin])
+    return markdown(["file", "command", "settings", "seed", "digits"], rows)
+
+
+TABLES = {
+    made.__name__: made
+    for made in (
+        closed_form,
+        real,
+        peers,
+        board,
+        guidances,
+        drifters,
+        genda,
+        speed,
+        physics,
+        nature,
+        drift,
+        prior,
+        training,
+        results,
+    )
+}
+
+
+def pages() -> list[str]:
+    """The pages with marked tables or claims."""
+    from claims import claims
+
+    return list(dict.fromkeys(["README.md", "data_samples/README.md", *(claim.page for claim in claims())]))
+
+
+def main() -> None:
+    from claims import claims
+
+    changed = []
+    for name in pages():
+        page = read_page(ROOT / name)
+        new, changes = renewed(name, page, claims(), TABLES)
+        changed += changes
+        if changes and "--check" not in sys.argv:
+            write_page(ROOT / name, new)
+    print("\n".join(changed) if changed else "all numbers on the pages are those of the stored tables")
+    sys.exit(bool(changed) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))
