@@ -86,7 +86,7 @@ def cases(
 def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
     """`grid_scores` of `zos`, `ug`, `vg` where nothing was observed."""
     draws = ensemble.mean[None] if ensemble.draws is None else ensemble.draws
-    zos = prior.standardizer.to_dataset(draws.cpu(), case.grid, case.date)["zos"]
+    zos = prior.standardizer.to_dataset(draws.cpu(), case.grid, case.date, prior.state)["zos"]
     return scores.grid_scores(with_currents(zos), case.truth, case.zones)
 
 

@@ -338,7 +338,8 @@ def fields_of(ensemble: Ensemble, prior: Prior, window: Grid, date: np.datetime6
         draws = ensemble.mean[None]
     elif ensemble.mean is not None:
         draws = draws - draws.mean(0) + ensemble.mean
-    ds = total_current(prior.standardizer.to_dataset(draws.cpu(), window, date), prior.standardizer)
+    ds = prior.standardizer.to_dataset(draws.cpu(), window, date, prior.state)
+    ds = total_current(ds, prior.standardizer)
     ds = ds[list(STORED)].drop_vars("time", errors="ignore")
     return ds if ensemble.draws is not None else ds.isel(member=0, drop=True)
 

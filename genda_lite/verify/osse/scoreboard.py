@@ -148,7 +148,7 @@ def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
     truth = with_derived(case.truth)[list(SCORED)].drop_vars("time", errors="ignore")
 
     def physical(x) -> xr.Dataset:
-        fields = prior.standardizer.to_dataset(x.cpu(), case.grid, case.date).drop_vars("time")
+        fields = prior.standardizer.to_dataset(x.cpu(), case.grid, case.date, prior.state).drop_vars("time")
         fields = total_current(fields, prior.standardizer)
         return with_derived(fields)[list(SCORED)].assign_coords(
             latitude=truth["latitude"], longitude=truth["longitude"]
