@@ -37,8 +37,8 @@ KINDS = {panel: "spread" if panel == "spread" else "field" for panel in PANELS}
 class OsseExplorer(anywidget.AnyWidget):
     """The controls of an observing system; the ensemble is made anew when one is moved.
 
-    The controls are traits: `altimeters`, `swot`, `cloud` (%), `error`, `method`, `member`, `channel` and `view`. To set
-    one in a cell moves it on the screen, too.
+    The controls are traits: `altimeters`, `swot`, `cloud` (%), `error`, `method`, `member`, `channel` and `view`. One
+    that is set in a cell moves on the screen, too.
 
     Args:
         prior: from `load_prior`, or several with their names.
