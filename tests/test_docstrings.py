@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 PATH = ROOT / "book" / "_ext" / "plain_docstrings.py"
 # Not for import by others: the command line says all with --help.
 INTERNAL = {"__main__", "cli", "moved", "processors", "version", "prior.signals", "show.assets"}
+# Answers to exercises: `teaching.checks` says how they are checked, and a reference would give them away.
+INTERNAL |= {f"teaching.{chapter}" for chapter in ("observing", "products", "prior", "bayes", "osse", "ose")}
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,12 @@ from genda_lite.observe.systems import constellation
 from genda_lite.posterior import guidance
 from genda_lite.sources import load_sample
 from genda_lite.teaching import check, student_version, write_student_versions
-from genda_lite.teaching.checks import CHECKS, EXERCISES
+from genda_lite.teaching.checks import EXERCISES, check_of
 from genda_lite.verify import scores
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("0*.ipynb"))
+CHECKS = [label for labels in EXERCISES.values() for label in labels if check_of(label)]
 
 
 def markdown(path: Path) -> str:

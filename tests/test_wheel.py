@@ -42,7 +42,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 def test_the_wheel_holds_every_file_of_the_package(wheel):
     missing = {name for name in wheel.listed if (ROOT / name).is_file()} - set(wheel.namelist())
     assert not missing
-    assert {"genda_lite/show/explorer.js", "genda_lite/teaching/checks.py"} <= set(wheel.namelist())
+    assert {"genda_lite/show/explorer.js", "genda_lite/teaching/osse.py"} <= set(wheel.namelist())
 
 
 def test_the_wheel_holds_nothing_else(wheel):

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..prepare.decompose import to_state
 from ..prior import Prior, load_prior
 from ..sources import load_sample
-from ..verify.osse import sweep as osse
+from ..verify.osse.sweep import sweep
 from .static import Explorer, static_explorer
 
 PRIOR_TITLES = {"diffusion": "Diffusion prior", "gaussian": "Gaussian prior (OI)"}
@@ -94,7 +94,7 @@ def make_pack(
         raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
     priors = priors or sample_priors()
     truth = sample_truth(next(iter(priors.values()))) if truth is None else truth
-    frames = osse.sweep(
+    frames = sweep(
         priors, truth, altimeters, clouds, channels, members, seed, progress,
         swot=swot, errors=errors, shown=shown, folder=keep, **options,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """Explorers that work on a page without a kernel: precomputed results, drawn by the reader's own browser.
 
 Every setting of every control is computed beforehand. The fields travel inside the page, or in a pack of files beside
-it that are loaded when they are looked at, and the script in this folder (`explorer.js`) draws those that are chosen.
+it that are loaded when they are looked at, and the program of this folder (`explorer.js` and its parts) draws those
+that are chosen.
 """
 
 import base64
@@ -9,7 +10,7 @@ import html
 import json
 import math
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -271,7 +272,7 @@ def static_explorer(
         """Colours, fields and scores of one channel."""
         here, style = frames.sel(channel=name), styles.get(name, ChannelStyle(name))
         scales = {
-            kind: _scale(name, [here[panel].values for panel in panels if kinds[panel] == kind], style, kind)
+            kind: colour_scale(name, [here[panel].values for panel in panels if kinds[panel] == kind], style, kind)
             for kind in dict.fromkeys(kinds.values())
         }
         return {
@@ -287,7 +288,7 @@ def static_explorer(
         """A control, and whether it moves one panel only and no score."""
         moved = [each for each in (*panels, *scores) if name in frames[each].dims]
         own = bool(scores) and len(moved) == 1 and moved[0] in panels
-        return _dial(frames[name], words, start or {}) | {"own": own}
+        return control(frames[name], words, start or {}) | {"own": own}
 
     axis = None
     if against:
@@ -323,7 +324,12 @@ def _varying(variable: xr.DataArray, dials: Collection[str]) -> xr.DataArray:
 
 def _flat(variable: xr.DataArray, dials: Collection[str]) -> dict[str, Any]:
     """The numbers of a score, and the dials they run over."""
-    return {"dials": [dial for dial in dials if dial in variable.dims], "values": _numbers(variable.values)}
+    return {"dials": [dial for dial in dials if dial in variable.dims], "values": numbers(variable.values)}
+
+
+def north_up(frames: xr.Dataset) -> xr.Dataset:
+    """With north at the top and west at the left, as maps are drawn."""
+    return frames.sortby("latitude", ascending=False).sortby("longitude")
 
 
 def _checked(frames: xr.Dataset, dials: Collection[str]) -> xr.Dataset:
@@ -344,23 +350,32 @@ def _checked(frames: xr.Dataset, dials: Collection[str]) -> xr.Dataset:
             raise InputError(f"{name} has dimension {_listed(unknown)}, expected some of {_listed(known)}")
         if len(set(GRID) & set(variable.dims)) == 1:
             raise InputError(f"{name} has one of latitude and longitude, expected both or neither")
-    ordered = frames.transpose(*known, missing_dims="ignore")
-    return ordered.sortby("latitude", ascending=False).sortby("longitude")
+    return north_up(frames.transpose(*known, missing_dims="ignore"))
 
 
 def _listed(names: Collection) -> str:
     return ", ".join(map(str, names))
 
 
-def _scale(channel: str, fields: list[np.ndarray], style: ChannelStyle, kind: str) -> dict[str, Any]:
-    """Range and colours that some panels of a channel share over every setting. The range holds every value; the
-    colours span the limits of all maps of the book, or a few outliers would make all others pale."""
+def colour_scale(
+    channel: str, fields: Sequence[np.ndarray], style: ChannelStyle, kind: str, like: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Range and colours that some panels of a channel share. The range holds every value; the colours span the limits
+    of all maps of the book, or a few outliers would make all others pale.
+
+    Args:
+        kind: "field", or else magnitudes, from zero.
+        like: a map whose limits the colours span, instead of those of all fields.
+
+    Raises:
+        InputError: no field has a value.
+    """
     values = np.concatenate([field[np.isfinite(field)] for field in fields])
     if not values.size:
         raise InputError(f"channel {channel!r} has no value to draw in its panels of kind {kind!r}")
     if kind != "field":
         style = maps.STYLES["spread"]
-    first, last = maps.color_limits(xr.DataArray(values), style)
+    first, last = maps.color_limits(xr.DataArray(values if like is None else like), style)
     if kind != "field":
         first = 0.0
     low, high = min(first, float(values.min())), max(last, float(values.max()))
@@ -368,8 +383,8 @@ def _scale(channel: str, fields: list[np.ndarray], style: ChannelStyle, kind: st
     return {"low": low, "high": high, "drawn": [first, last], "colours": colour_table(style.colormap, *ends)}
 
 
-def _dial(values: xr.DataArray, words: str | Callable[[Any], str], start: Mapping[str, Any]) -> dict[str, Any]:
-    """A control: its label, its settings and what each is called."""
+def control(values: xr.DataArray, words: str | Callable[[Any], str], start: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page knows of a control: its label, its settings and what each is called."""
     name, settings = str(values.name), values.values.tolist()
     kind = {bool: "switch", str: "choice"}.get(type(settings[0]), "slider")
     first = start.get(name, settings[len(settings) // 2 if kind == "slider" else 0])
@@ -386,6 +401,6 @@ def _dial(values: xr.DataArray, words: str | Callable[[Any], str], start: Mappin
     }
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
+def numbers(values: np.ndarray) -> list[float | None]:
     """Flat, four digits each; JSON has no NaN."""
     return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values.ravel()]

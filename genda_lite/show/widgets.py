@@ -1,39 +1,44 @@
-"""The explorer of observing systems for a running kernel: every move of a control is a new assimilation."""
+"""The explorer of observing systems for a running kernel: every move of a control is a new assimilation.
+
+The kernel computes, the page's own program draws (`explorer.js`, with `live.js` in the place of `packs.js`).
+"""
 
 import asyncio
-import html
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-import ipywidgets
+import anywidget
 import numpy as np
 import torch
+import traitlets
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from ..errors import InputError
-from ..observe.systems import NADIR, sparsity
+from ..observe.systems import NADIR
 from ..observe.table import Observations
 from ..posterior import assimilate
 from ..prior import Prior
 from ..state import Grid
-from ..verify.osse.sweep import TITLES, gridded, observe, score_table, southwest, with_speed
-from . import maps, pack
-from .static import STYLES
+from ..verify.osse.sweep import TITLES, _frame, observe, southwest, with_speed
+from . import pack
+from .assets import module
+from .static import STYLES, colour_scale, control, north_up, numbers, quantise
 
 RESTS = 0.15  # seconds that a control must rest: moves that come meanwhile, or while an ensemble is made, are one move
 KEPT = 64  # ensembles to come back to without making them again
-COLOURS = ("#0b63b8", "#c2410c", "#15803d")
-# Set by hand: a layout that is found anew for each picture takes longer than the picture.
-MARGINS = {"left": 0.06, "right": 0.94, "top": 0.95, "bottom": 0.11, "wspace": 0.4, "hspace": 0.22}
-SCORES = ("mean_spread", "rmse", "crps")
+ERRORS = [0.5, 1.0, 2.0, 4.0, 8.0]
+SCORES = ("mean_spread", "rmse", "crps", "spread_skill", "number")
+AGAINST = "sparsity"
+PANELS = pack.VIEWS["All"]
+SYSTEM = ("method", "altimeters", "swot", "cloud", "error")  # the dials that take a new ensemble
+KINDS = {panel: "spread" if panel == "spread" else "field" for panel in PANELS}
 
 
-class OsseExplorer(ipywidgets.VBox):
+class OsseExplorer(anywidget.AnyWidget):
     """The controls of an observing system; the ensemble is made anew when one is moved.
+
+    The controls are traits: `altimeters`, `swot`, `cloud` (%), `error`, `method`, `member`, `channel` and `view`. One
+    that is set in a cell moves on the screen, too.
 
     Args:
         prior: from `load_prior`, or several with their names.
@@ -41,6 +46,14 @@ class OsseExplorer(ipywidgets.VBox):
         members: size of the ensembles; few answer faster.
         options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
+
+    _esm = module("live")
+    contents = traitlets.Dict().tag(sync=True)  # what there is, as `static_explorer` tells it to a page
+    frame = traitlets.Dict().tag(sync=True)  # the maps of one setting
+    tried = traitlets.List().tag(sync=True)  # the scores of every setting that was tried
+    progress = traitlets.Float().tag(sync=True)  # 0 to 1
+    status = traitlets.Unicode().tag(sync=True)
+    failed = traitlets.Bool().tag(sync=True)
 
     def __init__(
         self,
@@ -55,47 +68,58 @@ class OsseExplorer(ipywidgets.VBox):
         self.options = {"fast": True} | options
         self.truth = with_speed(truth.drop_vars("member", errors="ignore"))  # of several oceans; ensembles have members
         self.grid = Grid(truth["latitude"].values, truth["longitude"].values)
-        self.ensembles: dict[tuple, tuple[Observations, xr.Dataset]] = {}
-        self.scores: dict[tuple[tuple, str], dict[str, float]] = {}  # of a setting and a channel
+        self.channels = [name for name in pack.CHANNELS if name in self.truth]
+        self.ensembles: dict[tuple, tuple[Observations, xr.Dataset, dict]] = {}  # and the maps as the page reads them
+        self.scores: dict[tuple, dict[str, dict[str, float | None]]] = {}  # of a setting: channel -> score -> value
         self.waiting: asyncio.TimerHandle | None = None
-        self._make_controls()
-        super().__init__([self.controls, self.bar, self.status, self.picture])
+        self.contents = self._contents()
+        choices = {dial["name"]: (dial["settings"], dial["start"]) for dial in self.contents["dials"]}
+        choices |= {"channel": (self.channels, 0), "view": (list(pack.VIEWS), 0)}
+        self.add_traits(**{name: traitlets.Enum(some, some[i]).tag(sync=True) for name, (some, i) in choices.items()})
+        super().__init__()
+        self.observe(lambda change: self.move(), SYSTEM)
+        self.on_msg(lambda widget, message, buffers: self.complete())
         self.draw()
         self.move()
 
-    def _make_controls(self) -> None:
-        wide = {"style": {"description_width": "10.5em"}, "layout": {"width": "24em", "max_width": "100%"}}
-        slow = wide | {"continuous_update": False}
-        factors = [(pack.error_in_words(f), f) for f in (0.5, 1.0, 2.0, 4.0, 8.0)]
-        named = [(pack.PRIOR_TITLES.get(name, name), name) for name in self.priors]
-        channels = [(STYLES[name].long_name, name) for name in pack.CHANNELS if name in self.truth]
-        self.altimeters = ipywidgets.IntSlider(3, 1, len(NADIR), description="Altimeters", **slow)
-        self.swot = ipywidgets.Checkbox(False, description="SWOT", indent=True, **wide)
-        self.cloud = ipywidgets.IntSlider(70, 0, 100, 10, description="Cloud cover (%)", **slow)
-        self.error = ipywidgets.SelectionSlider(options=factors, value=1.0, description="Observation error", **slow)
-        self.method = ipywidgets.Dropdown(options=named, description="Method", **wide)
-        self.channel = ipywidgets.Dropdown(options=channels, description="Variable", **wide)
-        self.view = ipywidgets.Dropdown(options=list(pack.VIEWS), description="Show", **wide)
-        self.member = ipywidgets.IntSlider(1, 1, self.members, description="Member", **slow)
-        self.curve = ipywidgets.Button(
-            description="Draw the whole curve", tooltip="Assimilate for 1 to 7 altimeters", layout={"width": "auto"}
-        )
-        self.bar = ipywidgets.FloatProgress(0.0, min=0.0, max=1.0, layout={"width": "100%"})
-        self.status = ipywidgets.HTML()
-        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
-        moved = (self.altimeters, self.swot, self.cloud, self.error, self.method)
-        shown = (self.channel, self.view, self.member)
-        for control in moved:
-            control.observe(lambda change: self.move(), "value")
-        for control in shown:
-            control.observe(lambda change: self.draw(), "value")
-        self.curve.on_click(lambda button: self.complete())
-        self.controls = ipywidgets.Box([*moved, *shown, self.curve], layout={"flex_flow": "row wrap"})
+    def _contents(self) -> dict[str, Any]:
+        """What the page is to know before there is an ensemble."""
+        settings = {
+            "altimeters": list(range(1, 1 + len(NADIR))),
+            "swot": [False, True],
+            "cloud": list(range(0, 101, 10)),
+            "error": ERRORS,
+            "method": list(self.priors),
+            "member": list(range(1, 1 + self.members)),
+        }
+        start = {name: first for name, first in pack.START.items() if first in settings[name]}
+        dials = [xr.DataArray(some, dims=name, name=name, attrs=TITLES[name]) for name, some in settings.items()]
+        ocean = north_up(self.truth)
+        about = {name: {"name": name, "title": attrs["long_name"]} for name, attrs in TITLES.items()}
+        units = {name: {"units": attrs.get("units")} for name, attrs in TITLES.items()}
+        return {
+            "title": pack.TITLE,
+            "latitude": ocean["latitude"].values[[0, -1]].tolist(),
+            "longitude": ocean["longitude"].values[[0, -1]].tolist(),
+            "shape": list(self.grid.shape),
+            "dials": [control(dial, pack.WORDS[dial.name], start) | {"own": dial.name == "member"} for dial in dials],
+            "panels": [
+                about[name]
+                | {"dials": ["member"] * (name == "member_map"), "kind": KINDS[name], "smooth": name != "observations"}
+                for name in PANELS
+            ],
+            "views": [{"title": title, "panels": list(shown)} for title, shown in pack.VIEWS.items()],
+            "scores": [about[name] | units[name] | {"dials": list(SYSTEM)} for name in SCORES],
+            "against": about[AGAINST] | units[AGAINST] | {"dials": ["altimeters", "swot"]},
+            "channels": [
+                {"name": name, "title": STYLES[name].long_name, "units": STYLES[name].units} for name in self.channels
+            ],
+        }
 
     @property
     def setting(self) -> tuple:
         """Method, altimeters, SWOT, cloud cover (%), observation error."""
-        return self.method.value, self.altimeters.value, self.swot.value, self.cloud.value, self.error.value
+        return tuple(getattr(self, name) for name in SYSTEM)
 
     @property
     def analysis(self) -> xr.Dataset:
@@ -115,34 +139,36 @@ class OsseExplorer(ipywidgets.VBox):
         except RuntimeError:
             self.follow()
             return
-        self.bar.value, self.bar.bar_style = 0.0, "info"
         if self.waiting:
             self.waiting.cancel()
         self.waiting = loop.call_later(RESTS, self.follow)
 
     def follow(self) -> None:
-        """Make the ensemble for what the controls say, and draw it."""
+        """Make the ensemble for what the controls say, and show it."""
         self.waiting = None
-        try:
-            self.assimilate(self.setting)
-        except InputError as error:  # nothing to see from there, under clouds
-            self.bar.bar_style = "danger"
-            self.status.value = f'<div role="status">{html.escape(str(error))}</div>'
-        self.draw()
+        self._try(self.setting)
 
     def complete(self) -> None:
         """Assimilate for every number of altimeters, all else being as the controls say."""
         method, _, *others = self.setting
         for number in range(1, 1 + len(NADIR)):
-            self.assimilate((method, number, *others))
-            self.draw()
+            self._try((method, number, *others))
 
-    def assimilate(self, setting: tuple) -> tuple[Observations, xr.Dataset]:
+    def _try(self, setting: tuple) -> None:
+        """Assimilate, and show what there is then; or say why it cannot be done."""
+        try:
+            self.assimilate(setting)
+            self.status, self.failed = "", False
+        except InputError as error:  # nothing to see from there, under clouds
+            self.status, self.failed = str(error), True
+        self.draw()
+
+    def assimilate(self, setting: tuple) -> tuple[Observations, xr.Dataset, dict]:
         """Observe the truth with the system of a setting and assimilate; or remember what that gave."""
         if setting in self.ensembles:
             return self.ensembles[setting]
         method, altimeters, swot, cloud, error = setting
-        self.status.value = "Assimilating …"
+        self.progress, self.status, self.failed = 0.0, "Assimilating …", False
         seen = observe(self.truth, altimeters, cloud / 100, self.seed, swot, error)
         analysis = assimilate(
             self.priors[method],
@@ -154,118 +180,51 @@ class OsseExplorer(ipywidgets.VBox):
             progress=self._progress,
             **self.options,
         ).assign_coords(latitude=self.truth["latitude"], longitude=self.truth["longitude"])
-        self.bar.value, self.bar.bar_style = 1.0, "success"
+        self.progress = 1.0
         if len(self.ensembles) == KEPT:
             del self.ensembles[next(iter(self.ensembles))]
-        self.ensembles[setting] = seen, with_speed(analysis)
+        frame = _frame(analysis, seen, self.truth, self.grid, self.channels, self.members)
+        self.scores[setting] = {name: _scores(frame.sel(channel=name)) for name in self.channels}
+        self.ensembles[setting] = seen, with_speed(analysis), self._maps(frame)
         return self.ensembles[setting]
 
     def _progress(self, step: int, steps: int) -> None:
-        self.bar.value = step / steps
+        self.progress = step / steps
 
     def draw(self) -> None:
-        """Show the chosen variable of the ensemble for what the controls say, with its scores; the truth alone as long
-        as there is none."""
-        name = self.channel.value
-        shown = pack.VIEWS[self.view.value]
-        self.member.disabled = "member_map" not in shown
+        """Show the ensemble for what the controls say, the truth alone as long as there is none, and all scores."""
         if self.setting in self.ensembles:
-            self.status.value = self._told(name)
-        columns = 3 if len(shown) > 3 else 2
-        figure = Figure((3.0 * columns, 5.6))
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(2, columns, gridspec_kw=MARGINS).ravel()
-        self._draw_maps(axes[:-1], name, shown)
-        self._draw_curve(axes[-1], name)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=100)
-        self.picture.value = buffer.getvalue()
+            channels = self.ensembles[self.setting][2]
+        else:
+            channels = self._maps(self.truth[self.channels].to_dataarray("channel").to_dataset(name="truth"))
+        with self.hold_sync():  # both in one message
+            self.tried = [
+                {"setting": dict(zip(SYSTEM, setting, strict=True)), "scores": scores}
+                for setting, scores in self.scores.items()
+            ]
+            self.frame = {"setting": dict(zip(SYSTEM, self.setting, strict=True)), "channels": channels}
 
-    def _told(self, name: str) -> str:
-        """The scores in words, which a screen reader reads out when they change."""
-        table, units = self._scores(self.setting, name), STYLES[name].units
-        told = ", ".join(f"{TITLES[s]['long_name']} <b>{table[s]:.3f} {units}</b>" for s in SCORES)
-        return (
-            f'<div role="status">{STYLES[name].long_name}, {len(self.observations)} observations. {told}, '
-            f"{TITLES['spread_skill']['long_name']} <b>{table['spread_skill']:.2f}</b></div>"
-        )
-
-    def _scores(self, setting: tuple, name: str) -> dict[str, float]:
-        if (setting, name) not in self.scores:
-            seen, analysis = self.ensembles[setting]
-            row = score_table({"": analysis}, self.truth, [name]).squeeze()
-            spread = float(np.sqrt(analysis[name].var("member", ddof=1).mean()))
-            table = {score: float(row[score]) for score in ("rmse", "crps", "spread_skill")}
-            self.scores[setting, name] = table | {"mean_spread": spread, "sparsity": sparsity(seen, self.grid)}
-        return self.scores[setting, name]
-
-    def _draw_maps(self, axes: Sequence[Axes], name: str, shown: Sequence[str]) -> None:
-        style, true = STYLES[name], self.truth[name]
-        fields = {"truth": true.values}
-        if self.setting in self.ensembles:
-            seen, analysis = self.ensembles[self.setting]
-            ensemble = analysis[name]
-            fields |= {
-                "observations": gridded(seen, self.grid, name, true).values,
-                "mean": ensemble.mean("member").values,
-                "member_map": ensemble.isel(member=self.member.value - 1).values,
-                "spread": ensemble.std("member", ddof=1).values,
+    def _maps(self, frame: xr.Dataset) -> dict[str, dict[str, dict]]:
+        """The maps of each channel, in one byte a value, and the scales that they are to be read by. The colours of
+        fields are those of the truth, and keep their meaning from one setting to the next."""
+        found = {}
+        for name in self.channels:
+            here = north_up(frame.sel(channel=name))
+            scales = {
+                kind: colour_scale(name, [here[panel].values for panel in panels], STYLES[name], kind, like)
+                for kind, like in (("field", here["truth"].values), ("spread", None))
+                if (panels := [panel for panel in PANELS if panel in here and KINDS[panel] == kind])
             }
-        low, high = maps.color_limits(true, maps.STYLES[name])
-        looks = {
-            "field": {"cmap": style.colormap, "vmin": low, "vmax": high},
-            "spread": {"cmap": maps.STYLES["spread"].colormap, "vmin": 0},
-        }
-        extent = [edge for v in (self.grid.longitude, self.grid.latitude)
-                  for edge in (1.5 * v[0] - 0.5 * v[1], 1.5 * v[-1] - 0.5 * v[-2])]  # fmt: skip
-        stretch = 1 / np.cos(np.radians(self.grid.latitude.mean()))
-        drawn = {}
-        for ax, panel in zip(axes, shown, strict=True):
-            title = f"Member {self.member.value}" if panel == "member_map" else TITLES[panel]["long_name"]
-            ax.set_title(title, fontsize=10)
-            ax.tick_params(labelsize=8)
-            ax.set(xlim=extent[:2], ylim=extent[2:], aspect=stretch, facecolor="0.92")
-            ax.xaxis.set_major_locator(MultipleLocator(2))
-            ax.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}°{'W' if x < 0 else 'E'}")
-            ax.yaxis.set_major_locator(MultipleLocator(2))
-            ax.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}°{'S' if y < 0 else 'N'}")
-            if panel in fields:
-                kind = "spread" if panel == "spread" else "field"
-                drawn[kind] = ax.imshow(fields[panel], origin="lower", extent=extent, aspect=stretch, **looks[kind])
-        for image in drawn.values():
-            beside = image.axes.inset_axes([1.04, 0.1, 0.05, 0.8])
-            beside.tick_params(labelsize=8)
-            image.axes.figure.colorbar(image, cax=beside)
-            beside.set_title(style.units, fontsize=8, loc="left")
+            ends = {kind: (scale["low"], scale["high"]) for kind, scale in scales.items()}
+            maps = {panel: quantise(here[panel].values, *ends[KINDS[panel]]) for panel in PANELS if panel in here}
+            found[name] = {"scales": scales, "maps": {panel: codes.tobytes() for panel, codes in maps.items()}}
+        return found
 
-    def _draw_curve(self, ax: Axes, name: str) -> None:
-        """Scores against sparsity: every number of altimeters that was tried, all else being as the controls say."""
-        ax.set_title(f"Scores ({STYLES[name].units}) against sparsity", fontsize=10)
-        ax.set_xlabel("Mean distance to the nearest\nobservation of sea level (km)", fontsize=8)
-        ax.tick_params(labelsize=8)
-        ax.yaxis.tick_right()  # on the left stands the bar of the spread's colours
-        method, _, *others = self.setting
-        tried = [s for s in self.ensembles if (s[0], *s[2:]) == (method, *others)]
-        points = sorted((self._scores(s, name) for s in tried), key=lambda table: table["sparsity"])
-        points = [table for table in points if np.isfinite(table["sparsity"])]
-        if not points:
-            ax.set(xticks=[], yticks=[])
-            return
-        here = self._scores(self.setting, name) if self.setting in self.ensembles else None
-        for score, colour, dash in zip(SCORES, COLOURS, ("-", "--", ":"), strict=True):
-            x, y = ([table[what] for table in points] for what in ("sparsity", score))
-            ax.plot(x, y, dash, color=colour, marker=".", label=TITLES[score]["long_name"])
-            if here:
-                ax.plot(here["sparsity"], here[score], "o", color=colour, ms=8)
-        if here:
-            ax.axvline(here["sparsity"], color="0.5", lw=1, ls=":")
-        ax.set_xscale("log")
-        ax.set_xlim(points[0]["sparsity"] / 1.3, points[-1]["sparsity"] * 1.3)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter("")
-        ax.set_ylim(0, 1.6 * max(table[score] for table in points for score in SCORES))  # room for the legend
-        ax.legend(fontsize=7, loc="upper left", framealpha=0.9)
+
+def _scores(frame: xr.Dataset) -> dict[str, float | None]:
+    """The scores of one channel, as the page reads them."""
+    names = (*SCORES, AGAINST)
+    return dict(zip(names, numbers(np.array([frame[name].item() for name in names])), strict=True))
 
 
 def live_explorer(

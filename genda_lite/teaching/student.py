@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import atomic_path
-from .checks import CHECKS, find
+from .checks import check_of, find
 
 FENCE = re.compile(r"^(:{3,})\{(exercise|solution)(-start|-end)?\}[ \t]*(.*?)[ \t]*$")
 LABEL = re.compile(r"^:label:\s*(\S+)")
@@ -159,7 +159,7 @@ def answer_cells(label: str, text: str, code: list[dict]) -> Iterator[dict]:
 def known(label: str) -> bool:
     """Whether `check` can check an exercise; other books may have others."""
     try:
-        return find(label) in CHECKS
+        return check_of(find(label)) is not None
     except InputError:
         return False
 
