@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from .errors import InputError
@@ -325,6 +324,7 @@ app.add_typer(evaluate, name="evaluate")
 
 @evaluate.command()
 def real(
+    context: typer.Context,
     tracks: Annotated[Path, typer.Option(help="DUACS along-track file, for the geometry of its tracks.")],
     map: Annotated[Path, typer.Option(help="DUACS sea-level map, the truth.")],
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
@@ -356,11 +356,12 @@ def real(
             f"{NAMES[method.name]} minus {NAMES[GAUSSIAN]}, RMSE box by box: sea level {level[0]:+.3f} +- "
             f"{level[1]:.3f} m; current {current[0]:+.3f} +- {current[1]:.3f} m/s"
         )
-    save(rows, json, table)
+    save(context, rows)
 
 
 @evaluate.command()
 def nature(
+    context: typer.Context,
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="Simulated data; by default the held-out sample.")
     ] = None,
@@ -397,11 +398,12 @@ def nature(
             for row in rows
         ]
     )
-    save(rows, json, table)
+    save(context, rows)
 
 
 @evaluate.command()
 def prior(
+    context: typer.Context,
     checkpoint: Annotated[str | None, typer.Argument(help="A checkpoint; by default the shipped prior.")] = None,
     truth: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Oceans it never saw; by default the held-out sample.")
@@ -438,11 +440,12 @@ def prior(
         f"training data: {known}"
     )
     print_judged(rows)
-    save(rows, json, table)
+    save(context, rows)
 
 
 @evaluate.command()
 def posterior(
+    context: typer.Context,
     seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
@@ -464,11 +467,12 @@ def posterior(
     print_frame(by_method(tidy(rows)))
     typer.echo("")
     print_judged(rows)
-    save(rows, json, table)
+    save(context, rows)
 
 
 @evaluate.command()
 def osse(
+    context: typer.Context,
     truth: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Daily fields of oceans it never saw; by default the held-out sample."),
@@ -520,11 +524,12 @@ def osse(
         print_frame(part.rename_axis("method"))
     typer.echo("")
     print_judged(rows)
-    save([*rows, *scoreboard.details(found)], json, table)
+    save(context, [*rows, *scoreboard.details(found)])
 
 
 @evaluate.command("ose")
 def evaluate_ose(
+    context: typer.Context,
     folder: Annotated[Path | None, typer.Option(help="Results of `genda ose`.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
@@ -566,7 +571,7 @@ def evaluate_ose(
         if maps is not None:
             write_dataset(ose.summary_maps(folder), maps, ose.MAPPED_STEPS)
     print_judged(rows)
-    save(rows, json, table)
+    save(context, rows)
 
 
 @app.command()
@@ -628,17 +633,17 @@ def check_places(*paths: Path | None) -> None:
             raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
 
 
-def save(rows: list[dict], json: Path | None, table: Path | None) -> None:
-    """Keep the rows of a command, as they are and as a tidy table, where that was asked for."""
+def save(context: typer.Context, rows: list[dict]) -> None:
+    """Keep the rows of a command, as they are and as a tidy table, where its options ask for it."""
     from .verify.table import tidy, write_table
 
+    given = {key: value for key, value in context.params.items() if value is not None}
+    json, table = (given.pop(name, None) for name in ("json", "table"))
     if json is not None:
         write_rows(json, rows)
     if table is not None:
-        context = click.get_current_context()
-        given = {k: v for k, v in context.params.items() if k not in ("seed", "json", "table") and v is not None}
+        seed = {"seed": given.pop("seed")} if "seed" in given else {}
         settings = ", ".join(f"{key} {value}" for key, value in given.items())
-        seed = {"seed": context.params["seed"]} if "seed" in context.params else {}
         write_table(tidy(rows), table, command=context.command_path, settings=settings, **seed)
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from genda_lite.prior.spectral import Spectrum
 from genda_lite.state import CHANNELS, EARTH_RADIUS, Grid
 from genda_lite.verify import prior as v
 from genda_lite.verify.spectra import isotropic_spectrum
+from genda_lite.verify.table import read_table, tidy
 
 SMALL = (16, 16)
 RNG = np.random.default_rng
@@ -397,7 +399,8 @@ def test_evaluate_prior_prints_a_table_and_writes_rows(monkeypatch, tmp_path, ca
     fields(seed=1).to_netcdf(truth, engine="h5netcdf")
     fields(seed=2).to_netcdf(training, engine="h5netcdf")
     data = ["--truth", truth, "--truth", truth, "--training", training]
-    assert genda(monkeypatch, "evaluate", "prior", checkpoint, *data, "--samples", 16, "--json", table) == 0
+    wanted = ["--samples", 16, "--json", table, "--table", tmp_path / "prior.csv"]
+    assert genda(monkeypatch, "evaluate", "prior", checkpoint, *data, *wanted) == 0
     told = capsys.readouterr().out
     assert told.startswith("16 states") and "4 ocean(s), 24 frames; training data: 2 ocean(s), 12 frames" in told
     rows = json.loads(table.read_text())
@@ -405,6 +408,10 @@ def test_evaluate_prior_prints_a_table_and_writes_rows(monkeypatch, tmp_path, ca
     assert all(row.keys() in (keys, keys | {"channel"}) for row in rows)
     assert all(row["name"] == ", ".join(filter(None, (row["metric"], row.get("channel")))) for row in rows)
     assert all(row["met"] is None for row in rows if row["target"] is None or row["value"] is None)
+    written = read_table(tmp_path / "prior.csv")
+    pd.testing.assert_frame_equal(written, tidy(rows), rtol=1e-5)
+    assert written.attrs["command"].endswith("evaluate prior") and written.attrs["seed"] == "0"
+    assert "samples 16" in written.attrs["settings"]
     lines = told.splitlines()[3:]
     assert len(lines) == sum(not row["detail"] for row in rows)
     assert all(line.count("|") == 6 for line in lines) and "nan" not in told
