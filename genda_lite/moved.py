@@ -46,11 +46,9 @@ NAMES = {  # module -> where its former names are now
         **dict.fromkeys(("MAPS", "SmoothMap", "smooth_map"), "observe.smooth_maps"),
     },
     "posterior.assimilate": dict.fromkeys(
-        ("Problem", "best_observed_grid", "choose_date", "choose_grid", "build_problem"), "posterior.problem"
+        ("Problem", "best_observed_grid", "choose_date", "choose_grid", "pose"), "posterior.problem"
     ),
-    "posterior.guidance": dict.fromkeys(
-        ("InnovationSolver", "cholesky", "conjugate_gradients", "interpolated", "perturbations"), "posterior.solve"
-    )
+    "posterior.guidance": dict.fromkeys(("cholesky", "interpolated", "perturbations"), "posterior.solve")
     | {"METHODS": "posterior.guidance"},
     "prepare": {"METRES_PER_DEGREE": "state"},
     "prepare.decompose": {"METRES_PER_DEGREE": "state"},
@@ -58,7 +56,6 @@ NAMES = {  # module -> where its former names are now
         **dict.fromkeys(("packed", "write_dataset"), "files"),
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),
     },
-    "verify.realism": {"gradient_wind": "ocean.currents"},
     "show.pack": {"METHODS": "show.pack"},
     "verify.closed_form": dict.fromkeys(("Case", "METHODS", "Method"), "verify.closed_form"),
     "verify.ose": "verify.ose.judge",
