@@ -336,7 +336,7 @@ def real(
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
     from .verify.engine import GAUSSIAN, OURS, OURS_FAST, load_methods
-    from .verify.real import CORNERS, FIGURES, FIRST_DAYS, NAMES, UNSEEN, evaluate_real, paired_difference, rows_of
+    from .verify.real import CORNERS, FIGURES, FIRST_DAYS, NAMES, evaluate_real, paired_difference, rows_of
     from .verify.table import pivot, tidy
 
     check_places(json, table)
@@ -344,10 +344,10 @@ def real(
     model, known = load_methods(prior)
     chosen = [known[name] for name in (OURS, OURS_FAST, GAUSSIAN)[int(quick) :]]
     found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days)
-    rows = rows_of(found)
-    seen = sum(1 - float(case.zones[UNSEEN].mean()) for case in boxes) / len(boxes)
+    rows = rows_of(found, boxes)
+    seen = rows[-1]["value"]
     typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
-    frame = tidy(rows)
+    frame = tidy(one for one in rows if not one["detail"])
     frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
     print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
     for method in chosen[:-1]:

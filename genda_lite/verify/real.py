@@ -24,7 +24,7 @@ from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, Grid
 from . import scores
 from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse
-from .table import row
+from .table import less, row
 
 OBSERVED_SHARE = 0.04  # of the cells of a box
 NOISE = 0.03  # m
@@ -133,6 +133,7 @@ def paired_difference(table: xr.Dataset, name: str, than: str) -> dict[str, tupl
     return {c: (float(difference.mean("case").sel(channel=c)), float(error.sel(channel=c))) for c in ("zos", "current")}
 
 
+ERROR = "its standard error"
 FIGURES = {  # channel and metric -> in words
     ("zos", "rmse"): "sea level RMSE (m)",
     ("current", "rmse"): "current RMSE (m/s)",
@@ -141,8 +142,9 @@ FIGURES = {  # channel and metric -> in words
 }
 
 
-def rows_of(table: xr.Dataset) -> list[dict]:
-    """Figures of each method over all boxes as rows of `verify.table.row`; those that it has."""
+def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
+    """Figures of each method over all boxes as rows of `verify.table.row`, those that it has; what learned priors have
+    more or less than the Gaussian one, box by box, with its standard error; and the share of the cells observed."""
     found, rows = scores.averages(combined(table), table.attrs["members"], "case"), []
     for method in map(str, table["experiment"].values):
         for (channel, metric), words in FIGURES.items():
@@ -150,4 +152,13 @@ def rows_of(table: xr.Dataset) -> list[dict]:
             if np.isfinite(value):
                 name = f"{NAMES.get(method, method)}: {words}"
                 rows.append(row(name, value, method=method, channel=channel, zone=UNSEEN, metric=metric))
-    return rows
+    for method in (OURS, OURS_FAST) if GAUSSIAN in table["experiment"] else ():
+        if method not in table["experiment"]:
+            continue
+        for channel, pair in paired_difference(table, method, GAUSSIAN).items():
+            name = f"{NAMES[method]} less {NAMES[GAUSSIAN]}: {FIGURES[channel, 'rmse']}"
+            labels = {"method": method, "channel": channel, "zone": UNSEEN}
+            rows.append(row(name, pair[0], detail=True, metric=less("rmse", GAUSSIAN), **labels))
+            rows.append(row(f"{name}, standard error", pair[1], detail=True, metric=ERROR, **labels))
+    seen = sum(1 - float(box.zones[UNSEEN].mean()) for box in boxes) / len(boxes)
+    return [*rows, row("observed share of the cells", seen, detail=True, metric="observed share")]
