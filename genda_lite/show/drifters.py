@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..sources import ragged_slices
-from ..verify.ose.judge import DAILY, HOURLY, ORDER, OURS, PARTS, ours_less
+from ..verify.ose.judge import DAILY, HOURLY, IN_WORDS, ORDER, OURS, PARTS, ours_less
 from ..verify.table import pick, pivot
 from .calibration import BLUE, GREY
 from .maps import FONT, WIDTH, ccrs, plot_map
@@ -115,7 +115,7 @@ def plot_differences(judged: pd.DataFrame) -> Figure:
         for label, face in (("hourly", "0.35"), ("24-hour means", "w")):
             axes[0].plot([], [], "o", color="0.35", mfc=face, label=label)
         figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        axes[0].set_yticks(range(len(names)), names)
+        axes[0].set_yticks(range(len(names)), [IN_WORDS.get(name, name) for name in names])
         axes[0].invert_yaxis()
     return figure
 
@@ -136,7 +136,7 @@ def plot_separation(judged: pd.DataFrame, names: Sequence[str] = ORDER) -> Figur
         shown = [name for name in (*names, "none moves") if name in found.index and name not in PARTS]
         for name, mark in zip(shown, "ov^sDP*Xd", strict=False):
             bold = {"color": BLUE, "lw": 2.4, "zorder": 3} if name == OURS else {"lw": 1.2}
-            ax.plot(days, found.loc[name], marker=mark, ms=4.5, label=name, **bold)
+            ax.plot(days, found.loc[name], marker=mark, ms=4.5, label=IN_WORDS.get(name, name), **bold)
         ax.set(xlabel="days after the start", ylabel="separation (km)", xticks=days)
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return figure
