@@ -19,7 +19,7 @@ from ..observe.table import Observations
 from ..posterior import assimilate
 from ..prior import Prior
 from ..state import Grid
-from ..verify.osse.sweep import TITLES, _frame, observe, southwest, with_speed
+from ..verify.osse.sweep import TITLES, frame_of, observe, southwest, with_speed
 from . import pack
 from .assets import module
 from .static import STYLES, colour_scale, control, north_up, numbers, quantise
@@ -183,7 +183,7 @@ class OsseExplorer(anywidget.AnyWidget):
         self.progress = 1.0
         if len(self.ensembles) == KEPT:
             del self.ensembles[next(iter(self.ensembles))]
-        frame = _frame(analysis, seen, self.truth, self.grid, self.channels, self.members)
+        frame = frame_of(analysis, seen, self.truth, self.grid, self.channels, self.members)
         self.scores[setting] = {name: _scores(frame.sel(channel=name)) for name in self.channels}
         self.ensembles[setting] = seen, with_speed(analysis), self._maps(frame)
         return self.ensembles[setting]

@@ -168,7 +168,7 @@ def sweep(
             name, number, swath, cloud, error = setting
             seen = observe(truth, number, cloud, seed, swath, error)
             analysis = assimilate(priors[name], seen, members, seed, southwest(grid), date=date, fast=fast, **options)
-            return _frame(analysis, seen, truth, grid, channels, shown)
+            return frame_of(analysis, seen, truth, grid, channels, shown)
 
         asked = (setting, tuple(channels), members, seed, fast, shown, sorted(options.items()), str(date))
         frames[i] = _kept(folder, (*asked, about[setting[0]]), frame) if folder else frame()
@@ -243,7 +243,15 @@ def gridded(observations: Observations, grid: Grid, channel: str, like: xr.DataA
     return like.copy(data=cells)
 
 
-def _frame(analysis, observations, truth, grid, channels, shown) -> xr.Dataset:
+def frame_of(
+    analysis: xr.Dataset,
+    observations: Observations,
+    truth: xr.Dataset,
+    grid: Grid,
+    channels: Sequence[str],
+    shown: int,
+) -> xr.Dataset:
+    """The maps and scores of one setting of `sweep`, dims (channel, …); `shown` members are kept."""
     analysis, parts = with_speed(analysis), []
     about = {"sparsity": sparsity(observations, grid), "number": len(observations)}
     for name in channels:
