@@ -27,7 +27,7 @@ from genda_lite.files import atomic_path
 from genda_lite.nature.physics import PARAMETERS
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
-from genda_lite.verify.table import is_met, number, pick, read_table, target_text
+from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
 
 FOLDER = Path(__file__).resolve().parent
 ROOT, RESULTS = FOLDER.parent, FOLDER / "results"
@@ -394,7 +394,7 @@ def nature() -> str:
     for quantity in names("nature", "metric", case="", method=""):
         mean, low, high = (value("nature", b, case="", method="", metric=quantity) for b in ("value", "low", "high"))
         target = realism.TARGETS[quantity]
-        products = [name for name in names("nature", case="", metric=quantity) if name]
+        products = [name for name in names("nature", case="", metric=quantity) if name not in ("", TARGET)]
         real = ", ".join(f"{value('nature', method=name, metric=quantity):.3g} ({name})" for name in products)
         told = [f"{mean:.3f}", f"{low:.3f} to {high:.3f}", target_text(*target) or "", met(mean, *target), real]
         rows.append([quantity, *told])
@@ -417,11 +417,11 @@ def prior() -> str:
     for metric, channel in scores[["metric", "channel"]].itertuples(index=False):
         here, target, words = {"case": "", "metric": metric, "channel": channel}, (None, None), ""
         one, methods = value("prior", method="", **here), names("prior", **here)
-        if "target" in methods:
-            bounds = (value("prior", b, method="target", **here) for b in ("low", "high"))
+        if TARGET in methods:
+            bounds = (value("prior", b, method=TARGET, **here) for b in ("low", "high"))
             target = tuple(b if np.isfinite(b) else None for b in bounds)
             words = "below 1" if target == (None, 1) else target_text(*target)
-        beside = [f"{value('prior', method=m, **here):.3f} ({m})" for m in methods if m not in ("", "target")]
+        beside = [f"{value('prior', method=m, **here):.3f} ({m})" for m in methods if m not in ("", TARGET)]
         name = f"{metric}, {channel}" if channel else metric
         rows.append([name, f"{one:.3f}", words, met(one, *target), ", ".join(beside)])
     return markdown(["quantity", "value", "target", "met", "beside"], rows)

@@ -49,6 +49,7 @@ from ..version import __version__
 
 LABELS = ("case", "ocean", "date", "method", "channel", "zone", "metric")  # what a number is of
 COLUMNS = (*LABELS, "value", "low", "high")  # the last two: its 95 % interval
+TARGET = "target"  # in the place of a method
 COMMENT = "# "  # begins a line about the whole table
 
 
@@ -76,6 +77,8 @@ def row(
     value, target = float(value), target_text(lowest, highest)
     met = is_met(value, lowest, highest)
     told = {"name": name, "value": value, "target": target, "met": met, "beside": known, "detail": detail}
+    if target:
+        told["goal"] = [lowest, highest]
     return told | {label: str(labels[label]) for label in LABELS if labels.get(label) is not None}
 
 
@@ -103,15 +106,24 @@ def is_met(value: float, lowest: float | None, highest: float | None) -> bool | 
 def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
     """The table of rows that say what they are of; those without a metric are left out.
 
+    A figure of no method, such as one of a prior or of a simulated ocean, is followed by what stands beside it, by its
+    name in the place of a method, and by its target, whose ends are `low` and `high`.
+
     Returns:
         columns `COLUMNS`; labels that do not apply are empty.
     """
-    found = []
+    found, bounds = [], ("low", "high")
     for one in rows:
-        if "metric" in one:
-            beside = one.get("beside") or {}
-            limits = {bound: one.get(bound, beside.get(bound, np.nan)) for bound in ("low", "high")}
-            found.append({label: one.get(label, "") for label in LABELS} | {"value": one["value"]} | limits)
+        if "metric" not in one:
+            continue
+        labels, beside = {label: one.get(label, "") for label in LABELS}, one.get("beside") or {}
+        limits = {bound: one.get(bound, beside.get(bound, np.nan)) for bound in bounds}
+        found.append(labels | {"value": one["value"]} | limits)
+        if not labels["method"]:
+            others = {name: value for name, value in (beside | one.get("real", {})).items() if name not in bounds}
+            found += [labels | {"method": name, "value": value} for name, value in others.items()]
+            if "goal" in one:
+                found.append(labels | {"method": TARGET} | dict(zip(bounds, one["goal"], strict=True)))
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(LABELS, str) | dict.fromkeys(("value", "low", "high"), float))
 
