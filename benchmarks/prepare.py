@@ -18,9 +18,9 @@ import dask.array
 import numpy as np
 import xarray as xr
 
-from genda_lite.prepare import REQUIRED, prepare, write_state
+from genda_lite.prepare import prepare, write_state
 from genda_lite.sources.files import days_per_block
-from genda_lite.state import VARIABLES
+from genda_lite.state import INPUTS, VARIABLES
 
 SCALE = {"zos": 0.3, "thetao": 3.0, "so": 0.5, "uo": 0.5, "vo": 0.5, "uas": 6.0, "vas": 6.0}
 
@@ -35,7 +35,7 @@ def series(days: int, shape: tuple[int, int], block: int) -> xr.Dataset:
             random.standard_normal((days, *shape), chunks=chunks, dtype="f4") * np.float32(SCALE[name]),
             VARIABLES[name],
         )
-        for name in REQUIRED
+        for name in INPUTS
     }
     coords = {
         "time": np.datetime64("2010-01-01", "ns") + np.arange(days) * np.timedelta64(1, "D"),

@@ -56,8 +56,8 @@ def prepare(
     """Turn years of ocean and wind into the state that priors are trained on, in blocks of days."""
     from contextlib import ExitStack
 
-    from .prepare.decompose import prepare as run
-    from .prepare.decompose import stored_response, stored_standardizer, write_state
+    from .prepare import prepare as run
+    from .prepare import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
 
     check_places(out)

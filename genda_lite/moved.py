@@ -50,7 +50,7 @@ NAMES = {  # module -> where its former names are now
     ),
     "posterior.guidance": dict.fromkeys(("cholesky", "interpolated", "perturbations"), "posterior.solve")
     | {"METHODS": "posterior.guidance"},
-    "prepare": {"METRES_PER_DEGREE": "state"},
+    "prepare": dict.fromkeys(("METRES_PER_DEGREE", "REQUIRED"), "state"),
     "prepare.decompose": {"METRES_PER_DEGREE": "state"},
     "state": {
         **dict.fromkeys(("packed", "write_dataset"), "files"),
@@ -72,6 +72,7 @@ RENAMED = {  # new path of a module and former name -> new name
     "posterior.guidance.METHODS": "GUIDANCES",
     "posterior.problem.pose": "build_problem",
     "show.pack.METHODS": "PRIOR_TITLES",
+    "state.REQUIRED": "INPUTS",
     "verify.closed_form.Case": "ExactCase",
     "verify.closed_form.METHODS": "SAMPLED",
     "verify.closed_form.Method": "Sampler",

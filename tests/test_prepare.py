@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 
 from genda_lite.prepare import (
-    REQUIRED,
     ageostrophic_current,
     ekman_response,
     fit_ekman,
@@ -26,7 +25,7 @@ from genda_lite.prepare import (
     write_state,
 )
 from genda_lite.sources import open_product, read_sea_level_map
-from genda_lite.state import CHANNELS, VARIABLES, Standardizer, harmonics
+from genda_lite.state import CHANNELS, INPUTS, VARIABLES, Standardizer, harmonics
 
 DUACS = Path(__file__).parents[2] / "shared" / "real" / "nrt_global_allsat_phy_l4_20190223_20190226.nc"
 
@@ -430,7 +429,7 @@ def days_of_year(name: str, first: int, last: int) -> np.ndarray:
     """A field on some of the days of the one year that the long series repeats."""
     frames = []
     for day in range(first, last):
-        noise = np.random.default_rng([day, REQUIRED.index(name)]).standard_normal((SIDE, SIDE), dtype="f4")
+        noise = np.random.default_rng([day, INPUTS.index(name)]).standard_normal((SIDE, SIDE), dtype="f4")
         season = 15 + 5 * np.cos(2 * np.pi * day / 365.25) if name == "thetao" else 0.5
         frames.append(np.float32(0.3 if name == "zos" else 1.0) * noise + np.float32(season))
     return np.stack(frames)
@@ -450,7 +449,7 @@ def repeated_year(years: int, days: int) -> xr.Dataset:
     ds = xr.Dataset(coords={
         "time": np.concatenate(time), "latitude": 25 + np.arange(SIDE) / 12, "longitude": -70 + np.arange(SIDE) / 12
     })  # fmt: skip
-    for name in REQUIRED:
+    for name in INPUTS:
         lazy = dask.array.map_blocks(block, name, chunks=chunks, dtype="f4", meta=np.empty((0, 0, 0), "f4"))
         assert lazy.shape == shape
         ds[name] = (("time", "latitude", "longitude"), lazy)

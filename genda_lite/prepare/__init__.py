@@ -9,12 +9,11 @@ from ..ocean.currents import (
     wind_stress,
 )
 from .climatology import ekman_response, fit_ekman, fit_standardizer
-from .decompose import REQUIRED, prepare, require, standardized, to_state, total_current
+from .decompose import prepare, require, standardized, to_state, total_current
 from .store import stored_response, stored_standardizer, write_state
 
 __all__ = [
     "EQUATOR",
-    "REQUIRED",
     "SMOOTHING",
     "ageostrophic_current",
     "ekman_response",

@@ -3,7 +3,7 @@
     total current = smoothed geostrophic + Ekman + residual ("ageostrophic eddy")
 
 following the decomposition of GenDA (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063): the geostrophic part
-comes from sea level (`geostrophy`), the Ekman part is a linear response to wind stress (`climatology`), and the
+comes from sea level (`ocean.currents`), the Ekman part is a linear response to wind stress (`climatology`), and the
 residual (curvature of the flow, fronts, inertial motion) is a channel of its own. A simulated ocean and a reanalysis
 take the same way, in memory or, with dask, in blocks of days.
 """
@@ -15,42 +15,16 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..ocean.currents import (
-    EQUATOR,
-    SMOOTHING,
     ageostrophic_current,
     geostrophic_current,
     smooth,
     stress_of,
-    wind_stress,
 )
 from ..state import CHANNELS, INPUTS, VARIABLES, Grid, Standardizer, harmonics
-from .climatology import as_response, ekman_response, fit, fit_ekman, fit_standardizer
-from .store import stored_response, stored_standardizer, write_state
-
-__all__ = [
-    "EQUATOR",
-    "REQUIRED",
-    "SMOOTHING",
-    "ageostrophic_current",
-    "ekman_response",
-    "fit_ekman",
-    "fit_standardizer",
-    "geostrophic_current",
-    "prepare",
-    "require",
-    "smooth",
-    "stored_response",
-    "stored_standardizer",
-    "to_state",
-    "total_current",
-    "wind_stress",
-    "write_state",
-]
-
-REQUIRED = INPUTS
+from .climatology import as_response, ekman_response, fit
 
 
-def require(ds: xr.Dataset, names: tuple[str, ...] = REQUIRED) -> None:
+def require(ds: xr.Dataset, names: tuple[str, ...] = INPUTS) -> None:
     """Check that a data set has the variables the state is made from.
 
     Raises:
@@ -133,7 +107,7 @@ def prepare(
     if isinstance(ekman, str) and ekman not in ("latitude", "point"):
         raise InputError(f"ekman is {ekman!r}, expected 'latitude', 'point' or a response")
     Grid(ds["latitude"].values, ds["longitude"].values)
-    ds = ds[list(REQUIRED)].transpose(..., "time", "latitude", "longitude")
+    ds = ds[list(INPUTS)].transpose(..., "time", "latitude", "longitude")
     if ds.chunks:
         ds = ds.unify_chunks().chunk(latitude=-1, longitude=-1)
     if standardizer is None:

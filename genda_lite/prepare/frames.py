@@ -10,9 +10,9 @@ import xarray as xr
 from torch import Tensor
 
 from ..errors import InputError
-from ..state import CHANNELS, Grid, Standardizer, harmonics
+from ..state import CHANNELS, INPUTS, Grid, Standardizer, harmonics
 from .climatology import fit_standardizer
-from .decompose import REQUIRED, require, to_state
+from .decompose import require, to_state
 from .store import stored_standardizer
 
 HELD = 5120  # frames kept in memory: 3.7 GB on the grid of the nature run
@@ -63,7 +63,7 @@ class Frames(Sequence):
         """A frame from its source."""
         which = int(np.searchsorted(self.ends, i, side="right"))
         day = self.oceans[which].isel(time=[i - int(self.ends[which])])
-        names = list(CHANNELS if is_prepared(day) else REQUIRED)
+        names = list(CHANNELS if is_prepared(day) else INPUTS)
         day = day[names].transpose("time", "latitude", "longitude").compute()
         state = day if is_prepared(day) else to_state(day, self.ekman)
         frame = self.standardizer.to_tensor(state.isel(time=0))
@@ -102,7 +102,7 @@ def training_set(
     sets = ds if isinstance(ds, list) else [ds]
     prepared = [one for one in sets if is_prepared(one)]
     for one in sets:
-        require(one, CHANNELS if is_prepared(one) else REQUIRED)
+        require(one, CHANNELS if is_prepared(one) else INPUTS)
         for dim in ("latitude", "longitude"):
             if not np.array_equal(one[dim], sets[0][dim]):
                 raise InputError(f"the data sets lie on different grids ({dim}); expected one grid")

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from ..ocean.currents import GRAVITY, SMOOTHING, coriolis, geostrophic_current, smooth
-from ..prepare.decompose import fit_standardizer, standardized, to_state
+from ..prepare import fit_standardizer, standardized, to_state
 from ..prepare.frames import members_of
 from ..sources import load_sample
 from ..state import CHANNELS, METRES_PER_DEGREE, Grid

@@ -18,7 +18,7 @@ from ..baselines.interpolation import Ensemble
 from ..errors import InputError
 from ..observe.instruments import sample_points
 from ..observe.table import Observations
-from ..prepare.decompose import geostrophic_current
+from ..ocean.currents import geostrophic_current
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, Grid

@@ -28,7 +28,6 @@ Values = dict[str, float]
 BOX: Box = (-65.0, -55.0, 33.0, 43.0)
 NARROWEST = 8.0  # degrees; statistics of a smaller part of the box do not compare
 DAY = np.timedelta64(1, "D")
-REQUIRED = INPUTS
 # Lowest and highest value that count as realistic; None leaves that end open, and (None, None) reports without judging.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     "SSH std (m)": (0.30, 0.45),
@@ -429,9 +428,9 @@ def require(ds: xr.Dataset) -> None:
     Raises:
         InputError: a variable or dimension is missing, or the time is not one of dates.
     """
-    missing = [name for name in REQUIRED if name not in ds]
+    missing = [name for name in INPUTS if name not in ds]
     if missing:
-        raise InputError(f"the data set lacks {', '.join(missing)}; expected {', '.join(REQUIRED)}")
+        raise InputError(f"the data set lacks {', '.join(missing)}; expected {', '.join(INPUTS)}")
     if not {"time", "latitude", "longitude"} <= set(ds["zos"].dims):
         raise InputError(f"zos has dims {ds['zos'].dims}, expected time, latitude and longitude")
     if ds["time"].dtype.kind != "M":
@@ -456,13 +455,13 @@ def measured(pair: tuple[xr.Dataset, xr.Dataset]) -> Values:
 def _oceans(ds: xr.Dataset, box: Box):
     """Each ocean of a data set in memory: its part in the box, and its tracers on the whole grid."""
     require(ds)
-    ds = ds[list(REQUIRED)].sortby(["time", "latitude", "longitude"])
+    ds = ds[list(INPUTS)].sortby(["time", "latitude", "longitude"])
     inside(ds, box)
     for m in range(ds.sizes.get("member", 1)):
         one = ds.isel(member=m) if "member" in ds.dims else ds
         one = one.transpose("time", "latitude", "longitude")
         part = inside(one, box).load().astype("f4")
-        for name in REQUIRED:
+        for name in INPUTS:
             if part[name].isnull().any():
                 raise InputError(f"{name} has missing values in the box, expected fields without land or gaps")
         yield part, one[["thetao", "so"]].load().astype("f4")

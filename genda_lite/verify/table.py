@@ -76,9 +76,8 @@ def row(
     known = {key: float(v) for key, v in (beside or {}).items() if v is not None and np.isfinite(v)}
     value, target = float(value), target_text(lowest, highest)
     met = is_met(value, lowest, highest)
-    told = {"name": name, "value": value, "target": target, "met": met, "beside": known, "detail": detail}
-    if target:
-        told["goal"] = [lowest, highest]
+    told = {"name": name, "value": value, "target": target, "goal": [lowest, highest], "met": met}
+    told |= {"beside": known, "detail": detail}
     return told | {label: str(labels[label]) for label in LABELS if labels.get(label) is not None}
 
 
@@ -122,7 +121,7 @@ def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
         if not labels["method"]:
             others = {name: value for name, value in (beside | one.get("real", {})).items() if name not in bounds}
             found += [labels | {"method": name, "value": value} for name, value in others.items()]
-            if "goal" in one:
+            if one.get("target"):
                 found.append(labels | {"method": TARGET} | dict(zip(bounds, one["goal"], strict=True)))
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(LABELS, str) | dict.fromkeys(("value", "low", "high"), float))
