@@ -1,4 +1,4 @@
-"""How many processors this process may use, and threads that leave room for other work.
+"""Processors that this process may use, and threads that leave room for others.
 
 torch shares a computation among threads that wait for each other many times a second. They wait by spinning, which is
 fast while every thread has a processor of its own. Where other work takes one of the processors, they spin for a thread
