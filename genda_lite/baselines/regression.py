@@ -139,7 +139,7 @@ class Regression:
         """
         same = prior.state == StateVector.today() and tuple(prior.shape[1:]) == self.shape
         if not same or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
-            raise InputError("the regression was trained with another state, climatology or size than the prior's")
+            raise InputError("the regression was trained with another climatology, state or size than the prior's")
         parts = parts_of(observations, grid, prior.standardizer, date)
         maps = [torch.zeros(2, *grid.shape) if part is None else part.maps(part.error) for part in parts]
         return self(torch.cat([*maps, context[0].cpu()])[None])[0]
