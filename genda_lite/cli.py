@@ -1,5 +1,6 @@
 """The `genda` command: simulate, train, assimilate, evaluate."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -147,7 +148,7 @@ def assimilate(
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
-    guidance: Annotated[str | None, typer.Option(help="hybrid, oi, oi-jacobian, mmps, sda or dps.")] = None,
+    guidance: Annotated[str | None, typer.Option(help="Of posterior.guidance.GUIDANCES; by default hybrid.")] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .files import write_dataset
@@ -626,11 +627,13 @@ def check_places(*paths: Path | None) -> None:
     """Whether files can be written, before the work begins.
 
     Raises:
-        InputError: the folder of one does not exist.
+        InputError: the folder of one does not exist or cannot be written to, or it is a folder itself.
     """
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
             raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise InputError(f"{path}: cannot be written, expected the name of a file in a folder of yours")
 
 
 def save(context: typer.Context, rows: list[dict]) -> None:

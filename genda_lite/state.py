@@ -52,7 +52,7 @@ class Channel:
         return named | {"long_name": self.long_name, "units": self.units} | dict(self.more)
 
 
-# The order of the first seven is that of the state vector.
+# The order of those of the state is that of the state vector.
 _TABLE = (
     Channel("zos", "Sea level", "m", "ocean", 1e-4, (-5.0, 5.0), False, "balance", "median", "m",
             "sea_surface_height_above_geoid"),
@@ -109,20 +109,26 @@ class StateVector:
         InputError: no channels, an unknown one, another number of lags, or an entry that is there twice.
 
     Examples:
-        >>> from genda_lite.state import StateVector
+        >>> from genda_lite.state import CHANNELS, StateVector
         >>> state = StateVector(("zos", "zos", "thetao"), (0.0, -2.0, 0.0))
         >>> state.index("zos", -2.0), state.of_date
         (1, ('zos', 'thetao'))
-        >>> len(StateVector.today())
-        7
+        >>> len(StateVector.today()) == len(CHANNELS)
+        True
     """
 
     channels: tuple[str, ...]
     lags: tuple[float, ...] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "channels", tuple(self.channels))
-        object.__setattr__(self, "lags", tuple(map(float, self.lags)) or (0.0,) * len(self.channels))
+        try:
+            names, lags = tuple(map(str, self.channels)), tuple(map(float, self.lags))
+        except (TypeError, ValueError):
+            names, lags = (), (np.nan,)
+        if not all(abs(lag) < 1e5 for lag in lags):
+            raise InputError(f"a state has lags {self.lags!r}, expected names of channels, and days for each")
+        object.__setattr__(self, "channels", names)
+        object.__setattr__(self, "lags", lags or (0.0,) * len(names))
         if strangers := [name for name in self.channels if name not in CHANNELS]:
             raise InputError(f"channel {strangers[0]!r} is none of a state, expected some of {', '.join(CHANNELS)}")
         if not self.channels or len(self.lags) != len(self.channels):
@@ -160,7 +166,7 @@ class StateVector:
         if (channel, lag) not in self.entries:
             when = f" {lag:g} days after the date" if lag else ""
             held = ", ".join(self.of_date if not lag else map(str, self.entries))
-            raise InputError(f"channel {channel!r}{when} is not part of the state, expected one of {held}")
+            raise InputError(f"channel {str(channel)!r}{when} is not part of the state, expected one of {held}")
         return self.entries.index((channel, lag))
 
     def places(self, *names: str) -> list[int]:

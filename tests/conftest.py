@@ -40,16 +40,26 @@ def refuses() -> Callable:
     return check
 
 
+# Mean, change per degree of latitude, cosine and sine of the season, and scale; a new channel gets its own, too.
+CLIMATES = {
+    "zos": (0.5, -0.10, 0.0, 0.0, 0.3),
+    "thetao": (18.0, -1.2, -4.0, -2.0, 2.5),
+    "so": (35.5, -0.3, 0.1, 0.05, 0.5),
+    "u_ageo_eddy": (0.0, 0.01, 0.0, 0.0, 0.12),
+    "v_ageo_eddy": (0.0, -0.01, 0.0, 0.0, 0.11),
+    "uas": (3.0, 0.2, 2.0, 0.5, 6.0),
+    "vas": (0.5, -0.1, 0.3, -0.2, 5.0),
+}
+
+
 @pytest.fixture(scope="session")
 def standardizer() -> Standardizer:
     """A climatology with a different slope and season for every channel, so that none passes for another."""
     latitude = np.linspace(33.0, 43.0, 11)
-    mean = np.array([0.5, 18.0, 35.5, 0.0, 0.0, 3.0, 0.5])
-    slope = np.array([-0.10, -1.2, -0.3, 0.01, -0.01, 0.2, -0.1])
+    rows = [CLIMATES.get(name, (k, 0.1 * k, 0.0, 0.0, 0.1 * k)) for k, name in enumerate(CHANNELS)]
+    mean, slope, cosine, sine, scale = np.array(rows, float).T
     constant = mean[:, None] + slope[:, None] * (latitude - 38)
-    cosine = np.array([0.0, -4.0, 0.1, 0.0, 0.0, 2.0, 0.3])[:, None] * np.ones(11)
-    sine = np.array([0.0, -2.0, 0.05, 0.0, 0.0, 0.5, -0.2])[:, None] * np.ones(11)
-    scale = np.array([0.3, 2.5, 0.5, 0.12, 0.11, 6.0, 5.0])
+    cosine, sine = (part[:, None] * np.ones(11) for part in (cosine, sine))
     ekman = (4.0 + 0.1 * latitude) * np.exp(-1j * (0.8 + 0.01 * latitude)) * 50
     return Standardizer(latitude, np.stack([constant, cosine, sine]), scale, ekman)
 

@@ -263,7 +263,8 @@ def test_the_page_for_teachers_shows_figures_of_the_chapters(page, site):
 
 def test_the_reference_explains_arguments_and_results(page, site):
     page.goto(f"{site}/book/api_prior.html")
-    for name in ("posterior.assimilate.assimilate", "prior.checkpoint.load_prior", "baselines.interpolation.optimal_interpolation"):
+    interpolation = "baselines.interpolation.optimal_interpolation"
+    for name in ("posterior.assimilate.assimilate", "prior.checkpoint.load_prior", interpolation):
         entry = page.locator(f"dt[id='genda_lite.{name}'] + dd")
         assert len(entry.inner_text()) > 200
         assert entry.locator("dl.field-list").count() >= 1  # arguments, what is returned and raised

@@ -21,7 +21,7 @@ def all_of(data) -> torch.Tensor:
 def test_training_set_has_zero_mean_and_unit_scale():
     data = training_set(ocean())
     frames = all_of(data)
-    assert frames.shape == (12, 7, 14, 16) and frames.dtype == torch.float32
+    assert frames.shape == (12, len(CHANNELS), 14, 16) and frames.dtype == torch.float32
     np.testing.assert_allclose(frames.mean((0, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose((frames**2).mean((0, 2, 3)), 1, atol=1e-5)
     assert data.harmonics.shape == (12, 3)

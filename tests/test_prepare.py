@@ -46,10 +46,9 @@ def ocean(times: int = 12, seed: int = 0) -> xr.Dataset:
     latitude, longitude = 36 + np.arange(14) / 12, -60 + np.arange(16) / 12
     time = np.datetime64("2001-01-10", "ns") + np.arange(times) * np.timedelta64(61, "D")
     ds = xr.Dataset(coords={"time": time, "latitude": latitude, "longitude": longitude})
-    for name, scale in zip(
-        ("zos", "thetao", "so", "uo", "vo", "uas", "vas"), (0.2, 2.0, 0.4, 0.5, 0.5, 6.0, 6.0), strict=True
-    ):
-        values = scale * rng.normal(size=(times, 14, 16))
+    scales = {"zos": 0.2, "thetao": 2.0, "so": 0.4, "uo": 0.5, "vo": 0.5, "uas": 6.0, "vas": 6.0}
+    for name in INPUTS:
+        values = scales.get(name, 1.0) * rng.normal(size=(times, 14, 16))
         ds[name] = (("time", "latitude", "longitude"), values, VARIABLES[name])
     ds["thetao"] += 15 + 5 * np.cos(2 * np.pi * (ds["time"].dt.dayofyear - 1) / 365.25) - (ds["latitude"] - 36)
     return ds
@@ -207,7 +206,7 @@ def test_currents_close():
     """The parts of the current add up to what they were made from."""
     ds = ocean()
     ekman = fit_ekman([ds])
-    standardizer = Standardizer(ds["latitude"].values, np.zeros((3, 7, 14)), np.ones(7), ekman)
+    standardizer = Standardizer(ds["latitude"].values, np.zeros((3, len(CHANNELS), 14)), np.ones(len(CHANNELS)), ekman)
     state = to_state(ds, ekman)
     assert tuple(state.data_vars) == CHANNELS and "uo" not in state
     closed = total_current(state, standardizer)

@@ -362,6 +362,14 @@ def test_a_file_of_format_3_says_its_state_its_numbers_and_its_protocol(standard
         ({}, {"state": json.dumps({"channels": ["zos", "tide", "zos"], "lags": [0, 0, -2]})}, "tide"),
         ({}, {"state": json.dumps({"channels": ["zos"], "lags": [0]})}, "prior 3"),
         ({}, {"tuned": json.dumps({"crossover": 3.0})}, "inflation"),
+        ({}, {"tuned": json.dumps({"crossover": float("nan"), "inflation": {}})}, "positive"),
+        ({}, {"tuned": json.dumps({"crossover": 3.0, "inflation": {"tide": 1.0}})}, "tide"),
+        ({}, {"tuned": json.dumps({"crossover": 3.0, "inflation": "1"})}, "prior 3"),
+        ({}, {"state": "null"}, "prior 3"),
+        ({}, {"domain": json.dumps(["ab", "cd"])}, "prior 3"),
+        ({"climatology.scale": torch.full((len(CHANNELS),), torch.nan)}, {}, "scale"),
+        ({"climatology.ekman": torch.zeros(1, 11)}, {}, "prior 3"),
+        ({"climatology.ekman": torch.zeros(2, 3)}, {}, "climatology"),
     ):
         content, told = checkpoint.read_safetensors(path, checkpoint.FORMAT_3)
         spoilt = tmp_path / "spoilt.safetensors"

@@ -34,7 +34,7 @@ class SalinitySounder:
         return "sounded_salinity" in product.variables
 
     def read(self, paths, date, box):
-        (path,) = paths
+        (path,) = paths  # of several, `Report.total` would join the reports
         with open_product(path) as product:
             salinity = require(product, "sounded_salinity", ("point",), units="1e-3").load()
             place = {name: require(product, name, ("point",)).values for name in ("latitude", "longitude")}

@@ -218,6 +218,12 @@ def test_what_is_no_state_is_refused(refuses):
         StateVector(("zos", "zos"))
     with refuses("at least one"):
         StateVector(())
+    for lags in ((np.nan,), (np.inf,), ("a",), 3.0, (None,)):
+        with refuses("lags", "days for each"):
+            StateVector(("zos",), lags)
+    assert StateVector(np.array(["zos", "so"])).channels == ("zos", "so")
+    with refuses("channel 'tide' is"):
+        StateVector.today().index(np.str_("tide"))
     with refuses("'zos' 3 days after the date", "('zos', -2.0)"):
         StateVector(("zos", "zos"), (0.0, -2.0)).index("zos", 3.0)
     with refuses("'so'", "zos"):

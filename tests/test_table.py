@@ -78,6 +78,13 @@ def test_what_is_no_table_is_refused(text, tmp_path, refuses):
         read_table(path)
 
 
+def test_a_file_from_a_spreadsheet_and_odd_labels_are_read(tmp_path):
+    path = tmp_path / "odd.csv"
+    write_table(tidy([row("x", 1.0, metric="crps", case="a\u2028b, \"c\"")]), path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_table(path)["case"].tolist() == ["a\u2028b, \"c\""]
+
+
 def test_no_file_no_text_no_table(tmp_path, refuses):
     with refuses("nothing.csv", "CSV"):
         read_table(tmp_path / "nothing.csv")

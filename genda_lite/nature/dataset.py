@@ -167,11 +167,13 @@ def simulate_to_file(
 
 
 def settings_of(run: NatureRun, simulation: Simulation) -> dict[str, str]:
-    """What an unfinished file and the run that finishes it must have in common: settings, physics and channel."""
+    """What an unfinished file and the run that finishes it must have in common: settings, physics, channel and
+    fields."""
     return {
         "simulation": json.dumps(asdict(simulation)),
         "physics": json.dumps(run.physics.as_dict()),
         "channel": json.dumps(asdict(run.channel)),
+        "fields": json.dumps({"fields": " ".join(FIELDS)}),
     }
 
 

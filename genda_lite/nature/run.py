@@ -63,7 +63,7 @@ class NatureRun:
 
     @torch.no_grad()
     def advance_day(self) -> Tensor:
-        """Integrate one day; returns the daily means of FIELDS on the channel's centres, (B, 7, ny, nx).
+        """Integrate one day; returns the daily means of FIELDS on the channel's centres, (B, fields, ny, nx).
 
         Raises:
             FloatingPointError: the ocean became unstable.

@@ -15,7 +15,7 @@ from .table import Observations
 
 
 def kind_of(path) -> str:
-    """What a file holds: "tracks", "swath", "sea level", "temperature L3" or "L4", "salinity" or "wind".
+    """What a file holds, the `kind` of a sensor: "tracks", "swath", "sea level", "temperature L3" or "L4", and so on.
 
     Raises:
         InputError: it is unreadable, or holds no product that is an observation of the state: drifters and reanalyses

@@ -134,5 +134,5 @@ def standardized(state: xr.Dataset, standardizer: Standardizer) -> Tensor:
         [[np.interp(latitude, standardizer.latitude, c) for c in h] for h in standardizer.harmonics]
     )
     climatology = np.einsum("hcy,nh->ncy", on_latitude, basis)[..., None]
-    fields = np.stack([state[c].values for c in CHANNELS], 1)
+    fields = np.stack([state[c].values for c in standardizer.channels], 1)
     return torch.from_numpy(((fields - climatology) / standardizer.scale[:, None, None]).astype("f4"))

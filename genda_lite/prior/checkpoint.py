@@ -38,7 +38,7 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
     Raises:
         InputError: a format that cannot hold the state, or the folder does not exist.
     """
-    if file_format == FORMAT and prior.state != StateVector.today():
+    if file_format == FORMAT and prior.state != StateVector(prior.standardizer.channels):
         raise InputError(f"{path}: {FORMAT!r} holds all channels of one day, expected {FORMAT_3!r} for other states")
     tensors = {f"network.{k}": v.half() for k, v in prior.denoiser.network.state_dict().items()}
     s = prior.standardizer
@@ -143,7 +143,7 @@ def load_prior(
         if not set(channels) <= set(CHANNELS) or len(channels) != len(tensors["climatology.scale"]):
             held = f"{len(tensors['climatology.scale'])} of {', '.join(CHANNELS)}"
             raise InputError(f"{path}: has channels {', '.join(channels)}, expected {held}, as its climatology has")
-        state = json.loads(metadata.get("state", "null")) or {"channels": channels}
+        state = json.loads(metadata["state"]) if metadata["format"] == FORMAT_3 else {"channels": channels}
         state = StateVector(state["channels"], state.get("lags", ()))
         if tensors["covariance"].shape[-1] != len(state):
             raise ValueError(f"a covariance of {tensors['covariance'].shape[-1]} for a state of {len(state)}")
@@ -155,7 +155,12 @@ def load_prior(
             ekman[0] + 1j * ekman[1],
             channels,
         )
-        domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
+        size = len(standardizer.latitude)
+        if standardizer.harmonics.shape != (3, len(channels), size) or ekman.shape != (2, size):
+            raise ValueError("the parts of the climatology have other latitudes or channels")
+        if not (standardizer.scale > 0).all():
+            raise ValueError("a scale is not positive")
+        domain = Domain(*((float(low), float(high)) for low, high in json.loads(metadata["domain"])))
         covariance, basis = tensors["covariance"], Basis(tensors["basis.rows"], tensors["basis.columns"])
         basis(torch.zeros(len(state), *covariance.shape[:2]))  # fits, or raises
         standardizer.scale_of(state)
@@ -163,14 +168,19 @@ def load_prior(
             return GaussianPrior(covariance, standardizer, domain, univariate, basis, state).to(device)
         config = json.loads(metadata["config"])
         config["multipliers"] = tuple(config["multipliers"])
-        tuned = Tuned(**json.loads(metadata["tuned"])) if "tuned" in metadata else TUNED
+        tuned = TUNED
+        if metadata["format"] == FORMAT_3:
+            tuned = Tuned(**json.loads(metadata["tuned"]))
+            told = [tuned.crossover, *tuned.inflation.values()]
+            if not set(tuned.inflation) <= set(channels) or not all(type(n) in (int, float) and n > 0 for n in told):
+                raise ValueError(f"tuned to {tuned.crossover} and {dict(tuned.inflation)}, expected positive numbers")
         prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis, state, tuned)
         prior.training, prior.protocol = json.loads(metadata["training"]), json.loads(metadata.get("protocol", "{}"))
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         prior.denoiser.network.load_state_dict(weights)
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 200)
         expected = metadata["format"]
         raise InputError(f"{path}: incomplete or foreign checkpoint ({reason}), expected {expected!r}") from None

@@ -32,7 +32,7 @@ from .files import (
 )
 from .report import Report
 
-OCEAN = channels("ocean", "current")
+OCEAN = {name: (name,) for name in channels("ocean", "current")}  # of each, its names in files
 WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
 
 _FILLS = np.array(
@@ -62,7 +62,7 @@ def read_glorys(paths: Paths) -> xr.Dataset:
             the surface; the files lie on different grids or hold a day twice; there is no sea.
     """
     depths = {"thetao": SURFACE, "so": SURFACE, "uo": CURRENT_DEPTH, "vo": CURRENT_DEPTH}
-    ocean = _series(paths, {name: (name,) for name in OCEAN}, depths)
+    ocean = _series(paths, OCEAN, depths)
     days = ocean["time"].values.astype("datetime64[D]")
     twice = days[1:][days[1:] == days[:-1]]
     if len(twice):

@@ -135,6 +135,7 @@ class ExactCase:
     members: int = 32
 
 
+MANY = f"Gaussian, {len(CHANNELS)} channels"
 # A mixture's truths differ more than a Gaussian's: over twelve of them the ratio of variances varies by 0.03.
 CASES = {
     case.name: case
@@ -145,7 +146,7 @@ CASES = {
         ExactCase("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng), truths=48, members=16),
         ExactCase("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng), truths=48, members=16),
         ExactCase("Gaussian, smooth map", gaussian, smooth_map),
-        ExactCase("Gaussian, 7 channels", lambda: gaussian(7), many_instruments, (0.03, 0.3), truths=2, members=16),
+        ExactCase(MANY, lambda: gaussian(len(CHANNELS)), many_instruments, (0.03, 0.3), truths=2, members=16),
     )
 }
 POINTS = [name for name in CASES if "%" in name]

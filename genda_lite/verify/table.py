@@ -188,12 +188,15 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # spreadsheets put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
     count = next((i for i, line in enumerate(lines) if not line.startswith(COMMENT)), len(lines))
     about = dict(line.removeprefix(COMMENT).split(": ", 1) for line in lines[:count] if ": " in line)
-    found = list(csv.DictReader(lines[count:]))
+    try:
+        found = list(csv.DictReader(line + "\n" for line in lines[count:]))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
     if not found or set(found[0]) != set(COLUMNS) or any(None in one.values() for one in found):
         raise InputError(f"{path}: is no table of results, expected the columns {', '.join(COLUMNS)}")
     frame = pd.DataFrame(found, columns=list(COLUMNS))

@@ -108,7 +108,8 @@ def paired_gain(tables: Sequence[xr.Dataset], better: str, than: str) -> pd.Data
 def climatology_of(analysis: xr.Dataset) -> xr.Dataset:
     """The climatology an analysis assumed, as an ensemble of one, dims (member, latitude, longitude)."""
     one = analysis.isel(member=[0])
-    return xr.Dataset({name: analysis[f"{name}_climatology"].broadcast_like(one[name]) for name in CHANNELS})
+    known = [name for name in CHANNELS if name in one]
+    return xr.Dataset({name: analysis[f"{name}_climatology"].broadcast_like(one[name]) for name in known})
 
 
 def sweep(
