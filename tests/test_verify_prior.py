@@ -404,7 +404,7 @@ def test_evaluate_prior_prints_a_table_and_writes_rows(monkeypatch, tmp_path, ca
     told = capsys.readouterr().out
     assert told.startswith("16 states") and "4 ocean(s), 24 frames; training data: 2 ocean(s), 12 frames" in told
     rows = json.loads(table.read_text())
-    keys = {"name", "value", "target", "met", "beside", "detail", "metric"}
+    keys = {"name", "value", "target", "goal", "met", "beside", "detail", "metric"}
     assert all(row.keys() in (keys, keys | {"channel"}) for row in rows)
     assert all(row["name"] == ", ".join(filter(None, (row["metric"], row.get("channel")))) for row in rows)
     assert all(row["met"] is None for row in rows if row["target"] is None or row["value"] is None)
