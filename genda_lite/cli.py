@@ -629,9 +629,10 @@ def check_places(*paths: Path | None) -> None:
     Raises:
         InputError: the folder of one does not exist or cannot be written to, or it is a folder itself.
     """
+    from .files import check_folder
+
     for path in filter(None, paths):
-        if not path.parent.is_dir():
-            raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+        check_folder(path)
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise InputError(f"{path}: cannot be written, expected the name of a file in a folder of yours")
 

@@ -13,6 +13,16 @@ from .errors import InputError
 from .state import QUANTUM, TIME
 
 
+def check_folder(path: str | os.PathLike) -> None:
+    """Whether there is a folder to write a file or folder into.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not Path(path).parent.is_dir():
+        raise InputError(f"{path}: cannot be written, the folder {Path(path).parent} does not exist")
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block succeeds and removed when it fails.
@@ -23,8 +33,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         InputError: the folder does not exist.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_folder(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -50,8 +59,7 @@ def atomic_folder(path: str | os.PathLike, holds: tuple[str, ...]) -> Iterator[P
         InputError: the parent folder does not exist, or something else is in the place.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_folder(path)
     if path.exists() and not any((path / name).is_file() for name in holds):
         raise InputError(f"{path}: is in the way and no older result, expected a free name")
     work = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}-"))

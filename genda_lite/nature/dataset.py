@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from ..errors import InputError
-from ..files import atomic_path, packed
+from ..files import atomic_path, check_folder, packed
 from ..state import QUANTUM, TIME, VARIABLES, Grid
 from ..version import __version__
 from .dynamics import DAY, Channel
@@ -148,8 +148,7 @@ def simulate_to_file(
     path = Path(path)
     if path.exists():
         raise InputError(f"{path}: already exists, remove it to simulate it again")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot be written, the folder {path.parent} does not exist")
+    check_folder(path)
     folder = path.with_name(path.name + ".part")
     folder.mkdir(exist_ok=True)
     run = simulation.run(device, compile)

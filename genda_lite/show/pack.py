@@ -5,7 +5,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from ..errors import InputError
+from ..files import check_folder
 from ..prepare.decompose import to_state
 from ..prior import Prior, load_prior
 from ..sources import load_sample
@@ -90,8 +90,7 @@ def make_pack(
         InputError: the parent folder does not exist, or something else is in the place.
     """
     folder = Path(folder)
-    if not folder.parent.is_dir():
-        raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
+    check_folder(folder)
     priors = priors or sample_priors()
     truth = sample_truth(next(iter(priors.values()))) if truth is None else truth
     frames = sweep(

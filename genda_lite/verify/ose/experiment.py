@@ -25,7 +25,7 @@ import xarray as xr
 
 from ...baselines.interpolation import Ensemble
 from ...errors import InputError
-from ...files import write_dataset
+from ...files import check_folder, write_dataset
 from ...observe.files import read_observations
 from ...observe.instruments import InstrumentErrors
 from ...observe.table import Observations
@@ -444,8 +444,7 @@ def run(
     """
     folder = Path(folder)
     names = full_names(names)
-    if not folder.parent.is_dir():
-        raise InputError(f"{folder}: cannot be written, the folder {folder.parent} does not exist")
+    check_folder(folder)
     folder.mkdir(exist_ok=True)
     rank, world = (int(os.environ.get(key, default)) for key, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     days = list(days)[rank::world]
