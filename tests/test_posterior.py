@@ -259,14 +259,14 @@ def test_conjugate_gradients_solves_each_row():
     a = torch.randn(20, 20, generator=generator)
     a = a @ a.T + torch.eye(20)
     b = torch.randn(3, 20, generator=generator)
-    v = conjugate_gradients(lambda v: (v @ a, v), b, lambda r: r / a.diagonal(), 100, 1e-6)
+    v = conjugate_gradients(lambda v: (v @ a, v), b, lambda r, _: r / a.diagonal(), 100, 1e-6)
     torch.testing.assert_close(v @ a, b, atol=1e-3, rtol=0)
 
 
 def test_conjugate_gradients_leaves_what_is_solved():
     """One unknown is solved in one iteration; what rounding leaves of the residual is no direction for the others."""
     b = torch.randn(2000, 1, generator=torch.Generator().manual_seed(0)) * torch.logspace(-20, 10, 2000)[:, None]
-    v = conjugate_gradients(lambda v: (0.7 * v, v), b, lambda r: 0.9 * r, 5)
+    v = conjugate_gradients(lambda v: (0.7 * v, v), b, lambda r, _: 0.9 * r, 5)
     torch.testing.assert_close(0.7 * v, b)
 
 
@@ -286,6 +286,23 @@ def test_sampler_converges_to_a_gaussian_at_second_order(eta):
     coarse, fine = error(20), error(40)
     assert fine < 0.02
     assert coarse / fine > 3
+
+
+@pytest.mark.parametrize("steps", [12, 26])
+def test_few_steps_keep_the_variance_of_a_gaussian(steps):
+    """Of modes well above the lowest noise, the last of which is left to others: within half a percent; plain, a step
+    as long adds several."""
+
+    def variance(sampler, power):
+        sigmas, generator = noise_levels(steps).double(), torch.Generator().manual_seed(0)
+        draw = lambda: torch.randn(200_000, generator=generator, dtype=torch.float64)  # noqa: E731
+        out = sampler(lambda x, s: x * power / (power + s**2), (power + sigmas[0] ** 2) ** 0.5 * draw(), sigmas, draw)
+        below = power * sigmas[-2] ** 2 / (power + sigmas[-2] ** 2)
+        return float((out.var() + below) / power)
+
+    for power in (0.3, 10.0):
+        assert variance(SAMPLERS["sde-2m"].run, power) == pytest.approx(1, abs=0.015)
+        assert variance(sde_2m, power) > 1.02
 
 
 def test_sampler_starts_from_the_gaussian_posterior(prior, grid, truth):

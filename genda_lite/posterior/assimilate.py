@@ -32,7 +32,7 @@ class Settings(NamedTuple):
     steps: int
 
 
-DEFAULT = Settings("hybrid", "sde-2m", 80)
+DEFAULT = Settings("hybrid", "sde-2m", 26)
 FAST = Settings("oi", "sde-2m", 24)
 
 

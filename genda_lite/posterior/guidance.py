@@ -21,10 +21,7 @@ from torch import Tensor
 from ..observe.likelihood import LinearGaussian
 from ..prior.base import Prior
 from ..prior.samplers import Denoise
-from .solve import (
-    InnovationSolver,
-    conjugate_gradients,
-)
+from .solve import InnovationSolver, conjugate_gradients
 
 
 def linearized(prior: Prior, x: Tensor, sigma: Tensor, context: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -79,34 +76,45 @@ def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> De
     return denoise
 
 
+def innovation_matrix(
+    likelihood: LinearGaussian, covariance: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """p -> ((H V H' + R) p, V H' p), for `conjugate_gradients`: V H' p is kept for each direction p, so that no product
+    with V is left for the end. The first is zero, which ends them, where V is not positive along H' p: a covariance
+    is, a network's derivative need not be."""
+
+    def matrix(p: Tensor) -> tuple[Tensor, Tensor]:
+        carried = covariance(likelihood.operator.adjoint(p))
+        seen = likelihood.operator(carried)
+        positive = (p * seen).sum(-1, keepdim=True) > 0
+        return positive * (seen + likelihood.covariance(p)), carried
+
+    return matrix
+
+
 def mmps(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: int = 3) -> Denoise:
     """Moment-matching posterior sampling (MMPS, Rozet et al. 2024): V is the network's own covariance,
 
         E[x0 | x, y] ~ D + V H' (H V H' + R)^-1 (y - H D),    V = sigma^2 J'
 
-    solved by a few iterations of conjugate gradients, one VJP each: V H' p is kept for each direction p, so that no
-    product is left for the end. Where a network's J is not positive along p, as a covariance must be, they end.
+    solved by a few iterations of conjugate gradients, one VJP each, preconditioned by R and the mean variance of what
+    is unknown.
     """
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-
-        def matrix(p):
-            carried = covariance(likelihood.operator.adjoint(p))
-            seen = likelihood.operator(carried)
-            positive = (p * seen).sum(-1, keepdim=True) > 0
-            return positive * (seen + likelihood.covariance(p)), carried
-
-        def precondition(r):
-            return likelihood.precision(r, extra=prior.spectrum.posterior_variance(sigma).mean())
-
         innovation = likelihood.value - likelihood.operator(estimate)
-        return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
+        matrix, unknown = innovation_matrix(likelihood, covariance), prior.spectrum.posterior_variance(sigma).mean()
+        return estimate + conjugate_gradients(
+            matrix, innovation, lambda r, _: likelihood.precision(r, extra=unknown), iterations
+        )
 
     return denoise
 
 
-def hybrid(prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover: float | None = None) -> Denoise:
+def hybrid(
+    prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover: float | None = None, iterations: int = 2
+) -> Denoise:
     """The climatological covariance and the network's own, blended, as hybrid ensemble-variational assimilation blends
     a static background covariance with one of the day (Hamill & Snyder 2000). The default:
 
@@ -115,14 +123,15 @@ def hybrid(prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover:
     A network is trained to be right about the mean. At very high noise, where the largest scales are decided, it can
     be so without being right about its derivative J, while P holds those scales well: they shall not be misled before
     the network has anything to say. An exact denoiser is its own best guide: c = inf.
-    The system is solved along one direction, the weights w of `oi_covariance`, whose length V decides,
 
-        s w,   w = (H P H' + R)^-1 (y - H D),   s = w'(y - H D) / w'(H V H' + R) w
-
-    which is one step of conjugate gradients, preconditioned by optimal interpolation. Exact for a Gaussian prior.
+    The system is solved by a few iterations of conjugate gradients, one VJP each. The first direction is that of
+    optimal interpolation, (H P H' + R)^-1 (y - H D): for a Gaussian prior it is the solution, and where observations
+    are dense and precise no other comes near it so soon. Those after it are preconditioned as in `mmps`, without S:
+    they mend what a wrong S has misled, and what the flow of the day has unlike its climatology.
 
     Args:
         crossover: c, in standard deviations; by default that of the prior.
+        iterations: of conjugate gradients; 1 is optimal interpolation's direction, its length decided by V.
     """
     solve = InnovationSolver(prior, likelihood)
     crossover = prior.crossover if crossover is None else crossover
@@ -130,15 +139,16 @@ def hybrid(prior: Prior, likelihood: LinearGaussian, context: Tensor, crossover:
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         share = 1 / (1 + (sigma / crossover) ** 2)
         estimate, network_covariance = linearized(prior, x, sigma, context)
+        static_covariance, unknown = prior.covariance(sigma), prior.spectrum.posterior_variance(sigma).mean()
+
+        def precondition(residual: Tensor, iteration: int) -> Tensor:
+            return likelihood.precision(residual, extra=unknown) if iteration else solve(sigma, residual)
+
+        matrix = innovation_matrix(
+            likelihood, lambda v: (1 - share) * static_covariance(v) + share * network_covariance(v)
+        )
         innovation = likelihood.value - likelihood.operator(estimate)
-        weights = solve(sigma, innovation)
-        back = likelihood.operator.adjoint(weights)
-        increment = (1 - share) * prior.covariance(sigma)(back) + share * network_covariance(back)
-        seen = likelihood.operator(increment)
-        positive = (weights * seen).sum(-1) > 0  # as a covariance is, and a network's derivative need not be
-        scale = (weights * (seen + likelihood.covariance(weights))).sum(-1)
-        length = torch.where(positive, (weights * innovation).sum(-1) / scale, 0.0)
-        return estimate + length.view(-1, 1, 1, 1) * increment
+        return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
 
     return denoise
 

@@ -17,7 +17,7 @@ MAX_ITERATIONS, TOLERANCE = 100, 1e-3
 def conjugate_gradients(
     matrix: Callable[[Tensor], tuple[Tensor, Tensor]],
     rhs: Tensor,
-    precondition: Callable[[Tensor], Tensor],
+    precondition: Callable[[Tensor, int], Tensor],
     max_iterations: int,
     tolerance: float = 0.0,
 ) -> Tensor:
@@ -26,12 +26,13 @@ def conjugate_gradients(
 
     Args:
         matrix: p -> (A p, L p); L p = p gives v itself, and what was computed on the way to A p costs nothing more.
-        precondition: r -> an approximation of A^-1 r, which may itself be iterative (Notay 2000).
+        precondition: (r, iteration) -> an approximation of A^-1 r, which may change from one iteration to the next, or
+            itself be iterative (Notay 2000).
         tolerance: a row is solved when its residual has fallen below this fraction of its start; it then stays as it
             is, so that the result does not depend on the rows beside it.
     """
     residual, total = rhs, 0.0
-    z = precondition(residual)
+    z = precondition(residual, 0)
     direction, power = z, (residual * z).sum(-1, keepdim=True)
     rounding = 10 * torch.finfo(rhs.dtype).eps  # of what is left below it no direction can be told
     goal = max(tolerance, rounding) ** 2 * power
@@ -47,7 +48,7 @@ def conjugate_gradients(
             break
         change = step * image
         residual = residual - change
-        z = precondition(residual)
+        z = precondition(residual, iteration + 1)
         previous, power = power, (residual * z).sum(-1, keepdim=True)
         direction = z - (z * change).sum(-1, keepdim=True) / previous.clamp(min=1e-30) * direction
     return total
@@ -97,7 +98,7 @@ class InnovationSolver:
             self.factor = None  # makes room
             self.factor, self.factored_at = cholesky(lambda v: matrix(v)[0], innovation), sigma
 
-        def precondition(residual: Tensor) -> Tensor:
+        def precondition(residual: Tensor, _: int) -> Tensor:
             if self.factor is not None:
                 return torch.cholesky_solve(residual.mT, self.factor).mT
             unknown = self.prior.spectrum.posterior_variance(sigma).mean() if sigma.isfinite() else 0.0

@@ -125,6 +125,25 @@ def sde_2m(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White, eta: float
     return x
 
 
+def calibrated_sde_2m(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: White) -> Tensor:
+    """`sde_2m` with a little less fresh noise, so that few steps give a Gaussian its variance.
+
+    Of a Gaussian prior the sampler is linear in its start and its noise, and the variance of what it draws is known. In
+    steps evenly spaced in ln sigma it is too large by the same share, 3.4 % in 26 steps, for every mode that stands
+    well above the lowest noise; the noise is made smaller by the root of that share.
+    """
+    steps, levels = len(sigmas) - 1, sigmas.double().cpu()
+    inputs = torch.eye(steps + 1, dtype=torch.float64)  # the start and each draw of noise, one unit each
+    fresh = iter(inputs[1:])
+    response = sde_2m(
+        lambda x, s: x / (1 + s**2), inputs[0] * (1 + levels[0] ** 2).sqrt(), levels, lambda: next(fresh)
+    )
+    lowest = levels[-2] ** 2
+    known = 1 / (1 + lowest)  # of the variance: the rest is below the lowest noise, for others to draw
+    scale = float((known / response.square().sum()).sqrt())
+    return sde_2m(denoise, x, sigmas, lambda: scale * noise())
+
+
 class Sampler(NamedTuple):
     """A sampler with the noise levels it is used on."""
 
@@ -133,7 +152,7 @@ class Sampler(NamedTuple):
 
 
 SAMPLERS: dict[str, Sampler] = {
-    "sde-2m": Sampler(sde_2m, noise_levels),
+    "sde-2m": Sampler(calibrated_sde_2m, noise_levels),
     "2m": Sampler(partial(sde_2m, eta=0.0), noise_levels),
     "heun": Sampler(heun, karras_levels),
     "heun-churn": Sampler(partial(heun, churn=10.0), karras_levels),
