@@ -1,5 +1,6 @@
 """Limits that a user is told of before an analysis: places the prior does not know, errors and values that cannot be."""
 
+import importlib
 import warnings
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 import genda_lite as gl
 from genda_lite.observe.likelihood import LinearObservations
 from genda_lite.posterior import solve as solver
-from genda_lite.posterior.innovations import check_innovations, checks
+from genda_lite.posterior.innovations import LIMIT, check_innovations, checks
 from genda_lite.posterior.problem import CONTINUED, build_problem
 from genda_lite.posterior.solve import InnovationSolver
 from genda_lite.state import CHANNELS, Grid
@@ -128,12 +129,21 @@ def test_other_units_are_told(judged, gaussian_prior, grid):
 
 def test_contradictions_are_told_wherever_they_hide(judged, gaussian_prior, grid):
     """Two metres between neighbours, alone and among many; far from each other they are unusual, not impossible."""
-    near, far = (points([1.5, -0.5], "zos", 0.01, longitude=grid.longitude[[2, 2 + cells]]) for cells in (1, 13))
+    near, far = (points([1.5, -0.5], "zos", 0.01, longitude=-60.03 + np.array([0, apart])) for apart in (0.002, 0.5))
     for seen in (near, wide(gaussian_prior, grid, 1, 0) + near):
         told = judged(seen)
         assert "2 of" in told and "from what the others let one expect" in told and "zos of source" in told
         assert "errors that are too small" in told and "kelvin" not in told
     assert judged(far) == ""
+
+
+def test_neighbours_two_metres_apart_are_told_of_the_shipped_prior():
+    """They gave currents of 21 m/s; two values far apart in a real sea are none of the door's business."""
+    prior = gl.load_prior("gaussian")
+    for apart, suspect in ((1 / 12, 2), (2.0, 0)):
+        seen = points([1.0, -1.0], "zos", 0.01, longitude=[-60.0, -60.0 + apart])
+        likelihood = build_problem(prior, seen, date=DATE).likelihood
+        assert int((checks(InnovationSolver(prior, likelihood))[1] > LIMIT).sum()) == suspect
 
 
 def test_a_linear_map_is_named(judged):
@@ -161,8 +171,7 @@ def test_the_checks_are_those_of_the_dense_matrices(gaussian_prior, grid):
 
 
 def test_the_analysis_asks_once_and_factors_once(gaussian_prior, grid, monkeypatch):
-    from genda_lite.posterior import assimilate as module
-
+    module = importlib.import_module("genda_lite.posterior.assimilate")
     made = []
     monkeypatch.setattr(solver, "cholesky", lambda *a, made=made, real=solver.cholesky: made.append(1) or real(*a))
     seen, options = points([290.0]), {"members": 2, "grid": grid, "date": DATE, "steps": 2, "guidance": "oi"}

@@ -541,7 +541,8 @@ def test_contradictions_meet_at_their_weighted_mean(prior, grid):
     """Two values at one point, hundreds of errors apart: the analysis stands between them by 1 / error^2, as sure as if
     they agreed, and nothing diverges."""
     told = point_values([-9.0, 9.0], 0.03) + point_values([9.0], 0.03)
-    analysis = gl.assimilate(prior, told, members=16, grid=grid, date=DATE)["thetao"]
+    with pytest.warns(UserWarning, match="contradict"):
+        analysis = gl.assimilate(prior, told, members=16, grid=grid, date=DATE)["thetao"]
     here = analysis.interp(latitude=38.02, longitude=-60.03)
     assert np.isfinite(analysis).all()
     np.testing.assert_allclose(here.mean(), 3.0, atol=0.3)

@@ -1,16 +1,28 @@
 """Whether observations can be what the prior and their errors say of them: two checks of every value, as weather
 services make them before an analysis.
 
-Innovations from the climatology, d = y, should have the covariance A = H S H' + R. The **background check** asks how far
-a value lies from the climatology, d_i / A_ii^1/2: values in other units lie far. Many of them agree with each other, and
-values that contradict each other may both lie near. The **buddy check** therefore asks how far a value lies from what
-all others let one expect. With w = A^-1 d, without leaving any out in turn (Dubrule 1983, doi:10.1007/BF01033232),
+Innovations from the climatology, d, should have the covariance A = H S H' + R. The **background check** asks how far a
+value lies from the climatology, d_i / A_ii^1/2: those in other units lie far, though they agree with each other. Values
+that contradict each other may lie near. The **buddy check** asks how far a value lies from what all others let one
+expect, which follows from the weights w = A^-1 d without leaving each out in turn (Dubrule 1983,
+doi:10.1007/BF01033232):
 
-    y_i - E[y_i | the others] = w_i / (A^-1)_ii,    with the variance 1 / (A^-1)_ii
+    d_i - E[d_i | the others] = w_i / (A^-1)_ii,    of variance 1 / (A^-1)_ii
 
-so that it is w_i / (A^-1)_ii^1/2. Both are of unit variance where S and R are right, and a sum of d_i w_i is chi-square.
-A_ii and (A^-1)_ii are the variances of d and w over innovations that are drawn from S and R: so the checks cost no
-factor of A that the analysis does not need, and H may be any linear map.
+so that it is w_i / (A^-1)_ii^1/2. Both have unit variance where S and R are right. A_ii and (A^-1)_ii are the variances
+of d and w over innovations drawn from S and R: no factor of A is needed but that of the analysis, and H may be any map.
+
+The mean of d_i w_i, chi-square, is one number for all, and cannot tell what matters here (held-out ocean, day 4; three
+altimeters with temperature, 2669 values, or temperature in two cells of five, 1657):
+
+    farthest value, standard deviations              chi-square   climatology   others
+    as the prior expects                              0.5 to 1.0           3.9      4.3
+    anomalies twice as large, an offset of two        1.0                  8.9      4.4
+    three times, an offset of two                     1.7 to 3.7          14.1     10.0
+    all errors a tenth of what they are               6.1                  3.5     38.9
+    two neighbours 2 m apart, error 1 cm, alone       1334                 0.9     60.1
+    and among the 2669                                4.1                  1.7    101.1
+    kelvin as degC; metres as centimetres             41; 288         209; 306
 """
 
 import warnings
@@ -24,7 +36,7 @@ from ..state import VARIABLES
 from .solve import InnovationSolver
 
 DRAWS = 32
-LIMIT = 20.0  # standard deviations
+LIMIT = 20.0  # standard deviations: real fields in a box of five degrees are 2 to 3 times as wide as the prior's
 ADVICE = (
     ("the climatology", "its units (kelvin as degC, centimetres as metres)"),
     ("what the others let one expect", "errors that are too small, and values nearby that contradict each other"),
