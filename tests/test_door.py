@@ -1,4 +1,4 @@
-"""Limits that a user is told of before an analysis: places the prior does not know, errors and values that cannot be."""
+"""Limits that one is told of before an analysis: places the prior does not know, errors and values that cannot be."""
 
 import importlib
 import warnings

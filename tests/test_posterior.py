@@ -213,8 +213,8 @@ def of_two_sources(truth, grid, second: float) -> gl.Observations:
 
 @pytest.mark.parametrize("count", [1, 4, None], ids=["single", "few", "two sources"])
 def test_sea_level_is_as_uncertain_as_its_reference_leaves_it(prior, truth, grid, count):
-    """In closed form: sea level and the constant of the first source, which its map has taken in, are together Gaussian.
-    Where it has one observation, its spread is the error of the observation; it was nothing."""
+    """In closed form: sea level and the constant of the first source, which its map takes in, are together Gaussian. At
+    a single observation the spread is the error of the observation; it was nothing."""
     observations = of_two_sources(truth, grid, 0.7)
     observations = observations.select(np.arange(len(observations)) < (count or len(observations)))
     likelihood = Likelihood(observations, grid, prior.standardizer, DATE)

@@ -22,7 +22,8 @@ altimeters with temperature, 2669 values, or temperature in two cells of five, 1
     all errors a tenth of what they are               6.1                  3.5     38.9
     two neighbours 2 m apart, error 1 cm, alone       1334                 0.9     60.1
     and among the 2669                                4.1                  1.7    101.1
-    kelvin as degC; metres as centimetres             41; 288         209; 306
+    kelvin as degC                                    41                 208.8     18.5
+    metres as centimetres                             288                306.1    176.8
 """
 
 import warnings
