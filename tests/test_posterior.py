@@ -8,11 +8,11 @@ from conftest import red_covariance
 
 import genda_lite as gl
 from genda_lite.baselines.closed_form import gaussian_posterior, prior_variance
-from genda_lite.baselines.interpolation import optimal_interpolation
+from genda_lite.baselines.interpolation import interpolated_ensemble, optimal_interpolation
 from genda_lite.observe.instruments import altimeter_tracks, clear_sky, sample_points
 from genda_lite.observe.likelihood import Likelihood, LinearGaussian, LinearObservations
 from genda_lite.posterior import solve as solver
-from genda_lite.posterior.assimilate import FAST, sample_posterior
+from genda_lite.posterior.assimilate import FAST, constants, level_source, sample_posterior
 from genda_lite.posterior.guidance import GUIDANCES
 from genda_lite.posterior.problem import build_problem
 from genda_lite.posterior.solve import InnovationSolver, conjugate_gradients, interpolated, perturbations
@@ -202,6 +202,55 @@ def test_sea_level_is_in_the_reference_of_its_observations(prior, truth, grid):
     here, there = run(points), run(points.assign(zos=points["zos"] + 1))
     np.testing.assert_allclose(there["zos"], here["zos"] + 1, atol=0.02)
     np.testing.assert_allclose(there["vo"], here["vo"], atol=0.05)
+
+
+def of_two_sources(truth, grid, second: float) -> gl.Observations:
+    """Two altimeters of unknown reference; the values of the second are shifted."""
+    one, two = (sample_points(truth["zos"], altimeter_tracks(grid, 1, seed=k), 0.03, seed=k) for k in (1, 2))
+    observations = gl.Observations.from_points(one, "zos", 0.03, reference_error=0.5)
+    return observations + gl.Observations.from_points(two.assign(zos=two["zos"] + second), "zos", 0.03)
+
+
+@pytest.mark.parametrize("count", [1, 4, None], ids=["single", "few", "two sources"])
+def test_sea_level_is_as_uncertain_as_its_reference_leaves_it(prior, truth, grid, count):
+    """In closed form: sea level and the constant of the first source, which its map takes in, are together Gaussian. At
+    a single observation the spread is the error of the observation; it was nothing."""
+    observations = of_two_sources(truth, grid, 0.7)
+    observations = observations.select(np.arange(len(observations)) < (count or len(observations)))
+    likelihood = Likelihood(observations, grid, prior.standardizer, DATE)
+    first, zos = level_source(observations), prior.state.index("zos")
+    assert first.sum() == (count or (observations.source == 0).sum())
+
+    shared, m = likelihood.shared[0], len(observations)
+    gain = prior.spectrum.posterior_covariance(torch.tensor(torch.inf))(likelihood.operator.adjoint(torch.eye(m)))
+    matrix = (likelihood.operator(gain) + likelihood.covariance(torch.eye(m))).double()
+    gain[:, zos] += shared.max() * shared[:, None, None]
+    gain = gain.flatten(1).double()
+    mean = (likelihood.value.double() @ torch.linalg.solve(matrix, gain)).view(prior.shape)[zos]
+    variance = prior_variance(prior.spectrum) - (gain * torch.linalg.solve(matrix, gain)).sum(0).view(prior.shape)
+    variance = variance[zos] + shared.max() ** 2
+
+    members = 2000
+    draws = interpolated_ensemble(prior, likelihood, members, tolerance=1e-5).draws
+    white = torch.randn(members, generator=torch.Generator().manual_seed(5))
+    level = draws[:, zos] + constants(likelihood, draws, np.flatnonzero(first), white)[:, None, None]
+    standard = (level.double() - mean) / variance.sqrt()
+    assert abs(standard.mean(0)).max() < 5 / np.sqrt(members)
+    assert abs(standard.var(0) - 1).max() < 5 * np.sqrt(2 / members)
+    if count == 1:
+        analysis = gl.assimilate(prior, observations, members=64, grid=grid, date=DATE, fast=True)["zos"]
+        here = analysis.interp(latitude=observations.latitude[0], longitude=observations.longitude[0])
+        assert float(here.std()) == pytest.approx(0.03, rel=0.35)
+        assert abs(float(here.mean()) - observations.value[0]) < 0.02
+
+
+def test_the_first_source_sets_the_level(prior, truth, grid):
+    """The values of another may be shifted; the map stays where it was."""
+    runs = [
+        gl.assimilate(prior, of_two_sources(truth, grid, by), members=8, grid=grid, date=DATE, fast=True)["zos"]
+        for by in (0.0, 0.7)
+    ]
+    assert abs(runs[1] - runs[0]).mean() < 0.05
 
 
 def test_region_by_centre_by_corner_and_by_default(prior, truth, grid):
@@ -509,7 +558,8 @@ def test_contradictions_meet_at_their_weighted_mean(prior, grid):
     """Two values at one point, hundreds of errors apart: the analysis stands between them by 1 / error^2, as sure as if
     they agreed, and nothing diverges."""
     told = point_values([-9.0, 9.0], 0.03) + point_values([9.0], 0.03)
-    analysis = gl.assimilate(prior, told, members=16, grid=grid, date=DATE)["thetao"]
+    with pytest.warns(UserWarning, match="contradict"):
+        analysis = gl.assimilate(prior, told, members=16, grid=grid, date=DATE)["thetao"]
     here = analysis.interp(latitude=38.02, longitude=-60.03)
     assert np.isfinite(analysis).all()
     np.testing.assert_allclose(here.mean(), 3.0, atol=0.3)

@@ -19,7 +19,7 @@ tables, claims = import_module("tables"), import_module("claims")
 SETTINGS = {
     "README.md": (
         "Python 3.11",
-        "33-43 N, 72-53 W",
+        "33-43 N, 72-54 W",
         "160 network calls a member; takes 24 and no gradient",
         "64 x 64 points",
         "a k^-3 spectrum",

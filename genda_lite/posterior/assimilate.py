@@ -20,6 +20,7 @@ from ..prior.spectral import INFINITE_NOISE
 from ..state import VARIABLES
 from ..version import __version__
 from .guidance import GUIDANCES
+from .innovations import check_innovations
 from .problem import build_problem
 from .solve import InnovationSolver, interpolated, perturbations
 
@@ -47,6 +48,7 @@ def sample_posterior(
     steps: int = DEFAULT.steps,
     batch: int = 8,
     progress: bool | Callable[[int, int], None] = False,
+    solve: InnovationSolver | None = None,
 ) -> Tensor:
     """Draws from the posterior in standardized units, (members, C, ny, nx).
 
@@ -58,9 +60,10 @@ def sample_posterior(
     Args:
         guidance: of `GUIDANCES`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
         batch: where the likelihood has values for each member, not less than `members`.
+        solve: of prior and likelihood, where one has its factor already.
     """
     method = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
-    guided, solve = method(prior, likelihood, context), InnovationSolver(prior, likelihood)
+    guided, solve = method(prior, likelihood, context), solve or InnovationSolver(prior, likelihood)
     run, levels = SAMPLERS[sampler]
     sigmas, spectrum = levels(steps), prior.spectrum
     noise = MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
@@ -89,13 +92,33 @@ def sample_posterior(
 def level_source(observations: Observations) -> np.ndarray | None:
     """Which observations (m,) set the reference level of sea level: those of the first source, if none is known.
 
-    Sources of unknown reference determine sea level up to a constant. Each member is shifted to agree on average with
-    the first of them, so that the map speaks the language of its observations.
+    Sources of unknown reference determine sea level up to a constant. The map is in the reference of the first of them,
+    so that it speaks the language of its observations; see `constants`.
     """
     level = observations.channel == "zos"
     if not level.any() or (observations.reference_error[level] == 0).any():
         return None
     return level & (observations.source == observations.source[level].min())
+
+
+def constants(likelihood: LinearGaussian, draws: Tensor, source: np.ndarray, white: Tensor) -> Tensor:
+    """A draw of the constant c of one source of sea level for each draw x of the state, standardized units, (members,).
+
+    The source says y = H x + c + e, c ~ N(0, s^2), e ~ N(0, R) without shared terms; by Bayes' rule
+
+        c | x, y ~ N(v sum (y - H x) / r, v),    v = (1 / s^2 + sum 1 / r)^-1
+
+    with the diagonal r of R. With x a draw of its posterior, (x, c) is one of both together, whatever the prior, and
+    x + c is sea level in the reference of the source: at a single observation it is as uncertain as the observation.
+
+    Args:
+        draws: x (members, C, ny, nx). source: its observations, places (n,). white: noise (members,).
+    """
+    residual = (likelihood.value - likelihood.operator(draws))[:, source]
+    precision = 1 / likelihood.variance[source]
+    s2 = likelihood.shared[:, source].square().sum(0).mean()
+    variance = 1 / (1 / s2 + precision.sum())
+    return variance * (residual @ precision) + variance.sqrt() * white
 
 
 def assimilate(
@@ -117,14 +140,16 @@ def assimilate(
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
 
+    A warning says so where they cannot (`posterior.innovations`), and where the grid leaves the prior's latitudes.
+
     Args:
         prior: from `load_prior`.
         observations: inside the grid; see `Observations.inside` to keep those that are.
         members: size of the ensemble. seed: of its noise; member i does not depend on how many there are.
         region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
             by default the box around the middle of the observations that fits into the domain.
-        grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, anywhere: the
-            prior then ignores where it is.
+        grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, at the prior's
+            latitudes and any longitude: the prior then ignores where it is.
         date: for the seasonal climatology; by default the median time of the observations.
         fast: no gradients of the network: `FAST` in place of `DEFAULT`, a sixth of the work or less.
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
@@ -137,7 +162,7 @@ def assimilate(
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
         climatology assumed, `<channel>_climatology` (latitude). Where no source of sea level has a known
-        reference, `zos` is in that of the first, see `level_source`.
+        reference, `zos` is in that of the first, see `level_source`, and as uncertain as its values leave it.
 
     Raises:
         InputError: see `build_problem`; an unknown method, or fewer than one member.
@@ -173,13 +198,16 @@ def assimilate(
     if further:
         warnings.warn("assimilate(further=…) is now assimilate(linear=…)", DeprecationWarning, 2)
     problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
+    solve = InnovationSolver(prior, problem.likelihood)
+    check_innovations(solve, observations)
     draws = sample_posterior(
-        prior, problem.likelihood, problem.context, members, seed, guidance, sampler, steps, batch, progress
+        prior, problem.likelihood, problem.context, members, seed, guidance, sampler, steps, batch, progress, solve
     )
     level = level_source(observations)
     if level is not None:
-        residual = problem.likelihood.value - problem.likelihood.operator(draws)
-        draws[:, prior.state.index("zos")] += residual[:, np.flatnonzero(level)].mean(1)[:, None, None]
+        white = MemberNoise(seed, range(-1, -1 - members, -1), (), draws.device)  # of seeds that no member has
+        shift = constants(problem.likelihood, draws, np.flatnonzero(level), white())
+        draws[:, prior.state.index("zos")] += shift[:, None, None]
     date = problem.date
     analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date, prior.state), prior.standardizer)
     climatology = prior.standardizer.climatology(problem.grid.latitude, date)

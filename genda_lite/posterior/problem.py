@@ -12,8 +12,13 @@ from ..errors import InputError
 from ..observe.likelihood import Likelihood, LinearObservations
 from ..observe.table import Observations
 from ..prior.base import Prior, grid_context
-from ..state import Grid
+from ..state import VARIABLES, Grid
 from .lags import lagged
+
+# Degrees of latitude. At the edges of 33-43 N the climatology changes by up to 0.3 of an anomaly a degree: continued so
+# far it errs by less than half of one; and the planetary vorticity, on which the Ekman response hangs, changes by 5 %.
+CONTINUED = 1.5
+SMALLEST = 1e-3  # error, of its channel's scale: the square is ten times the rounding of single precision
 
 
 def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple[Grid, bool]:
@@ -24,7 +29,7 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
     """
     shape = prior.shape[1:]
     if region is not None and grid is not None:
-        raise InputError("give either region= (inside the prior's domain) or grid= (anywhere), not both")
+        raise InputError("give either region= (inside the prior's domain) or grid= (at its latitudes), not both")
     if grid is not None:
         if isinstance(grid, xr.Dataset | xr.DataArray):
             grid = grid["latitude"].values, grid["longitude"].values
@@ -75,6 +80,25 @@ def best_observed_grid(prior: Prior, observations: Observations) -> Grid:
     return grids[int(np.argmax(counts))]
 
 
+def check_latitudes(prior: Prior, grid: Grid) -> None:
+    """Whether what a prior knows of each latitude (climatology, season, response of the current to the wind) can be
+    continued to a grid. Any longitude will do.
+
+    Raises:
+        InputError: more than `CONTINUED` degrees outside the prior's latitudes; nearer ones warn.
+    """
+    south, north = prior.domain.latitude
+    beyond = max(south - grid.latitude[0], grid.latitude[-1] - north)
+    told = f"the grid ({grid}) lies up to {beyond:.2f} degrees outside the prior's latitudes ({south:g}..{north:g} N)"
+    if beyond > CONTINUED:
+        raise InputError(
+            f"{told}, where its climatology, its seasons and its currents would be wrong; choose a grid at these "
+            f"latitudes, at any longitude"
+        )
+    if beyond > 1e-6:
+        warnings.warn(f"{told}, where the climatology of its edge is taken to go on", stacklevel=4)
+
+
 def choose_date(observations: Observations, date) -> np.datetime64:
     """The date whose season the climatology takes: as given, else the median time of the observations.
 
@@ -91,6 +115,23 @@ def choose_date(observations: Observations, date) -> np.datetime64:
         return np.sort(known)[len(known) // 2]
     warnings.warn("no date is known: the annual-mean climatology is used; give date= for the season", stacklevel=3)
     return np.datetime64("NaT", "ns")
+
+
+def check_errors(likelihood: Likelihood, observations: Observations) -> None:
+    """Whether errors can be told from rounding: else values that contradict each other would not meet, but diverge.
+
+    Raises:
+        InputError: an error below `SMALLEST` of its channel's scale.
+    """
+    error = likelihood.variance.sqrt().cpu().numpy()
+    small = np.flatnonzero(error < SMALLEST)
+    if len(small):
+        what = f"{error[small[0]]:.1g} of what its map varies by, expected at least {SMALLEST:g}"
+        if small[0] < len(observations):
+            stated, channel = observations.error[small[0]], observations.channel[small[0]]
+            least, units = SMALLEST * stated / error[small[0]], VARIABLES[channel]["units"]
+            what = f"{stated:.1g} {units} of {channel}, expected at least {least:.1g} {units}; is it in these units?"
+        raise InputError(f"{len(small)} of {len(error)} errors are too small to reckon with, the first {what}")
 
 
 @dataclass(frozen=True)
@@ -120,14 +161,17 @@ def build_problem(
             time, and their errors must not hold their age a second time. By default all count as of the date.
 
     Raises:
-        InputError: see `choose_grid`, `choose_date`, `Likelihood`, `lagged`; no observations.
+        InputError: see `choose_grid`, `check_latitudes`, `choose_date`, `Likelihood`, `check_errors`, `lagged`; no
+            observations.
     """
     if len(observations) == 0:
         raise InputError("there are no observations to assimilate, expected at least one")
     grid, known = choose_grid(prior, observations, region, grid)
+    check_latitudes(prior, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
     likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state).to(device)
+    check_errors(likelihood, observations)
     if decorrelation is not None:
         lag = np.zeros(len(likelihood.variance))
         dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))
