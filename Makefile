@@ -16,7 +16,7 @@ endif
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint tables data osse-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve student test test-slow lint tables data osse-data test-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -76,6 +76,10 @@ data: $(VENV)/.installed  ## simulate the oceans again, cut the embedded data fr
 osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes (half an hour)
 	mkdir -p runs
 	$(BIN)/genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc $(if $(shell command -v c++),--compile)
+
+test-data: $(VENV)/.installed  ## simulate the test oceans, whose scores `ledger.csv` counts (three quarters of an hour)
+	mkdir -p runs
+	$(BIN)/genda simulate --days 90 --seed 7 --members 10 --out runs/test_daily.nc $(if $(shell command -v c++),--compile)
 
 explorer-data: $(VENV)/.installed  ## assimilate for every setting of the book's explorer (most of an hour)
 	$(BIN)/genda explorer-pack --out book/_static/explorer --keep runs/explorer

@@ -25,6 +25,7 @@ import pandas as pd
 from genda_lite.errors import InputError
 from genda_lite.files import atomic_path
 from genda_lite.nature.physics import PARAMETERS
+from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
 from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
@@ -450,6 +451,16 @@ def physics() -> str:
     )
 
 
+def protocol() -> str:
+    """Which data served for what, from the code, and how often test data were scored, from the ledger."""
+    rows = []
+    for part in parts.TABLE:
+        seeds = ", ".join(map(str, part.seeds)) or "to come"
+        count = str(parts.runs(part.name)) if part.role == parts.TEST else "any number"
+        rows.append([part.role, part.name, seeds, part.files, part.served, count])
+    return markdown(["for", "data", "seed", "files", "served for", "scored"], rows)
+
+
 def results() -> str:
     """What is stored, and what made it."""
     rows = []
@@ -476,6 +487,7 @@ TABLES = {
         drift,
         prior,
         training,
+        protocol,
         results,
     )
 }

@@ -1,6 +1,8 @@
 """The `genda` command: simulate, train, assimilate, evaluate."""
 
 import os
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,13 +57,13 @@ def prepare(
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
 ) -> None:
     """Turn years of ocean and wind into the state that priors are trained on, in blocks of days."""
-    from contextlib import ExitStack
-
     from .prepare import prepare as run
     from .prepare import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
+    from .verify.protocol import refuse_test
 
     check_places(out)
+    refuse_test(inputs)
     with ExitStack() as stack:
         if scheduler is not None:
             from distributed import Client
@@ -105,6 +107,7 @@ def train(
 
     from .prepare.frames import training_set
     from .sources import open_product
+    from .verify.protocol import refuse_test
 
     try:
         from .prior.train import CONFIGURATIONS, Trainer
@@ -120,6 +123,7 @@ def train(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     network, settings = CONFIGURATIONS[config]
     settings = replace(settings, images=images or settings.images, seed=seed)
+    refuse_test(filter(None, [*data, validation]))
     training = training_set([open_product(path) for path in data])
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
@@ -372,15 +376,13 @@ def nature(
     quick: Annotated[bool, typer.Option(help="Two oceans, sixty dates of their first year: seconds.")] = False,
 ) -> None:
     """Compare the statistics of simulated oceans with those of the real Gulf Stream."""
-    from contextlib import ExitStack
-
-    from .sources import load_sample, open_product
+    from .sources import load_sample
     from .verify.realism import first_of, real_values, realism
 
     check_places(json, table)
     found = real_values(real) if real else {}
     with ExitStack() as stack:
-        sets = [stack.enter_context(open_product(path)) for path in files or []] or [load_sample("nature_heldout")]
+        sets = open_to_judge(context, stack, files) or [load_sample("nature_heldout")]
         sets = [first_of(ds) for ds in sets] if quick else sets
         rows = [row | {"real": found.get(row["name"], {})} for row in realism(sets)]
     oceans, dates = (sum(ds.sizes.get(dim, 1) for ds in sets) for dim in ("member", "time"))
@@ -419,10 +421,8 @@ def prior(
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
-    from contextlib import ExitStack
-
     from .prior import load_prior
-    from .sources import load_sample, open_product
+    from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table)
@@ -430,7 +430,7 @@ def prior(
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
         unseen, known = (
-            [stack.enter_context(open_product(path)) for path in files or []] or [load_sample(name)]
+            open_to_judge(context, stack, files) or [load_sample(name)]
             for files, name in ((truth, "nature_heldout"), (training, "nature_training"))
         )
         unseen = read_oceans(unseen, model, "truth", dates=12 if quick else None)
@@ -497,9 +497,7 @@ def osse(
     `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. Of the embedded sample the nearest day
     is taken.
     """
-    from contextlib import ExitStack
-
-    from .sources import load_sample, open_product
+    from .sources import load_sample
     from .verify.engine import OI, OURS, load_methods
     from .verify.osse import scoreboard
 
@@ -511,7 +509,7 @@ def osse(
     model, known = load_methods(prior, regression)
     chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:
-        series = [stack.enter_context(open_product(path)) for path in truth or []] or [load_sample("nature_heldout")]
+        series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
@@ -635,6 +633,13 @@ def check_places(*paths: Path | None) -> None:
         check_folder(path)
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise InputError(f"{path}: cannot be written, expected the name of a file in a folder of yours")
+
+
+def open_to_judge(context: typer.Context, stack: ExitStack, paths: list[Path] | None) -> list:
+    """Data sets that a command judges by, see `verify.protocol`: of test data the ledger is told first."""
+    from .verify import protocol
+
+    return protocol.open_to_judge(stack, paths, context.command_path, context.params, partial(typer.echo, err=True))
 
 
 def save(context: typer.Context, rows: list[dict]) -> None:

@@ -485,6 +485,28 @@ def test_a_jacobian_that_is_no_covariance_ends_the_iterations(prior, grid, truth
         torch.testing.assert_close(GUIDANCES[method](Contrary, likelihood, None)(x, sigma), -x)
 
 
+@pytest.mark.parametrize("level", [0.3, 3.0])
+def test_sda_and_dps_are_the_formulas_of_their_papers(prior, grid, truth, level):
+    """For a Gaussian prior sigma^2 J' is the covariance of what is unknown; away from a noise of one every power of it
+    tells."""
+    likelihood = build_problem(prior, observe(truth, grid, 2), grid=grid, date=DATE).likelihood
+    x, sigma = prior.spectrum.sample(2, level, torch.Generator().manual_seed(0)), torch.tensor(level)
+    estimate = prior.denoise(x, sigma, None)
+    innovation = likelihood.value - likelihood.operator(estimate)
+    unit = torch.eye(innovation.shape[-1])
+
+    def guided(name: str, **options) -> torch.Tensor:
+        return GUIDANCES[name](prior, likelihood, None, **options)(x, sigma)
+
+    def carried(weights: torch.Tensor) -> torch.Tensor:
+        return estimate + prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+
+    weights = torch.linalg.solve(likelihood.covariance(unit) + 0.1 * level**2 * unit, innovation.T).T
+    torch.testing.assert_close(guided("sda", gamma=0.1), carried(weights), atol=1e-4, rtol=1e-3)
+    weights = 40 / level * innovation / innovation.norm(dim=-1, keepdim=True)
+    torch.testing.assert_close(guided("dps", zeta=40.0), carried(weights), atol=1e-4, rtol=1e-3)
+
+
 def test_hybrid_blends_the_climatological_covariance_with_that_of_the_network(prior, grid, truth):
     """A denoiser of too little response: at low noise its own covariance counts, at high noise that of the spectrum."""
     likelihood = build_problem(prior, observe(truth, grid, 1), grid=grid, date=DATE).likelihood

@@ -1,5 +1,7 @@
 """Samplers, without guidance: their order of accuracy, and the law they sample."""
 
+from functools import partial
+from inspect import signature
 from itertools import pairwise
 
 import pytest
@@ -69,6 +71,48 @@ def test_langevin_corrections_forget_the_start(size):
 
     euler(denoise, torch.ones(500, 1, 8, 8), sigmas, white, corrections=60, size=size)
     assert drawn[-1].var() / 2 == pytest.approx(2 / (2 - size), rel=0.04)
+
+
+def test_samplers_are_those_of_another_library():
+    """Diffusers' DPM-Solver++(2M), as SDE and as ODE, Heun's and Euler's, on a denoiser that is not linear: the same
+    noise levels, the same draws."""
+    diffusers, count, shape = pytest.importorskip("diffusers"), 12, (3, 2, 8, 8)
+
+    def generator() -> torch.Generator:
+        return torch.Generator().manual_seed(1)
+
+    def denoise(x, sigma):
+        return torch.tanh(x / (1 + sigma**2)) + 0.3 / (1 + sigma)
+
+    def drawn(scheduler, output) -> torch.Tensor:
+        """By their loop; `output` makes of estimate, state and noise what they want of a network."""
+        x, noise = scheduler.sigmas[0] * start, generator()
+        own = {"generator": noise} if "generator" in signature(scheduler.step).parameters else {}
+        for t in scheduler.timesteps:
+            scheduler.scale_model_input(x, t)
+            sigma = scheduler.sigmas[scheduler.step_index]
+            x = scheduler.step(output(denoise(x, sigma), x, sigma), t, x, **own).prev_sample
+        return x
+
+    start = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for kind, schedule, levels, ours in (
+        ("sde-dpmsolver++", "exponential", noise_levels, sde_2m),
+        ("dpmsolver++", "exponential", noise_levels, partial(sde_2m, eta=0.0)),
+        ("sde-dpmsolver++", "karras", karras_levels, sde_2m),
+    ):
+        known = diffusers.EDMDPMSolverMultistepScheduler(0.02, 80.0, 1.0, schedule, algorithm_type=kind)
+        known.set_timesteps(count)
+        torch.testing.assert_close(levels(count), known.sigmas, rtol=1e-5, atol=0)
+        theirs = drawn(known, lambda d, x, s: (d - x / (1 + s**2)) * (1 + s**2).sqrt() / s)  # EDM's scalars, undone
+        noise = generator()
+        found = ours(denoise, known.sigmas[0] * start, known.sigmas, lambda: torch.randn(shape, generator=noise))  # noqa: B023
+        torch.testing.assert_close(found, theirs, rtol=1e-3, atol=1e-4)
+    for name, ours in (("HeunDiscreteScheduler", heun), ("EulerDiscreteScheduler", euler)):
+        known = getattr(diffusers, name)(use_karras_sigmas=True)
+        known.set_timesteps(count)
+        levels = torch.unique_consecutive(known.sigmas)
+        theirs = drawn(known, lambda d, x, s: (x - d) / s)
+        torch.testing.assert_close(ours(denoise, levels[0] * start, levels, None), theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_levels_fall_from_the_first_to_zero():

@@ -206,6 +206,12 @@ def test_paired_differences_have_the_interval_of_student(table):
     assert (d.low, d.high) == pytest.approx((d.value - half / b.mean(), d.value + half / b.mean()))
 
 
+def test_the_spread_is_judged_beside_the_error_of_the_mean_of_few_members(table):
+    """Of eight: the variance of the mean's error is 9/8 of the members' if they are calibrated."""
+    mean = table[["mse", "variance"]].sel(zone="all").mean("case")
+    np.testing.assert_allclose(sb.figures(table)["spread_skill"], np.sqrt(9 / 8 * mean["variance"] / mean["mse"]))
+
+
 def test_every_target_is_told(table):
     rows = sb.targets(table)
     names = " ".join(row["name"] for row in rows)

@@ -62,6 +62,8 @@ SETTINGS = {
         "2048 x 1344 km at 8 km",
         "1/12 degree grid (33-43 N, 72-54.2 W)",
         "cells of 6 km",
+        "ten, with 90 daily frames each",
+        "1.5 GB of memory and 160 MB of disk",
         "3 dates of each of 10 of the 20 training oceans | 0, 1 |",
         "a year of 2 oceans that nothing was trained on: dates 5 and 10 days apart, every 45 days; 65-55 W | 3 |",
         "the fraternal twin, 75 days, 65-55 W: **the truth of experiments; an analysis must not read it** | 4 |",
