@@ -123,12 +123,12 @@ def open_to_judge(
     Raises:
         InputError: see `open_product` and `record`.
     """
-    found = {path: stack.enter_context(open_product(path)) for path in paths or ()}
-    for path, ds in found.items():
+    found = [stack.enter_context(open_product(path)) for path in paths or ()]
+    for path, ds in zip(paths or (), found, strict=True):
         if is_test(ds):
             name = part_of(ds).name
             say(f"{LEDGER.name}: run {record(name, path, command, settings)} on the {name}, test data")
-    return list(found.values())
+    return found
 
 
 def record(name: str, path: Path, command: str, settings: Mapping[str, object]) -> int:
