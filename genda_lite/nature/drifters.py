@@ -237,11 +237,15 @@ def write_insitu_csv(drifters: xr.Dataset, path: str | os.PathLike) -> None:
         "is_depth_from_producer": 1,
     }
     maker = {"institution": "genda_lite (simulated)", "doi": "", "product_doi": ""}
-    values = {
-        variable: {"value": drifters[name].values, "value_qc": drifters[f"{name}_qc"].values}
+    parts = [
+        pd.DataFrame(
+            {"variable": variable}
+            | fixes
+            | {"value": drifters[name].values, "value_qc": drifters[f"{name}_qc"].values}
+            | maker
+        )
         for variable, name in (("EWCT", "u"), ("NSCT", "v"))
-    }
-    parts = [pd.DataFrame({"variable": variable} | fixes | each | maker) for variable, each in values.items()]
+    ]
     table = pd.concat(parts).to_csv(index=False, lineterminator="\n").encode()
     with atomic_path(path) as temporary:
         # Without name and time in its header a compressed file is the same again.
