@@ -89,6 +89,13 @@ INPUTS: tuple[str, ...] = channels("ocean") + channels("current") + channels("wi
 TIME = {"standard_name": "time", "long_name": "Middle of the day", "units_metadata": "leap_seconds: none"}
 
 
+def as_channel(field: xr.DataArray, name: str) -> xr.DataArray:
+    """A field as files hold a channel: float32, with the attributes of the table and no others."""
+    field = field.astype("f4")
+    field.attrs = dict(VARIABLES[name])
+    return field
+
+
 def channel_index(name: str) -> int:
     """Place of a channel among `CHANNELS`.
 
@@ -174,18 +181,13 @@ class StateVector:
         return [self.index(name) for name in names if name in self.of_date]
 
 
-def year_fraction(time) -> np.ndarray:
-    """Days since New Year over 365.25, of numpy datetimes."""
-    time = np.asarray(time, "datetime64[ns]")
-    start = time.astype("datetime64[Y]").astype("datetime64[ns]")
-    return (time - start) / np.timedelta64(1, "D") / 365.25
-
-
 def harmonics(time) -> np.ndarray:
     """Constant, cosine and sine of the annual cycle, (..., 3); only the constant where the time is unknown (NaT)."""
     time = np.asarray(time, "datetime64[ns]")
     known = ~np.isnat(time)
-    phase = 2 * np.pi * year_fraction(np.where(known, time, np.datetime64(0, "ns")))
+    date = np.where(known, time, np.datetime64(0, "ns"))
+    years = (date - date.astype("datetime64[Y]")) / np.timedelta64(1, "D") / 365.25  # since New Year
+    phase = 2 * np.pi * years
     return np.stack([np.ones_like(phase), known * np.cos(phase), known * np.sin(phase)], -1)
 
 
@@ -278,9 +280,7 @@ class Standardizer:
 
     def ekman_at(self, latitude) -> np.ndarray:
         """Ekman response at latitudes (n,), complex (s m-1)."""
-        return np.interp(latitude, self.latitude, self.ekman.real) + 1j * np.interp(
-            latitude, self.latitude, self.ekman.imag
-        )
+        return np.interp(latitude, self.latitude, self.ekman)
 
     def climatology(self, latitude: np.ndarray, time) -> np.ndarray:
         """Climatology at latitudes (n,) and one time, or one time each: (C, n)."""

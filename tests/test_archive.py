@@ -119,7 +119,7 @@ def test_the_map_of_the_day_is_found_among_months(tmp_path, refuses):
     archive = Archive(tmp_path)
     for date, level in (("2017-06-29", 0.1), ("2017-06-30T18", 0.2), ("2017-07-01", 0.2)):
         assert float(archive.sea_level(np.datetime64(date))["zos"].mean()) == pytest.approx(level)
-    with refuses("no map of sea level on 2017-06-15"):
+    with refuses("no map within a day of 2017-06-15", "the file covers"):
         archive.sea_level(np.datetime64("2017-06-15"))
 
 

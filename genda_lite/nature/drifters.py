@@ -226,28 +226,26 @@ def write_insitu_csv(drifters: xr.Dataset, path: str | os.PathLike) -> None:
     Raises:
         InputError: the folder does not exist.
     """
-    parts = []
-    for name, flags, variable in (("u", "u_qc", "EWCT"), ("v", "v_qc", "NSCT")):
-        parts.append(
-            pd.DataFrame(
-                {
-                    "variable": variable,
-                    "platform_id": np.repeat(drifters["id"].values, drifters["rowsize"].values),
-                    "platform_type": "DC",
-                    "time": pd.to_datetime(drifters["time"].values).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "longitude": drifters["longitude"].values,
-                    "latitude": drifters["latitude"].values,
-                    "depth": np.where(drifters["drogue"].values == 1, DROGUE_DEPTH, 0.0),
-                    "pressure": np.nan,
-                    "is_depth_from_producer": 1,
-                    "value": drifters[name].values,
-                    "value_qc": drifters[flags].values,
-                    "institution": "genda_lite (simulated)",
-                    "doi": "",
-                    "product_doi": "",
-                }
-            )
+    fixes = {
+        "platform_id": np.repeat(drifters["id"].values, drifters["rowsize"].values),
+        "platform_type": "DC",
+        "time": pd.to_datetime(drifters["time"].values).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "longitude": drifters["longitude"].values,
+        "latitude": drifters["latitude"].values,
+        "depth": np.where(drifters["drogue"].values == 1, DROGUE_DEPTH, 0.0),
+        "pressure": np.nan,
+        "is_depth_from_producer": 1,
+    }
+    maker = {"institution": "genda_lite (simulated)", "doi": "", "product_doi": ""}
+    parts = [
+        pd.DataFrame(
+            {"variable": variable}
+            | fixes
+            | {"value": drifters[name].values, "value_qc": drifters[f"{name}_qc"].values}
+            | maker
         )
+        for variable, name in (("EWCT", "u"), ("NSCT", "v"))
+    ]
     table = pd.concat(parts).to_csv(index=False, lineterminator="\n").encode()
     with atomic_path(path) as temporary:
         # Without name and time in its header a compressed file is the same again.

@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from ..ocean.currents import GRAVITY
+from .physics import Physics
 
 DAY = 86400.0  # s
+RECIRCULATION_WIDTH = 300e3  # m
 
 
 @dataclass(frozen=True)
@@ -288,50 +290,42 @@ class TwoLayerModel:
         return Flow(*self._step(flow.u, flow.v, flow.h, u_ref, h_ref))
 
 
-@dataclass(frozen=True)
-class JetProfile:
+def jet(model: TwoLayerModel, physics: Physics, displacement: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
     """A front of the interface with recirculations on its flanks, and the flow in thermal-wind balance with it.
 
         h = mean_depth - depth_step / 2 * F(y),    F = tanh(y / width) (1 - r + r sech(y / L)),    L = 300 km
 
     Away from the front the step shrinks by the fraction r: the flow there is westward, as on both sides of the Gulf
-    Stream (Hogg 1992). Every field is (B,).
+    Stream (Hogg 1992).
 
     Args:
-        depth_step: drop of the interface across the front (m).
-        width: half-width of the front (m).
-        centre: latitude of the front relative to mid-channel (m).
-        mean_depth: interface depth at the front (m).
-        deep_fraction: the lower layer's velocity as a fraction of the shear.
-        recirculation: r above.
+        physics: with `depth_step`, `jet_width`, `jet_centre`, `mean_depth`, `deep_fraction` and `recirculation` (r).
+        displacement, strength: of the centre (m), and a factor of the step, each (B,).
+
+    Returns:
+        Velocity (B, 2, ny, 1) and upper thickness (B, ny, 1).
     """
-
-    RECIRCULATION_WIDTH = 300e3  # m
-
-    depth_step: Tensor
-    width: Tensor
-    centre: Tensor
-    mean_depth: Tensor
-    deep_fraction: Tensor
-    recirculation: Tensor
-
-    def reference(self, model: TwoLayerModel, displacement: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
-        """Velocity (B, 2, ny, 1) and upper thickness (B, ny, 1) of the jet, displaced (m) and scaled, each (B,)."""
-        c = model.channel
-        step, width, mean, deep, r = (
-            a[:, None]
-            for a in (self.depth_step * strength, self.width, self.mean_depth, self.deep_fraction, self.recirculation)
+    c = model.channel
+    step, width, mean, deep, r = (
+        a[:, None]
+        for a in (
+            physics.depth_step * strength,
+            physics.jet_width,
+            physics.mean_depth,
+            physics.deep_fraction,
+            physics.recirculation,
         )
-        y = c.y()[None] - (self.centre + displacement)[:, None]
-        front, flank = torch.tanh(y / width), 1 / torch.cosh(y / self.RECIRCULATION_WIDTH)
-        decay = 1 - r + r * flank
-        d_front = (1 - front**2) / width
-        d_decay = -r * flank * torch.tanh(y / self.RECIRCULATION_WIDTH) / self.RECIRCULATION_WIDTH
-        h = mean - 0.5 * step * front * decay
-        slope = -0.5 * step * (d_front * decay + front * d_decay)
-        shear = -model.gprime.double().cpu()[:, 0] / c.coriolis(c.y()) * slope
-        u = torch.stack([shear * (1 + deep), shear * deep], 1)
-        return model.tensor(u[..., None]), model.tensor(h[..., None])
+    )
+    y = c.y()[None] - (physics.jet_centre + displacement)[:, None]
+    front, flank = torch.tanh(y / width), 1 / torch.cosh(y / RECIRCULATION_WIDTH)
+    decay = 1 - r + r * flank
+    d_front = (1 - front**2) / width
+    d_decay = -r * flank * torch.tanh(y / RECIRCULATION_WIDTH) / RECIRCULATION_WIDTH
+    h = mean - 0.5 * step * front * decay
+    slope = -0.5 * step * (d_front * decay + front * d_decay)
+    shear = -model.gprime.double().cpu()[:, 0] / c.coriolis(c.y()) * slope
+    u = torch.stack([shear * (1 + deep), shear * deep], 1)
+    return model.tensor(u[..., None]), model.tensor(h[..., None])
 
 
 def initial_flow(model: TwoLayerModel, u_ref: Tensor, h_ref: Tensor, generator: torch.Generator) -> Flow:

@@ -4,7 +4,7 @@ A prior trained on one ocean is overconfident about every other. Each member is 
 from ranges around what is known of the Gulf Stream extension, so that the real one may lie inside.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields, make_dataclass
 from typing import NamedTuple, Self
 
 import torch
@@ -25,7 +25,7 @@ class Parameter(NamedTuple):
 # mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The twin lies outside every range,
 # inside what real seas do.
 PARAMETERS: dict[str, Parameter] = {
-    # the inflowing jet, see dynamics.JetProfile
+    # the inflowing jet, see dynamics.jet
     "depth_step": Parameter(455.0, 545.0, 440.0, "m", "drop of the interface across the inflowing front"),
     "jet_width": Parameter(22e3, 30e3, 32e3, "m", "half-width of that front"),
     "jet_centre": Parameter(-90e3, 90e3, 110e3, "m", "its mean distance north of mid-channel"),
@@ -53,40 +53,15 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
-@dataclass(frozen=True)
-class Physics:
+class Physics(make_dataclass("_Physics", [(name, Tensor) for name in PARAMETERS], frozen=True)):
     """Physical parameters of B oceans, named as in PARAMETERS; every field is a float64 tensor of shape (B,)."""
-
-    depth_step: Tensor
-    jet_width: Tensor
-    jet_centre: Tensor
-    mean_depth: Tensor
-    deep_fraction: Tensor
-    recirculation: Tensor
-    inflow_wander: Tensor
-    inflow_pulse: Tensor
-    reduced_gravity: Tensor
-    bottom_drag: Tensor
-    wind_mean: Tensor
-    wind_std: Tensor
-    wind_sst_coupling: Tensor
-    sst_north: Tensor
-    sst_south: Tensor
-    sst_range_north: Tensor
-    sst_range_south: Tensor
-    salinity_north: Tensor
-    salinity_south: Tensor
-    heat_time: Tensor
-    salt_time: Tensor
 
     @classmethod
     def draw(cls, members: int, seed: int) -> Self:
         """Draw each parameter of each member uniformly from its range."""
         generator = torch.Generator().manual_seed(seed)
-        values = {}
-        for name, (low, high, *_) in PARAMETERS.items():
-            values[name] = low + (high - low) * torch.rand(members, generator=generator, dtype=torch.float64)
-        return cls(**values)
+        even = (torch.rand(members, generator=generator, dtype=torch.float64) for _ in PARAMETERS)
+        return cls(*(p.low + (p.high - p.low) * part for p, part in zip(PARAMETERS.values(), even, strict=True)))
 
     @classmethod
     def middle(cls, members: int) -> Self:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .dynamics import DAY, Channel, Flow, JetProfile, TwoLayerModel, east, initial_flow
+from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, initial_flow, jet
 from .physics import Physics
 from .surface import Surface, ornstein_uhlenbeck
 
@@ -35,14 +35,6 @@ class NatureRun:
             self.channel, physics.reduced_gravity, physics.bottom_drag, dtype, device, compile
         )
         self.generator = torch.Generator().manual_seed(seed)
-        self.jet = JetProfile(
-            physics.depth_step,
-            physics.jet_width,
-            physics.jet_centre,
-            physics.mean_depth,
-            physics.deep_fraction,
-            physics.recirculation,
-        )
         self.wander = torch.zeros(self.model.members, dtype=torch.float64)
         self.pulse = torch.zeros(self.model.members, dtype=torch.float64)
         self._steer(0.0)
@@ -59,7 +51,7 @@ class NatureRun:
         self.pulse = ornstein_uhlenbeck(self.pulse, noise(), dt, 60 * DAY)
         self.displacement = self.wander * self.physics.inflow_wander
         strength = 1 + self.pulse * self.physics.inflow_pulse
-        self.u_ref, self.h_ref = self.jet.reference(self.model, self.displacement, strength)
+        self.u_ref, self.h_ref = jet(self.model, self.physics, self.displacement, strength)
 
     @torch.no_grad()
     def advance_day(self) -> Tensor:

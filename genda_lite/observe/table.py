@@ -12,7 +12,7 @@ values whose errors are alike (maps, swaths) should be thinned or given larger e
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -241,18 +241,13 @@ class Observations:
     def __add__(self, other: Self) -> Self:
         if not isinstance(other, Observations):
             return NotImplemented
-        shift = 1 + self.source.max(initial=-1)
-        joined = {}
-        for field in fields(self):
-            a, b = getattr(self, field.name), getattr(other, field.name)
-            joined[field.name] = np.concatenate([a, b + shift if field.name == "source" else b])
-        return type(self)(**joined)
+        return _joined(self, replace(other, source=other.source + 1 + self.source.max(initial=-1)))
 
     def __len__(self) -> int:
         return len(self.value)
 
     def select(self, keep: np.ndarray) -> Self:
-        """The observations where a boolean array (m,) is true."""
+        """The observations where a boolean array (m,) is true, or at some places."""
         return type(self)(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
     def inside(self, grid: Grid) -> Self:
@@ -298,13 +293,16 @@ class Observations:
             name: np.bincount(cell, weight * getattr(points, name)) / total
             for name in ("latitude", "longitude", "value")
         }
-        kept = {f.name: getattr(points, f.name)[first] for f in fields(self)}
-        new = type(self)(**(kept | means | {"error": total**-0.5}))
-        parts = new, self.select(self.smoothing > 0)
-        return type(self)(**{f.name: np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(self)})
+        new = replace(points.select(first), error=total**-0.5, **means)
+        return _joined(new, self.select(self.smoothing > 0))
 
     def to_dataset(self) -> xr.Dataset:
         """The table as a data set with dims (point,): value, error, and coordinates."""
         ds = xr.Dataset({"value": ("point", self.value), "error": ("point", self.error)})
         names = ("channel", "latitude", "longitude", "time", "source")
         return ds.assign_coords({name: ("point", getattr(self, name)) for name in names})
+
+
+def _joined(*tables: Observations) -> Observations:
+    """The rows of one table after those of the other."""
+    return Observations(**{f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(Observations)})

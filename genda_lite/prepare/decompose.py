@@ -20,7 +20,7 @@ from ..ocean.currents import (
     smooth,
     stress_of,
 )
-from ..state import CHANNELS, INPUTS, VARIABLES, Grid, Standardizer, harmonics
+from ..state import CHANNELS, INPUTS, Grid, Standardizer, as_channel
 from .climatology import as_response, ekman_response, fit
 
 
@@ -51,11 +51,8 @@ def to_state(ds: xr.Dataset, ekman: Standardizer | xr.DataArray | np.ndarray) ->
     """
     residual = ageostrophic_current(ds) - as_response(ekman, ds) * stress_of(ds)
     residual = residual.transpose(*ds["uo"].dims)
-    new = {}
-    for name, part in (("u_ageo_eddy", residual.real), ("v_ageo_eddy", residual.imag)):
-        new[name] = part.astype("f4")
-        new[name].attrs = dict(VARIABLES[name])
-    return ds.assign(new)[list(CHANNELS)]
+    parts = {"u_ageo_eddy": residual.real, "v_ageo_eddy": residual.imag}
+    return ds.assign({name: as_channel(part, name) for name, part in parts.items()})[list(CHANNELS)]
 
 
 def total_current(state: xr.Dataset, ekman: Standardizer | xr.DataArray | np.ndarray) -> xr.Dataset:
@@ -69,14 +66,11 @@ def total_current(state: xr.Dataset, ekman: Standardizer | xr.DataArray | np.nda
         InputError: a response of another grid.
     """
     drift = as_response(ekman, state) * stress_of(state)
-    geostrophic = (smooth(part) for part in geostrophic_current(state["zos"]))
-    names = (("uo", "u_ageo_eddy", drift.real), ("vo", "v_ageo_eddy", drift.imag))
-    new = {}
-    for (name, residual, wind_driven), balanced in zip(names, geostrophic, strict=True):
-        current = (balanced + wind_driven).transpose(*state["uas"].dims) + state[residual]
-        new[name] = current.astype("f4")
-        new[name].attrs = dict(VARIABLES[name])
-    return state.assign(new)
+    u, v = (smooth(part) for part in geostrophic_current(state["zos"]))
+    balanced = {"uo": u + drift.real, "vo": v + drift.imag}
+    residual = {"uo": state["u_ageo_eddy"], "vo": state["v_ageo_eddy"]}
+    total = {name: part.transpose(*state["uas"].dims) + residual[name] for name, part in balanced.items()}
+    return state.assign({name: as_channel(current, name) for name, current in total.items()})
 
 
 def prepare(
@@ -117,9 +111,7 @@ def prepare(
     else:
         response = as_response(ekman, ds)
     state = to_state(ds, response)
-    for name in CHANNELS:
-        state[name] = state[name].astype("f4")
-        state[name].attrs = dict(VARIABLES[name])
+    state = state.assign({name: as_channel(state[name], name) for name in CHANNELS})
     if response.ndim == 2:
         for part, values in (("real", response.real), ("imag", response.imag)):
             values.attrs = {"long_name": f"Ekman response, {part} part", "units": "s m-1"}
@@ -129,10 +121,4 @@ def prepare(
 
 def standardized(state: xr.Dataset, standardizer: Standardizer) -> Tensor:
     """Standardized anomalies (time, C, ny, nx) of a state with dims (time, latitude, longitude)."""
-    latitude, basis = state["latitude"].values, harmonics(state["time"].values)
-    on_latitude = np.array(
-        [[np.interp(latitude, standardizer.latitude, c) for c in h] for h in standardizer.harmonics]
-    )
-    climatology = np.einsum("hcy,nh->ncy", on_latitude, basis)[..., None]
-    fields = np.stack([state[c].values for c in standardizer.channels], 1)
-    return torch.from_numpy(((fields - climatology) / standardizer.scale[:, None, None]).astype("f4"))
+    return torch.stack([standardizer.to_tensor(state.isel(time=day)) for day in range(state.sizes["time"])])

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def stop_on_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
+def stop_on_signals() -> Iterator[threading.Event]:
     """An event that is set by the first SIGINT (Ctrl-C) or SIGTERM; a second one has its usual effect.
 
     Outside the main thread, where signals do not arrive, the event stays unset.
     """
-    signals = signals or (signal.SIGINT, signal.SIGTERM)
     event, usual = threading.Event(), {}
 
     def restore() -> None:
@@ -24,7 +23,7 @@ def stop_on_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
         restore()
 
     if threading.current_thread() is threading.main_thread():
-        usual = {number: signal.signal(number, stop) for number in signals}
+        usual = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:

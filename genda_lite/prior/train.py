@@ -1,7 +1,6 @@
 """Training the diffusion prior: denoise random windows of many oceans at random noise levels."""
 
 import copy
-import csv
 import json
 import os
 import time
@@ -9,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pandas as pd
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
@@ -402,7 +402,9 @@ class Record:
         t.prior.training["validation_loss"] = row.get("validation")
         self.save()
         row |= {name: t.prior.training[name] for name in ("cpu_seconds", "seconds")}
-        _append(self.out.with_suffix(".csv"), row)
+        log = self.out.with_suffix(".csv")
+        line = pd.DataFrame([{k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}])
+        line.to_csv(log, mode="a", header=not log.exists(), index=False, lineterminator="\r\n")
         if self.writer:
             for name in row.keys() - {"step"}:
                 self.writer.add_scalar(name, row[name], t.step)
@@ -421,12 +423,3 @@ class Record:
         t.prior.training["images_seen"] = t.step * t.config.batch
         save_prior(t.prior, self.out)
         t.save_state(self.out.with_suffix(".state.safetensors"))
-
-
-def _append(path: Path, row: dict) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if fresh:
-            writer.writeheader()
-        writer.writerow({k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()})

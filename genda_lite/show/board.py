@@ -14,13 +14,12 @@ from ..errors import InputError
 from ..state import OCEAN, SURFACE, VARIABLES
 from ..verify.engine import OI, OURS, OURS_FAST
 from ..verify.table import less
-from .calibration import BLUE, GREY
+from .calibration import BLUE, GREY, ORANGE
 from .maps import FONT, WIDTH
 
 YARDSTICK = OI
 RELATIVE = less("crps", YARDSTICK)
 FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
-ORANGE = "#d55e00"  # differs from the others in lightness, too
 SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
 
 

@@ -10,7 +10,7 @@ from ..state import VARIABLES
 from ..verify import scores
 from .maps import _UNITS, FONT, STYLES, WIDTH, ccrs, plot_map
 
-BLUE, GREY = "#0072b2", "0.45"
+BLUE, GREY, ORANGE = "#0072b2", "0.45", "#d55e00"  # they differ in lightness, too
 
 
 def plot_calibration(analysis: xr.Dataset, truth: xr.Dataset, channel: str, bins: int = 8) -> Figure:

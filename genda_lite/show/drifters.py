@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..sources import ragged_slices
+from ..state import Grid
 from ..verify.ose.judge import DAILY, HOURLY, IN_WORDS, ORDER, OURS, PARTS, ours_less
 from ..verify.table import pick, pivot
-from .calibration import BLUE, GREY
+from .calibration import BLUE, GREY, ORANGE
 from .maps import FONT, WIDTH, ccrs, plot_map
 from .static import ChannelStyle, Explorer, static_explorer
 
-ORANGE = "#d55e00"
 DAY = np.timedelta64(1, "D")
 
 
@@ -45,15 +45,14 @@ def plot_day(
     for rows in ragged_slices(drifters):
         one = drifters.isel(obs=rows)
         near = np.abs(one["time"].values - np.datetime64(date, "ns")) <= days * DAY
-        if near.sum() < 2:
-            continue
-        one = one.isel(obs=near)
-        ax.plot(one["longitude"], one["latitude"], color="k", lw=1.4, transform=plate)
-        some = one.isel(obs=slice(0, None, every))
-        ax.quiver(
-            some["longitude"].values, some["latitude"].values, some["u"].values, some["v"].values,
-            color=ORANGE, scale=14, width=0.004, zorder=4, transform=plate,
-        )  # fmt: skip
+        if near.sum() > 1:
+            one = one.isel(obs=near)
+            ax.plot(one["longitude"], one["latitude"], color="k", lw=1.4, transform=plate)
+            some = one.isel(obs=slice(0, None, every))
+            ax.quiver(
+                some["longitude"].values, some["latitude"].values, some["u"].values, some["v"].values,
+                color=ORANGE, scale=14, width=0.004, zorder=4, transform=plate,
+            )  # fmt: skip
     return ax
 
 
@@ -147,12 +146,10 @@ def painted(drifters: xr.Dataset, grid: xr.Dataset, date: np.datetime64, days: f
     near = np.abs(drifters["time"].values - np.datetime64(date, "ns")) <= days * DAY
     here = drifters.isel(obs=np.flatnonzero(near))
     shape = grid.sizes["latitude"], grid.sizes["longitude"]
-    places = []
-    for dim in ("latitude", "longitude"):
-        values = grid[dim].values
-        places.append(np.rint((here[dim].values - values[0]) / (values[1] - values[0])).astype(int))
-    inside = (places[0] >= 0) & (places[0] < shape[0]) & (places[1] >= 0) & (places[1] < shape[1])
-    cell = np.ravel_multi_index([p[inside] for p in places], shape)
+    cells = Grid(grid["latitude"].values, grid["longitude"].values)
+    row, column = cells.nearest(here["latitude"].values, here["longitude"].values)
+    inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
+    cell = np.ravel_multi_index((row[inside], column[inside]), shape)
     speed = np.hypot(here["u"].values, here["v"].values)[inside]
     count, total = (np.bincount(cell, w, shape[0] * shape[1]) for w in (np.ones(len(cell)), speed))
     with np.errstate(invalid="ignore"):

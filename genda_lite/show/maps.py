@@ -89,8 +89,11 @@ def plot_map(
     field = field.transpose("latitude", "longitude")
     style = STYLES.get(field.name, _DEFAULT)
     low, high = color_limits(field, style)
-    mesh = {"vmin": low if vmin is None else vmin, "vmax": high if vmax is None else vmax}
-    mesh["cmap"] = style.colormap if colormap is None else colormap
+    mesh = {
+        "vmin": low if vmin is None else vmin,
+        "vmax": high if vmax is None else vmax,
+        "cmap": style.colormap if colormap is None else colormap,
+    }
     with plt.rc_context(FONT):
         if ax is None:
             ax = _map_figure(field, 1, 1)[1][0]
@@ -169,17 +172,15 @@ def plot_analysis(
     columns = panels if panels <= 3 else 2 if panels == 4 else 3
     with plt.rc_context(FONT):
         figure, axes = _map_figure(mean, panels, columns, heading=_name(ensemble))
-        panel = iter(enumerate(axes))
         if observations is not None:
             points = observations.isel(point=np.flatnonzero(observations.channel.values == channel))
-            index, ax = next(panel)
-            _plot_points(ax, points, mean, degrees=_outer_sides(index, panels, columns), **shared)
+            _plot_points(axes[0], points, mean, degrees=_outer_sides(0, panels, columns), **shared)
         maps = [(mean, "Ensemble mean", shared), (deviation, "Ensemble spread", {"vmin": 0.0})]
         maps += [
             (member, f"Member {n}", shared) for n, member in enumerate(shown.transpose("member", ...), 1)
         ]
-        for (index, ax), (field, title, limits) in zip(panel, maps, strict=True):
-            plot_map(field, ax, title=title, degrees=_outer_sides(index, panels, columns), **limits)
+        for index, (field, title, limits) in enumerate(maps, panels - len(maps)):
+            plot_map(field, axes[index], title=title, degrees=_outer_sides(index, panels, columns), **limits)
     return figure
 
 

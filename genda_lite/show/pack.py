@@ -23,17 +23,12 @@ ROUNDING = 0.02  # of the range of colours; maps then err by a third of this, an
 TITLE = "Explorer of observing systems"
 
 
-def error_in_words(factor: float) -> str:
-    """How much the instruments err, against those that fly."""
-    named = {0.5: "half", 1.0: "as flown", 2.0: "twice"}
-    return named.get(factor, f"{factor:g} times")
-
-
+ERROR_IN_WORDS = {0.5: "half", 1.0: "as flown", 2.0: "twice"}  # against the instruments that fly
 WORDS = {
     "altimeters": "{:g}",
     "swot": lambda flies: "with SWOT" if flies else "no SWOT",
     "cloud": "{:g} %",
-    "error": error_in_words,
+    "error": lambda factor: ERROR_IN_WORDS.get(factor, f"{factor:g} times"),
     "method": lambda name: PRIOR_TITLES.get(name, name),
     "member": "Member {:g}",
 }

@@ -7,7 +7,6 @@ models. Its mean over the globe is a matter of convention and may differ between
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -99,8 +98,8 @@ def _tracks_of(
     """The valid points of one file."""
     with open_product(path) as product:
         names = (variable,) if variable else _topography(product, filtered)
-        latitude = require(product, find_coordinate(product, "latitude"))
-        longitude = require(product, find_coordinate(product, "longitude"))
+        places = [find_coordinate(product, kind) for kind in ("latitude", "longitude")]
+        latitude, longitude = (require(product, place) for place in places)
         dims = latitude.dims
         if len(dims) != 1 or longitude.dims != dims:
             raise InputError(
@@ -178,14 +177,8 @@ def read_sea_level_map(
     return result.assign_attrs(attrs | report.attributes())
 
 
-class Orbit(NamedTuple):
-    """An exactly repeating orbit: `revolutions` in `days` nodal days (solar days if sun-synchronous)."""
-
-    revolutions: int
-    days: int
-
-
-ORBITS = {"SARAL": Orbit(revolutions=501, days=35)}
+# Exactly repeating orbits: revolutions, and in how many nodal days (solar days if sun-synchronous).
+ORBITS = {"SARAL": (501, 35)}
 
 
 def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], orbit: str = "SARAL") -> xr.Dataset:

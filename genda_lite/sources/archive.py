@@ -1,5 +1,6 @@
 """A folder of products, as `genda download ose` leaves it or as the fraternal twin's is embedded, and what is in it."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..errors import InputError
 from .altimetry import read_sea_level_map, read_tracks
 from .drifters import read_drifters
 from .files import Box
+from .maps import map_of_day
 from .reanalysis import read_winds
 from .samples import FOLDER, sample_names, sample_path
 
@@ -86,10 +88,8 @@ class Archive:
         """Files of all altimeters that are assimilated, see `files`."""
         found = []
         for mission in self.missions:
-            try:
+            with contextlib.suppress(InputError):  # an altimeter may rest for a while
                 found += self.files(f"tracks {mission}", date, margin)
-            except InputError:  # an altimeter may rest for a while
-                continue
         if not found:
             raise InputError(f"{self.folder}: no altimeter's tracks within {margin:g} days of {date}")
         return found
@@ -108,16 +108,7 @@ class Archive:
 
     def sea_level(self, date: np.datetime64, box: Box | None = None) -> xr.Dataset:
         """The mapped sea level (L4) of a day, with its geostrophic current: what an analysis is compared with."""
-        maps = []
-        for path in self.files("sea level", date):
-            try:
-                maps.append(read_sea_level_map(path, date, box))
-            except InputError as error:
-                if "no map within a day" not in str(error):
-                    raise
-        if not maps:
-            raise InputError(f"{self.folder}: no map of sea level on {date}")
-        return min(maps, key=lambda one: abs(one["time"].values - np.datetime64(date, "ns")))
+        return map_of_day(read_sea_level_map, "sea level", self.files("sea level", date), date, box)
 
 
 def _may_hold(name: str, date: np.datetime64 | None, margin: float) -> bool:

@@ -22,7 +22,6 @@ from ..state import KM_PER_DEGREE
 from .files import (
     LATITUDE,
     LONGITUDE,
-    ZARR_FILES,
     Box,
     Paths,
     conversion,
@@ -60,7 +59,8 @@ _NAMES = {  # in lower case
     "death": ("typedeath",),
     "end": ("end_date", "end_time"),
 }
-_FLAGS = {"time_qc": "time", "position_qc": "position", "u_qc": "velocity", "v_qc": "velocity", "value_qc": "velocity"}
+_DATES = (*_NAMES["time"], *_NAMES["drogue_lost"], *_NAMES["end"])
+_FLAGS = ("time_qc", "position_qc", "u_qc", "v_qc", "value_qc")
 
 
 def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -> xr.Dataset:
@@ -155,9 +155,7 @@ def _aground(table: pd.DataFrame) -> pd.DataFrame:
         shift = (east - east[-1] + 180) % 360 - 180
         away = np.hypot(north - north[-1], shift * np.cos(np.radians(north[-1]))) * KM_PER_DEGREE > AGROUND_KM
         rest = np.flatnonzero(away)[-1] + 1 if away.any() else 0
-        still = np.zeros(len(one), bool)
-        if time[-1] - time[rest] >= AGROUND:
-            still[rest:] = True
+        still = (np.arange(len(one)) >= rest) & (time[-1] - time[rest] >= AGROUND)
         ended = (one["death"] == RAN_AGROUND) & one["end"].notna()
         still |= (ended & (one["time"] > one["end"] - pd.Timedelta(AGROUND))).to_numpy()
         rows.append(one[still])
@@ -170,33 +168,27 @@ def _aground(table: pd.DataFrame) -> pd.DataFrame:
 def _read(path: str | os.PathLike) -> pd.DataFrame:
     """A table of fixes: id, time, latitude, longitude, u, v, bad, drogue, death, end."""
     path = Path(path)
-    if any((path / name).is_file() for name in ZARR_FILES) or not _is_text(path):
-        with open_product(path) as product:
-            columns = _columns(product)
-    else:
-        columns = _text_columns(path)
+    with _text_product(path) if _is_text(path) else open_product(path) as product:
+        columns = _columns(product)
     n = len(columns["time"])
-    table = pd.DataFrame({name: columns[name] for name in ("id", "time")})
-    for name in ("latitude", "longitude", "u", "v"):
-        table[name] = np.asarray(columns[name], np.float64)
+    table = pd.DataFrame(
+        {name: columns[name] for name in ("id", "time")}
+        | {name: np.asarray(columns[name], np.float64) for name in ("latitude", "longitude", "u", "v")}
+        | {"bad": _bad(columns, n), "drogue": _drogue(columns, n)}
+        | {"death": columns.get("death", np.full(n, -1))}
+        | {"end": columns.get("end", np.full(n, np.datetime64("NaT", "ns")))}
+    )
     table.loc[table["latitude"].abs() > 90, "latitude"] = np.nan  # fill values that no attribute declares
     table.loc[table["longitude"].abs() > 360, "longitude"] = np.nan
     table.loc[table[["u", "v"]].abs().max(axis=1) > 100, ["u", "v"]] = np.nan
-    table["bad"] = _bad(columns, n)
-    table["drogue"] = _drogue(columns, n)
-    table["death"] = columns.get("death", np.full(n, -1))
-    table["end"] = columns.get("end", np.full(n, np.datetime64("NaT", "ns")))
-    table.attrs["cut"] = columns.get("cut", 0)
+    table.attrs["cut"] = product.encoding.get("cut", 0)
     return table
 
 
 def _bad(columns: dict, n: int) -> np.ndarray:
-    bad = np.zeros(n, bool)
-    for name in _FLAGS:
-        if name in columns:
-            flag = np.asarray(columns[name], np.float64)
-            bad |= ~np.isin(flag, GOOD_FLAGS) & ~np.isnan(flag)
-    return bad
+    """Which fixes any flag calls bad; one that is not set says nothing."""
+    flags = np.array([columns[name] for name in _FLAGS if name in columns], np.float64).reshape(-1, n)
+    return (~np.isin(flags, GOOD_FLAGS) & ~np.isnan(flags)).any(0)
 
 
 def _drogue(columns: dict, n: int) -> np.ndarray:
@@ -244,16 +236,15 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
             columns[ours] = along(found[0])
             if ours in ("u", "v"):
                 columns[ours] = columns[ours] * conversion(product[found[0]], "m s-1", source)[0]
-                for quality in (f"{found[0]}_QC", f"{found[0]}_qc"):
+                for quality in (f"{found[0]}_QC", f"{found[0]}_qc", f"{found[0]}_quality_flag"):
                     if quality in product.variables:
                         columns[f"{ours}_qc"] = along(quality)
-    for quality in ("time_qc", "position_qc"):
-        if quality in as_written:
-            columns[quality] = along(as_written[quality])
+    columns |= {name: along(as_written[name]) for name in ("time_qc", "position_qc", "value_qc") if name in as_written}
     if "id" not in columns:
         stated = [str(product.attrs[key]) for key in ("platform_code", "platform_id", "id") if key in product.attrs]
         columns["id"] = np.full(n, stated[0] if stated else Path(source).stem)
-    _require(columns, source, held(product))
+    if missing := [name for name in ("latitude", "longitude", "u", "v") if name not in columns]:
+        raise InputError(f"{source}: no {missing[0]} of drifters ({', '.join(_NAMES[missing[0]])}); {held(product)}")
     columns["id"] = _text(columns["id"])
     if "end" in columns and columns["end"].dtype.kind != "M":
         del columns["end"]
@@ -284,12 +275,6 @@ def _text(ids: np.ndarray) -> np.ndarray:
     return np.char.strip(ids.astype(str))
 
 
-def _require(columns: dict, source: str, holds: str) -> None:
-    for name, aliases in _NAMES.items():
-        if name in ("time", "latitude", "longitude", "u", "v", "id") and name not in columns:
-            raise InputError(f"{source}: no {name} of drifters ({', '.join(aliases)}); {holds}")
-
-
 def _is_text(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -301,59 +286,46 @@ def _is_text(path: Path) -> bool:
     return bool(start) and b"\0" not in start and b"," in start.splitlines()[0]
 
 
-def _text_columns(path: Path) -> dict[str, np.ndarray]:
-    """One array a quantity, along all fixes, of a CSV file, compressed or not.
+def _text_product(path: Path) -> xr.Dataset:
+    """A CSV file, compressed or not, as an open product, all columns along `obs`.
 
     It has a row a fix, or (Copernicus) a row a fix and variable.
     """
     try:
         text = path.read_bytes()
-        if text.startswith(_GZIP):
-            text = gzip.decompress(text)
+        text = gzip.decompress(text) if text.startswith(_GZIP) else text
         raw = pd.read_csv(io.BytesIO(text), dtype=str, skipinitialspace=True, on_bad_lines="error")
-        whole = text[-1:] in b"\r\n"
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, *_DAMAGED) as error:
         raise InputError(f"{path}: damaged, not readable as CSV ({str(error).splitlines()[0]})") from error
-    units = {}
-    for column in raw.columns:  # "time (UTC)"
-        name, unit = re.fullmatch(r"(.*?)\s*(?:[(\[](.*)[)\]])?\s*", str(column)).groups()
-        units[name.lower()] = unit
-    raw.columns = list(units) if len(units) == raw.shape[1] else [str(name).lower() for name in raw.columns]
-    cut = 0
-    if not whole and len(raw):  # what follows the last end of line is half a row
-        raw, cut = raw.iloc[:-1], 1
-    times = [name for name in _NAMES["time"] if name in raw]
-    if times and len(raw) and str(raw[times[0]].iloc[0]).strip() == "UTC":  # ERDDAP's row of units
-        units |= {name: None if pd.isna(unit) else unit for name, unit in raw.iloc[0].items()}
+    heads = [re.fullmatch(r"(.*?)\s*(?:[(\[](.*)[)\]])?\s*", str(head)).groups() for head in raw]  # "time (UTC)"
+    raw.columns = [name.lower() for name, _ in heads]
+    units = dict.fromkeys((*_U, *_V), "m s-1")  # Copernicus' table states none
+    units |= {name.lower(): unit for name, unit in heads if unit}
+    raw = raw.loc[:, ~raw.columns.duplicated()]
+    if "time" not in raw:
+        raw = raw.rename(columns={"date": "time"})
+    cut = int(len(raw) > 0 and text[-1:] not in b"\r\n")
+    raw = raw.iloc[: len(raw) - cut]  # what follows the last end of line is half a row
+    if "time" in raw and len(raw) and str(raw["time"].iloc[0]).strip() == "UTC":  # ERDDAP's row of units
+        units |= dict(raw.iloc[0].dropna())
         raw = raw.iloc[1:]
     if not len(raw):
         raise InputError(f"{path}: the table has no rows, expected fixes of drifters")
-    if {"variable", "value"} <= set(raw.columns):
+    if {"variable", "value"} <= set(raw):
         raw = _wide(raw, path)
-    columns = {}
-    for ours, aliases in _NAMES.items():
-        found = [alias for alias in aliases if alias in raw]
-        if not found:
-            continue
-        values = raw[found[0]]
-        if ours in ("time", "drogue_lost", "end"):
-            columns[ours] = _dates(values)
-        elif ours == "id":
-            columns[ours] = values.fillna("").str.strip().to_numpy(str)
-        else:
-            columns[ours] = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-        if ours in ("u", "v"):
-            unit = units.get(found[0]) or "m s-1"  # Copernicus' table states none: its velocities are in m s-1
-            stated = xr.DataArray(0.0, name=found[0], attrs={"units": unit})
-            columns[ours] = columns[ours] * conversion(stated, "m s-1", str(path))[0]
-            quality = [name for name in (f"{found[0]}_qc", f"{found[0]}_quality_flag") if name in raw]
-            if quality:
-                columns[f"{ours}_qc"] = pd.to_numeric(raw[quality[0]], errors="coerce").to_numpy(np.float64)
-    for quality in ("time_qc", "position_qc", "value_qc"):
-        if quality in raw:
-            columns[quality] = pd.to_numeric(raw[quality], errors="coerce").to_numpy(np.float64)
-    _require(columns, str(path), f"the file has {', '.join(raw.columns)}")
-    return columns | {"cut": cut}
+    if not set(raw) & set(_NAMES["id"]):
+        raise InputError(f"{path}: no id of drifters ({', '.join(_NAMES['id'])}); the file has {', '.join(raw)}")
+
+    def typed(name: str) -> np.ndarray:
+        if name in _DATES:
+            return _dates(raw[name])
+        if name in _NAMES["id"]:
+            return raw[name].fillna("").to_numpy(str)
+        return pd.to_numeric(raw[name], errors="coerce").to_numpy(np.float64)
+
+    product = xr.Dataset({name: ("obs", typed(name), {"units": units.get(name, "")}) for name in raw})
+    product.encoding = {"source": str(path), "cut": cut}
+    return product
 
 
 def _dates(values: pd.Series) -> np.ndarray:

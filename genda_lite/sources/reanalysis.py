@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
-from ..state import TABLE, VARIABLES, channels
+from ..state import TABLE, VARIABLES, as_channel, channels
 from .files import (
     DEPTH_NAMES,
     LATITUDE,
@@ -104,10 +104,7 @@ def read_winds(paths: Paths) -> xr.Dataset:
         winds = winds.coarsen(time=often).mean()
     winds = winds.assign_coords(time=days[whole].astype("datetime64[ns]"))
     winds.attrs = attrs
-    for name in WIND:
-        winds[name] = winds[name].astype("f4")
-        winds[name].attrs = dict(VARIABLES[name])
-    return winds
+    return winds.assign({name: as_channel(winds[name], name) for name in WIND})
 
 
 def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
@@ -173,9 +170,7 @@ def join(ocean: xr.Dataset, winds: xr.Dataset) -> xr.Dataset:
     if joined.chunks and winds.chunks:
         winds = winds.chunk(joined.chunks)
     sea = joined["zos"].notnull()
-    for name in WIND:
-        joined[name] = winds[name].astype("f4").where(sea)
-        joined[name].attrs = dict(VARIABLES[name])
+    joined = joined.assign({name: as_channel(winds[name].where(sea), name) for name in WIND})
     joined.attrs.pop("missing_from", None)
     told = {"wind_source": winds.attrs.get("source", ""), "days_without_wind": len(days) - len(common)}
     joined.attrs |= told | _gaps(common)
@@ -218,7 +213,7 @@ def _series(paths: Paths, variables: dict[str, tuple[str, ...]], depths: dict[st
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
     paths, attrs, levels, first = listed(paths), {}, {}, None
     for path in paths:
-        product = _tidy(open_product(path))
+        product = tidy(open_product(path))
         attrs = attrs or provenance(product) | {"held": held(product)}
         for name, aliases in variables.items():
             for alias in [alias for alias in aliases if alias in product.data_vars][:1]:
@@ -240,8 +235,7 @@ def _series(paths: Paths, variables: dict[str, tuple[str, ...]], depths: dict[st
         if not np.array_equal(series["time"], time):
             raise InputError(f"{source}: '{name}' has other dates than '{next(iter(fields))}', expected the same")
         _probe(series, f"{source}: '{name}'")
-        series.attrs = dict(VARIABLES[name])
-        fields[name] = series
+        fields[name] = as_channel(series, name)
     ds = _in_blocks(xr.Dataset(fields, attrs=attrs | {"source": source}))
     told = [f"{name} {depth:g}" for name, depth in levels.items() if depth is not None]
     return ds.assign_attrs(depth_m=", ".join(told)) if told else ds
@@ -259,7 +253,7 @@ def _on_grid(field: xr.DataArray, first: xr.DataArray, path, first_path) -> xr.D
     return field.assign_coords({dim: first[dim] for dim in ("latitude", "longitude")})
 
 
-def _tidy(product: xr.Dataset) -> xr.Dataset:
+def tidy(product: xr.Dataset) -> xr.Dataset:
     """Coordinates under their usual names; longitude in [-180, 180), time in dates. The order is that of the file."""
     source = source_of(product)
     names = {kind: find_coordinate(product, kind) for kind in _DIMS}

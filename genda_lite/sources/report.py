@@ -1,5 +1,6 @@
 """What a reader found in its files, what it left out, and why."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
@@ -53,11 +54,10 @@ class Report:
     @classmethod
     def total(cls, reports: Iterable[Self], source: str) -> Self:
         """The sum of reports on the same kind of thing."""
-        reports, dropped = list(reports), {}
-        for report in reports:
-            for why, count in report.dropped.items():
-                dropped[why] = dropped.get(why, 0) + count
-        return cls(source, reports[0].what if reports else "values", sum(report.read for report in reports), dropped)
+        reports = list(reports)
+        dropped = sum((Counter(report.dropped) for report in reports), Counter())
+        what = reports[0].what if reports else "values"
+        return cls(source, what, sum(report.read for report in reports), dict(dropped))
 
 
 class NothingValid(InputError):
@@ -76,13 +76,13 @@ class Tally:
     """
 
     def __init__(self, shape):
-        self.keep, self.dropped = np.ones(shape, bool), {}
+        self.keep, self.dropped = np.ones(shape, bool), Counter()
 
     def drop(self, bad: np.ndarray, why: str) -> None:
         """Drop what is bad and still there."""
         bad = np.broadcast_to(np.asarray(bad, bool), self.keep.shape) & self.keep
         if bad.any():
-            self.dropped[why] = self.dropped.get(why, 0) + int(bad.sum())
+            self.dropped[why] += int(bad.sum())
             self.keep &= ~bad
 
     def report(self, source: str, what: str) -> Report:

@@ -83,7 +83,8 @@ def read_swath(
         longitude = longitude.transpose(*dims)
         addends = [require(product, name, dims, units="m").values for name in names]
         values = sum(addends)
-        good = [require(product, flag, dims).values == 0 for flag in _flags(product, names)]
+        flags = ["quality_flag", *(f"{name}_qual" for name in names)]  # those that apply; in each, 0 is good
+        good = [require(product, flag, dims).values == 0 for flag in flags if flag in product.variables]
         time = _time(product, dims)
         across = _across(product, dims)
         nadir = _nadir(product, latitude.shape)
@@ -154,12 +155,6 @@ def _topography(product: xr.Dataset) -> tuple[str, ...]:
     raise InputError(f"{source_of(product)}: no absolute dynamic topography of a swath{hint}; {held(product)}")
 
 
-def _flags(product: xr.Dataset, names: tuple[str, ...]) -> list[str]:
-    """The flags that apply to variables; in each, 0 is good."""
-    flags = ["quality_flag", *(f"{name}_qual" for name in names)]
-    return [flag for flag in flags if flag in product.variables]
-
-
 def _time(product: xr.Dataset, dims: tuple) -> np.ndarray:
     """The time of each pixel, from that of its line."""
     shape = [product.sizes[dim] for dim in dims]
@@ -199,9 +194,6 @@ def _nadir(product: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
 
 def _averaged(fields: dict[str, np.ndarray], time: np.ndarray, valid: np.ndarray, width: int) -> dict[str, np.ndarray]:
     """Means over squares of `width` pixels of which at least half are valid, one point each."""
-    if width == 1:
-        table = {name: values[valid] for name, values in fields.items()}
-        return table | {"time": time[valid].astype("datetime64[ns]")}
     lines, pixels = np.nonzero(valid)
     across = -(-valid.shape[1] // width)
     square, first, place, count = np.unique(

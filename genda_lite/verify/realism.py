@@ -17,8 +17,10 @@ from scipy.ndimage import gaussian_filter, median_filter
 from ..errors import InputError
 from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth, wind_stress
 from ..prepare.climatology import without_wind
+from ..prepare.decompose import require as require_inputs
+from ..prepare.frames import members_of
 from ..sources import open_product
-from ..sources.files import find_coordinate, wrap_longitude
+from ..sources.reanalysis import tidy
 from ..state import INPUTS, harmonics
 from .spectra import detrend, isotropic_spectrum, slope, spacing
 from .table import row
@@ -428,11 +430,7 @@ def require(ds: xr.Dataset) -> None:
     Raises:
         InputError: a variable or dimension is missing, or the time is not one of dates.
     """
-    missing = [name for name in INPUTS if name not in ds]
-    if missing:
-        raise InputError(f"the data set lacks {', '.join(missing)}; expected {', '.join(INPUTS)}")
-    if not {"time", "latitude", "longitude"} <= set(ds["zos"].dims):
-        raise InputError(f"zos has dims {ds['zos'].dims}, expected time, latitude and longitude")
+    require_inputs(ds)
     if ds["time"].dtype.kind != "M":
         raise InputError(f"time is of type {ds['time'].dtype}, expected dates")
 
@@ -457,9 +455,7 @@ def _oceans(ds: xr.Dataset, box: Box):
     require(ds)
     ds = ds[list(INPUTS)].sortby(["time", "latitude", "longitude"])
     inside(ds, box)
-    for m in range(ds.sizes.get("member", 1)):
-        one = ds.isel(member=m) if "member" in ds.dims else ds
-        one = one.transpose("time", "latitude", "longitude")
+    for one in members_of(ds):
         part = inside(one, box).load().astype("f4")
         for name in INPUTS:
             if part[name].isnull().any():
@@ -514,12 +510,9 @@ def real_values(folder: str | os.PathLike) -> dict[str, Values]:
 
 def _standard(ds: xr.Dataset, names: dict[str, str]) -> xr.Dataset:
     """A product's surface under the names, units and order of dimensions used here."""
-    renamed = {find_coordinate(ds, kind): kind for kind in ("latitude", "longitude", "time")}
     names = {theirs: ours for theirs, ours in names.items() if theirs in ds}
-    ds = ds[list(names)].rename(names | renamed)
+    ds = tidy(ds)[list(names)].rename(names)
     ds = ds.isel(depth=0, drop=True) if "depth" in ds.dims else ds
-    ds = ds.assign_coords(longitude=wrap_longitude(ds["longitude"].values), latitude=ds["latitude"].astype(float))
-    ds = ds if "time" in ds.dims else ds.expand_dims("time")
     ds = ds.sortby(["latitude", "longitude"]).transpose("time", "latitude", "longitude")
     if "thetao" in ds and ds["thetao"].attrs.get("units", "").lower().startswith("k"):
         ds["thetao"] = ds["thetao"] - 273.15
