@@ -3,6 +3,7 @@
     fitted = fit(estimate - truth, {"near": near, "gradient": gradient})     # of other cases than those that are scored
     sigma = fitted(near=near, gradient=gradient)
     observed_crps(estimate, truth, sigma)                                    # of N(estimate, sigma^2), closed form
+    Dressing({"zos": fitted}).write("dressing.csv", oceans="seed 2")
 
 The CRPS of a single estimate is its mean absolute error: it is scored as if it were sure of itself. Errors are larger
 where little is observed and where fields are steep; who uses a product can know both, and how large its errors were on
@@ -18,15 +19,19 @@ estimation, doi:10.1175/MWR2904.1. Roulston, M. S. & Smith, L. A. (2003), Combin
 doi:10.1034/j.1600-0870.2003.201378.x: forecasts dressed with the errors of others.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
 from ..errors import InputError
+from .table import read_commented, write_commented
 
 NUMBER = 4  # of classes of each feature
 
@@ -106,6 +111,40 @@ def fit(
         ]
     rows = [limits | {"sigma": best_sigma(error[i], observation_error), "points": i.sum()} for limits, i in boxes]
     return Classes(pd.DataFrame(rows))
+
+
+@dataclass(frozen=True)
+class Dressing:
+    """Classes of several channels, and what is to be known of them: what was dressed, and what it was fitted on."""
+
+    classes: Mapping[str, Classes]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Another one for any other number."""
+        return sha256("".join(one.table.to_csv() for one in self.classes.values()).encode()).hexdigest()[:16]
+
+    def write(self, path: str | os.PathLike, **about) -> None:
+        """Write a CSV after lines that say what it is; the file appears whole or not at all."""
+        parts = [one.table.assign(channel=channel) for channel, one in self.classes.items()]
+        frame = pd.concat(parts).set_index("channel").reset_index()
+        write_commented(frame, path, **(dict(self.about) | about))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Self:
+        """What `write` wrote.
+
+        Raises:
+            InputError: no such file, or it is none of these.
+        """
+        about, rows = read_commented(path)
+        frame = pd.DataFrame(rows)
+        if not {"channel", "sigma", "points"} < set(frame):
+            raise InputError(f"{path}: is no table of classes, expected the columns channel, sigma and points")
+        numbers = frame.drop(columns="channel").apply(pd.to_numeric, errors="coerce")
+        parts = numbers.groupby(frame["channel"], sort=False)
+        return cls({str(name): Classes(part.reset_index(drop=True)) for name, part in parts}, about)
 
 
 def _edges(values: np.ndarray, number: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import erf
+from scipy.special import erf, ndtr
 from scores.continuous import mse
 from scores.probability import crps_for_ensemble
 
@@ -260,11 +260,35 @@ def rank_histogram(
     return _like(counts, truth, units="1")
 
 
+def gaussian_ranks(mean: Fields, deviation: Fields, truth: Fields, size: int, dim: Dim = None) -> Fields:
+    """`rank_histogram` of N(mean, deviation^2): the truth's ranks among `size` quantiles that cut it into equal parts,
+    which is the histogram of its probability integral transform (e.g. Gneiting et al. 2007,
+    doi:10.1111/j.1467-9868.2007.00587.x).
+
+    Args:
+        mean, deviation, truth: the same grid. Points where one is missing do not count.
+    """
+    part = ndtr((truth - mean) / deviation)
+    ranks = np.floor(part * (size + 1)).clip(max=size)
+    counts = xr.concat([(ranks == r).sum(dim) for r in range(size + 1)], dim="rank")
+    return counts.assign_coords(rank=np.arange(size + 1)).transpose(..., "rank")
+
+
+def rank_distance(shares: xr.DataArray) -> xr.DataArray:
+    """How far a rank histogram is from flat: the share of truths that would have to change rank, 0..1.
+
+    Args:
+        shares: of each rank, adding up to one; dims (rank, ...).
+    """
+    return 0.5 * abs(shares - 1 / shares.sizes["rank"]).sum("rank", skipna=False)
+
+
 def grid_scores(
     ensemble: xr.Dataset,
     truth: xr.Dataset,
     zones: Mapping[str, np.ndarray] | None = None,
     mean: xr.Dataset | None = None,
+    deviation: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """What one ensemble scores on a grid, channel by channel and zone by zone.
 
@@ -272,10 +296,12 @@ def grid_scores(
         ensemble: dims ([member,] ..., latitude, longitude). truth: the same variables without members.
         zones: cells (ny, nx) that count, by name; by default all of them, "all".
         mean: to be judged in place of the members' mean, where it is known better.
+        deviation: of a Gaussian about a single field, the same variables; where it is missing no point counts.
 
     Returns:
         `mse`, of the mean, `crps` (fair) and `variance` of the members, dims (channel, zone), in squared units or
-        units; see `averages`. Of a single field the CRPS is its mean absolute error, and the variance missing.
+        units; see `averages`. Of a single field without a deviation the CRPS is its mean absolute error, and the
+        variance missing.
 
     Raises:
         InputError: the grids or the variables differ.
@@ -288,6 +314,9 @@ def grid_scores(
     else:
         best = fields.squeeze("member", drop=True) if "member" in fields.dims else fields
         points = {"crps": abs(best - truth)}
+        if deviation is not None:
+            points["crps"] = observed_crps(best.expand_dims("member"), truth, deviation, dim=())
+            points["variance"] = _same_labels(deviation, best) ** 2
     points["mse"] = (best - truth) ** 2
     stacked = xr.concat([one.to_array("channel") for one in points.values()], pd.Index(points, name="score"))
     stacked = stacked.where(stacked.notnull().all("score"))
@@ -297,11 +326,15 @@ def grid_scores(
     return found if "variance" in found else found.assign(variance=np.nan * found["mse"])
 
 
-def averages(found: xr.Dataset, members: int, dim: Dim = ()) -> xr.Dataset:
+def averages(found: xr.Dataset, members: int | xr.DataArray, dim: Dim = ()) -> xr.Dataset:
     """Scores of `grid_scores`, averaged over cases: `rmse` of the mean, `crps`, and `spread_skill`, the ratio of spread
-    and error, see `spread_skill_ratio`."""
+    and error, see `spread_skill_ratio`.
+
+    Args:
+        members: that the judged means are means of; infinite where a mean is known exactly.
+    """
     mean = found[["mse", "crps", "variance"]].mean(dim)
-    ratio = np.sqrt((members + 1) / members * mean["variance"] / mean["mse"])
+    ratio = np.sqrt((1 + 1 / members) * mean["variance"] / mean["mse"])
     return xr.Dataset({"rmse": np.sqrt(mean["mse"]), "crps": mean["crps"], "spread_skill": ratio})
 
 
