@@ -508,7 +508,7 @@ def osse(
 
     from .sources import load_sample
     from .verify.engine import OI, OURS, REGRESSION, load_methods
-    from .verify.osse import scoreboard
+    from .verify.osse import scoreboard, single
 
     check_places(json, table, folder, fit_dressing)
     if quick:
@@ -524,11 +524,12 @@ def osse(
         if fit_dressing is not None:
             if REGRESSION not in known or truth is None:
                 raise InputError("a spread is fitted for a regression on oceans of one's own, expected both (--truth)")
-            fitted = scoreboard.fit_dressing(replace(drawn, decorrelation=0.0), known[REGRESSION], model, say)
-            fitted.write(fit_dressing, command=context.command_path, truth=", ".join(path.name for path in truth))
+            place = {"truth": ", ".join(path.name for path in truth), "seeds": single.seeds_of(series), "seed": seed}
+            fitted = single.fit_dressing(replace(drawn, decorrelation=0.0), known[REGRESSION], model, say, **place)
+            fitted.write(fit_dressing, command=f"{context.command_path} --fit-dressing")
             typer.echo(f"{fit_dressing}: the spread of {REGRESSION}, by classes, of {cases} cases")
             return
-        spread = scoreboard.shipped_dressing(dressing, regression)
+        spread = single.shipped_dressing(dressing, regression)
         found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread)
         rows = scoreboard.targets(found)
         if not quick:

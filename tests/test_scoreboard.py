@@ -24,6 +24,7 @@ from genda_lite.state import CHANNELS, Grid
 from genda_lite.verify.dress import Dressing, fit
 from genda_lite.verify.engine import DRESSED, OI, Case, Method, interpolated, sampled
 from genda_lite.verify.osse import scoreboard as sb
+from genda_lite.verify.osse import single
 from genda_lite.verify.scores import rank_distance
 from genda_lite.verify.table import less, pick, read_table, tidy, write_table
 from genda_lite.verify.table import number as one_number
@@ -163,7 +164,7 @@ def test_a_gaussian_about_an_estimate_scores_as_its_members_would(cases, gaussia
     x = truth_of(case, gaussian_prior)
     centre = x + d * torch.randn(x.shape, generator=generator)
     ensemble = Ensemble(None, centre, torch.full_like(centre, d))
-    deviation = sb.own_deviation(ensemble, case, gaussian_prior)
+    deviation = single.own_deviation(ensemble, case, gaussian_prior)
     one = sb.evaluate(ensemble, case, gaussian_prior, deviation).sel(zone="all")
     members = Ensemble(centre + d * torch.randn(64, *x.shape, generator=generator))
     other = sb.evaluate(members, case, gaussian_prior).sel(zone="all")
@@ -184,9 +185,10 @@ def test_a_dressing_is_fitted_on_other_oceans_and_used_where_errors_are_alike(
     cases, series, gaussian_prior, tmp_path, refuses
 ):
     guess = Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))
-    fitted = sb.fit_dressing(cases, guess, gaussian_prior)
-    assert set(fitted.classes) == set(sb.SCORED) and fitted.about["seeds"] == ""
-    fitted.write(tmp_path / "dressing.csv", seeds="2")
+    seeds = single.seeds_of([series.assign_attrs(seed=2)])
+    fitted = single.fit_dressing(cases, guess, gaussian_prior, seeds=seeds)
+    assert set(fitted.classes) == set(sb.SCORED) and single.seeds_of([series]) == ""
+    fitted.write(tmp_path / "dressing.csv")
     again = Dressing.read(tmp_path / "dressing.csv")
     assert again.about["dresses"] == guess.name and again.about["seeds"] == "2"
     pd.testing.assert_frame_equal(again.classes["so"].table, fitted.classes["so"].table, check_dtype=False, rtol=1e-5)
@@ -205,9 +207,9 @@ def test_a_dressing_is_fitted_on_other_oceans_and_used_where_errors_are_alike(
     for seed in (2, np.array([1, 2])):
         with refuses("seed 2", "other oceans"):
             sb.run(replace(scored, series=[series.assign_attrs(seed=seed)]), [dress], gaussian_prior, 4, dressing=again)
-    shipped = sb.shipped_dressing()
+    shipped = single.shipped_dressing()
     assert shipped is None or shipped.about["seeds"] == "2"
-    assert sb.shipped_dressing(regression=tmp_path / "own.safetensors") is None
+    assert single.shipped_dressing(regression=tmp_path / "own.safetensors") is None
 
 
 def test_methods_are_told_when_altimetry_was_measured(cases):

@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import stats
-from scipy.ndimage import gaussian_filter
 
 from ...baselines.interpolation import Ensemble
 from ...errors import InputError
@@ -29,26 +28,21 @@ from ...files import atomic_path
 from ...observe.instruments import DAY, InstrumentErrors
 from ...observe.systems import ObservingSystem, random_system
 from ...observe.table import Observations
-from ...ocean.currents import relative_vorticity
-from ...prepare.decompose import to_state, total_current
+from ...prepare.decompose import to_state
 from ...prepare.frames import members_of
 from ...prior import Prior
-from ...sources.samples import sample_names, sample_path
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
-from ..dress import Dressing, fit
+from ..dress import Dressing
 from ..engine import DRESSED, OI, OURS, OWN, Case, Method, analyse
-from ..prior import EDGE
 from ..spectra import isotropic_spectrum
 from ..table import less, pick, pivot, row, tidy
+from .single import SCORED, check_apart, dressed, judged_truth, own_deviation, physical, with_derived
 from .sweep import southwest
 
-DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged
-SCORED = (*CHANNELS, *DERIVED)
 ZONES = ("all", "clear", "cloudy")  # cells: all, those that the radiometer sees, those that it does not
 RANKED = ("rank_distance", "below", "above", "outside")  # what is said of a rank histogram
 KINDS = ("truth", "error of the mean", "member", "mean")  # of spectra
-NEAR = 3.0  # cells, over which observations count as near
 SHORTEST = 40e3  # m, of the wavelengths at which members are to have the truth's variance
 LATITUDE = 38.0  # whose distances the spectra of all boxes are taken at
 UNOBSERVED = "where nothing of it is observed"
@@ -58,7 +52,6 @@ TOLD = {
     "spread_skill": "spread/skill",
     "rank_distance": "share of truths that would have to change rank",
 }
-SHIPPED_DRESSING = "regression_lite_dressing.csv"
 ENOUGH = 6  # oceans for an interval
 CELL = 18.0  # km, in which a pass is averaged for methods that are told its time: their work grows with its points
 
@@ -161,31 +154,6 @@ def averaged_tracks(observations: Observations) -> Observations:
 # --- Scores ----------------------------------------------------------------------------------------------------------
 
 
-def with_derived(fields: xr.Dataset) -> xr.Dataset:
-    """Add vorticity over f and the size of the temperature gradient (degC / 100 km)."""
-    across = 1e5 / METRES_PER_DEGREE
-    cosine = np.cos(np.radians(fields["latitude"]))
-    gradient = np.hypot(
-        fields["thetao"].differentiate("latitude"), fields["thetao"].differentiate("longitude") / cosine
-    )
-    return fields.assign(vorticity=relative_vorticity(fields["uo"], fields["vo"]), sst_gradient=across * gradient)
-
-
-def physical(x, case: Case, prior: Prior) -> xr.Dataset:
-    """States (M, C, ny, nx) as fields `SCORED`, dims (member, latitude, longitude) of the truth's grid."""
-    fields = prior.standardizer.to_dataset(x.cpu(), case.grid, case.date, prior.state).drop_vars("time")
-    fields = with_derived(total_current(fields, prior.standardizer))[list(SCORED)]
-    return fields.assign_coords({dim: case.truth[dim].variable for dim in scores.GRID})
-
-
-def judged_truth(case: Case) -> xr.Dataset:
-    """The true fields `SCORED`, derived ones away from the edges."""
-    truth = with_derived(case.truth)[list(SCORED)].drop_vars("time", errors="ignore")
-    inner = np.zeros(case.grid.shape, bool)
-    inner[EDGE:-EDGE, EDGE:-EDGE] = True
-    return truth.assign({name: truth[name].where(xr.DataArray(inner, dims=scores.GRID)) for name in DERIVED})
-
-
 def evaluate(
     ensemble: Ensemble, case: Case, prior: Prior, deviation: xr.Dataset | None = None, ranks: int = 16
 ) -> xr.Dataset:
@@ -229,85 +197,6 @@ def evaluate(
         found = [isotropic_spectrum(fields[kind][c].values, dy, dx) for c in CHANNELS if kind in fields]
         power[kind] = xr.concat(found, pd.Index(CHANNELS, name="state")) if found else np.nan * power["truth"]
     return out.assign(power=xr.concat(power.values(), pd.Index(KINDS, name="kind")).transpose("state", ...))
-
-
-# --- The spread of a single estimate ---------------------------------------------------------------------------------
-
-
-def features(observations: Observations, grid: Grid, field: xr.DataArray) -> dict[str, np.ndarray]:
-    """What is known of an estimate's points, and tells of its errors: how much is observed near them, as a density of
-    observations of the ocean within about `NEAR` cells, and the size of the estimate's gradient. Both (ny, nx)."""
-    ocean = observations.select(np.isin(observations.channel, OCEAN))
-    near = np.zeros(grid.shape)
-    np.add.at(near, grid.nearest(ocean.latitude, ocean.longitude), 1.0)
-    gradient = np.hypot(*np.gradient(field.transpose(*scores.GRID).values))
-    return {"near": gaussian_filter(near, NEAR, mode="nearest"), "gradient": gradient}
-
-
-def dressed(mean, case: Case, prior: Prior, dressing: Dressing) -> xr.Dataset:
-    """The deviation about an estimate (C, ny, nx), fields `SCORED`."""
-    fields = physical(mean[None], case, prior).isel(member=0, drop=True)
-    return fields.map(
-        lambda one: one.copy(data=dressing.classes[one.name](**features(case.observations, case.grid, one)))
-        if one.name in dressing.classes
-        else np.nan * one
-    )
-
-
-def own_deviation(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
-    """The deviation that an estimate comes with; of derived fields it says nothing."""
-    scale = prior.standardizer.scale_of(prior.state)
-    fields = physical(ensemble.mean[None], case, prior).isel(member=0, drop=True)
-    deviation = ensemble.deviation.cpu().numpy()
-    known = {name: scale[i] * deviation[i] for name in CHANNELS for i in [prior.state.index(name)]}
-    return fields.map(lambda one: one.copy(data=known[one.name]) if one.name in known else np.nan * one)
-
-
-def fit_dressing(
-    cases: "Cases", method: Method, prior: Prior, progress: Callable[[str], None] = lambda text: None
-) -> Dressing:
-    """Classes of deviations of a method's single estimate, fitted on cases that are not to be scored."""
-    errors: dict[str, list] = {name: [] for name in SCORED}
-    known: dict[str, list] = {name: [] for name in SCORED}
-    for number, case in enumerate(cases):
-        ensemble = method.run(case.task(prior, 1, number, region=southwest(case.grid)))
-        fields, truth = physical(ensemble.mean[None], case, prior).isel(member=0, drop=True), judged_truth(case)
-        for name in SCORED:
-            errors[name].append((fields[name] - truth[name]).transpose(*scores.GRID).values)
-            known[name].append(features(case.observations, case.grid, fields[name]))
-        progress(f"case {number + 1} of {len(cases)}")
-    classes = {
-        name: fit(np.stack(errors[name]), {f: np.stack([one[f] for one in known[name]]) for f in known[name][0]})
-        for name in SCORED
-    }
-    about = {"dresses": method.name, "cases": len(cases), "seeds": ", ".join(map(str, seeds_of(cases.series)))}
-    return Dressing(classes, about)
-
-
-def shipped_dressing(path: Path | None = None, regression: Path | None = None) -> Dressing | None:
-    """The dressing of a file, or that of the shipped regression; none for a regression of one's own."""
-    if path is None and (regression is not None or SHIPPED_DRESSING not in sample_names()):
-        return None
-    return Dressing.read(path or sample_path(SHIPPED_DRESSING))
-
-
-def seeds_of(series: Sequence[xr.Dataset]) -> list[int]:
-    """The seeds of simulated oceans, as their files say; none of others."""
-    return sorted({int(seed) for one in series for seed in np.atleast_1d(one.attrs.get("seed", []))})
-
-
-def check_apart(dressing: Dressing, series: Sequence[xr.Dataset]) -> None:
-    """Whether a dressing was fitted on other oceans than these.
-
-    Raises:
-        InputError: it was not.
-    """
-    fitted = {int(seed) for seed in dressing.about.get("seeds", "").split(", ") if seed}
-    if both := fitted & set(seeds_of(series)):
-        raise InputError(
-            f"the spread of {dressing.about.get('dresses', 'an estimate')} was fitted on oceans of seed "
-            f"{', '.join(map(str, sorted(both)))}, which are to be scored; expected one of other oceans"
-        )
 
 
 # --- Runs ------------------------------------------------------------------------------------------------------------
