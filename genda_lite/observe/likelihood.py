@@ -86,11 +86,10 @@ class LinearGaussian:
         for the next v.
         """
         weighted, shared = v / (self.variance + extra), self.shared / (self.variance + extra)
-        key = self.shared, self.variance, float(extra)
-        if not (self._factored and key[0] is self._factored[0] and key[1] is self._factored[1]
-                and key[2] == self._factored[2]):
+        known, extra = self._factored, float(extra)
+        if not (known and known[0] is self.shared and known[1] is self.variance and known[2] == extra):
             small = torch.eye(len(shared), device=v.device) + shared @ self.shared.T
-            self._factored = *key, *torch.linalg.lu_factor(small)
+            self._factored = self.shared, self.variance, extra, *torch.linalg.lu_factor(small)
         return weighted - torch.linalg.lu_solve(*self._factored[3:], (weighted @ self.shared.T).T).T @ shared
 
     def draw_errors(self, white: Tensor, white_shared: Tensor) -> Tensor:
