@@ -18,7 +18,7 @@ from ...ocean.currents import relative_vorticity
 from ...prepare.decompose import total_current
 from ...prior import Prior
 from ...sources.samples import sample_names, sample_path
-from ...state import CHANNELS, METRES_PER_DEGREE, OCEAN, Grid
+from ...state import CHANNELS, METRES_PER_DEGREE, Grid
 from .. import scores
 from ..dress import Dressing, fit
 from ..engine import Case, Method
@@ -27,6 +27,7 @@ from .sweep import southwest
 
 DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged
 SCORED = (*CHANNELS, *DERIVED)
+OBSERVED_BY = dict.fromkeys(("u_ageo_eddy", "v_ageo_eddy", "uo", "vo", "vorticity"), "zos") | {"sst_gradient": "thetao"}
 NEAR = 3.0  # cells, over which observations count as near
 SHIPPED_DRESSING = "regression_lite_dressing.csv"
 
@@ -57,11 +58,17 @@ def judged_truth(case: Case) -> xr.Dataset:
 
 
 def features(observations: Observations, grid: Grid, field: xr.DataArray) -> dict[str, np.ndarray]:
-    """What is known of an estimate's points, and tells of its errors: how much is observed near them, as a density of
-    observations of the ocean within about `NEAR` cells, and the size of the estimate's gradient. Both (ny, nx)."""
-    ocean = observations.select(np.isin(observations.channel, OCEAN))
+    """What is known of an estimate's points, and tells of its errors: how much is observed near them, as the density
+    within about `NEAR` cells of observations of the channel itself, of currents of those of sea level; and the size of
+    the estimate's gradient. Both (ny, nx).
+
+    Two-fold on 120 validation cases, classes of both have 0.73 (temperature) to 0.75 (sea level) of the mean absolute
+    error. With observations of all channels, weighted by their precision or not, temperature has 0.74 or 0.76; six
+    classes of each in place of four gain 0.003 at most.
+    """
+    seen = observations.select(observations.channel == OBSERVED_BY.get(field.name, field.name))
     near = np.zeros(grid.shape)
-    np.add.at(near, grid.nearest(ocean.latitude, ocean.longitude), 1.0)
+    np.add.at(near, grid.nearest(seen.latitude, seen.longitude), 1.0)
     gradient = np.hypot(*np.gradient(field.transpose(*scores.GRID).values))
     return {"near": gaussian_filter(near, NEAR, mode="nearest"), "gradient": gradient}
 
