@@ -513,7 +513,9 @@ def osse(
 
     check_places(json, table, folder, fit_dressing)
     if fit_dressing is not None:
-        refuse_test(truth or [])
+        if not truth:
+            raise InputError("expected --truth, oceans that are not scored, to fit a spread on")
+        refuse_test(truth)
     if quick:
         cases, members, every = 3, 4, 0
     if folder is not None:
@@ -525,8 +527,8 @@ def osse(
         drawn = scoreboard.Cases(series, model, cases, seed)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
-            if REGRESSION not in known or truth is None:
-                raise InputError("a spread is fitted for a regression on oceans of one's own, expected both (--truth)")
+            if REGRESSION not in known:
+                raise InputError("there is no regression to fit a spread for, expected --regression")
             place = {"truth": ", ".join(path.name for path in truth), "seeds": single.seeds_of(series), "seed": seed}
             fitted = single.fit_dressing(replace(drawn, decorrelation=0.0), known[REGRESSION], model, say, **place)
             fitted.write(fit_dressing, command=f"{context.command_path} --fit-dressing")

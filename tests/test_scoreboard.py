@@ -453,3 +453,11 @@ def test_the_quick_board_of_the_shipped_prior(tmp_path):
 def test_the_command_refuses_what_it_cannot_write(tmp_path):
     said = CliRunner().invoke(app, ["evaluate", "osse", "--json", str(tmp_path / "no" / "rows.json")])
     assert isinstance(said.exception, InputError) and "does not exist" in str(said.exception)
+
+
+def test_a_spread_is_fitted_on_oceans_of_ones_own_that_are_no_test(tmp_path, series):
+    series.isel(time=[0]).assign_attrs(seed=7).to_netcdf(tmp_path / "test.nc", engine="h5netcdf")
+    for given, words in (([], "expected --truth"), (["--truth", str(tmp_path / "test.nc")], "test data")):
+        said = CliRunner().invoke(app, ["evaluate", "osse", *given, "--fit-dressing", str(tmp_path / "dressing.csv")])
+        assert isinstance(said.exception, InputError) and words in str(said.exception)
+    assert not (tmp_path / "dressing.csv").exists()
