@@ -73,9 +73,10 @@ data: $(VENV)/.installed  ## simulate the oceans again, cut the embedded data fr
 	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
 	$(BIN)/python data_samples/make_twin.py
 
-osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes (half an hour)
+osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes, and those it tunes on (an hour)
 	mkdir -p runs
 	$(BIN)/genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc $(if $(shell command -v c++),--compile)
+	$(BIN)/genda simulate --days 365 --seed 2 --members 3 --out runs/validation_daily.nc $(if $(shell command -v c++),--compile)
 
 test-data: $(VENV)/.installed  ## simulate the test oceans, whose scores `ledger.csv` counts (three quarters of an hour)
 	mkdir -p runs

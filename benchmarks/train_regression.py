@@ -4,7 +4,8 @@
 
 Reads `train0.nc` to `train3.nc` and `validation.nc` of the folder; climatology and scales are those of the prior it
 is to be compared with. Ctrl-C leaves a checkpoint, and the same command goes on from it. The loss is the mean squared
-error of standardized anomalies, of all channels alike: about one for the climatology.
+error of standardized anomalies, of all channels alike: about one for the climatology. With `--variance` it is the
+Gaussian negative log-likelihood, half for the climatology, or with `--crps`, too, its CRPS.
 """
 
 import argparse
@@ -47,9 +48,9 @@ def observed(folder: Path, names, prior, count: int, first: int, seed: int, size
 
 
 @torch.no_grad()
-def validate(regression: Regression, network, batches, mixed: bool) -> dict[str, float]:
-    """Mean squared error of each channel, and of all, on fixed windows."""
-    loss = torch.cat([loss_of(regression, network, batch, mixed) for batch in batches]).mean(0)
+def validate(regression: Regression, network, batches, mixed: bool, crps: bool) -> dict[str, float]:
+    """The loss of each channel, and of all, on fixed windows."""
+    loss = torch.cat([loss_of(regression, network, batch, mixed, crps) for batch in batches]).mean(0)
     return {"validation": loss.mean().item()} | dict(zip(CHANNELS, loss.tolist(), strict=True))
 
 
@@ -64,6 +65,8 @@ def main() -> None:
     parser.add_argument("--report", type=int, default=500, help="steps between reports and checkpoints")
     parser.add_argument("--checked", type=int, default=256, help="windows of the validation")
     parser.add_argument("--held", type=int, default=1600, help="frames in memory, 0.7 MB each")
+    parser.add_argument("--variance", action="store_true", help="learn a deviation of each point, too")
+    parser.add_argument("--crps", action="store_true", help="by the Gaussian's CRPS, not its likelihood")
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
     torch.set_num_threads(1)
@@ -74,13 +77,15 @@ def main() -> None:
     unseen = observed(a.folder, ["validation"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
     fixed = list(DataLoader(unseen, 64, sampler=range(a.checked)))
 
-    regression = Regression(RegressionConfig(width=a.width), prior.standardizer.scale, prior.domain, (size, size))
+    shape = RegressionConfig(width=a.width, variance=a.variance)
+    regression = Regression(shape, prior.standardizer.scale, prior.domain, (size, size))
     average = regression.network.eval().requires_grad_(False)
     network = copy.deepcopy(average).train().requires_grad_(True)
     optimizer_list = optimizers(network, config)
     parameters = list(network.parameters())
     owner = {id(p): o for o in optimizer_list for p in o.param_groups[0]["params"]}
     settings = {"images": a.images, "patterns": a.patterns, "width": a.width, "seed": a.seed}
+    settings |= {"variance": a.variance, "crps": a.crps} if a.variance else {}
     state, step, spent = a.out.with_suffix(".state.safetensors"), 0, 0.0
     if state.exists():
         tensors, metadata = read_safetensors(state, FORMAT)
@@ -126,7 +131,7 @@ def main() -> None:
                 optimizer.zero_grad()
                 for group in optimizer.param_groups:
                     group["lr"] = pace * optimizer.defaults["lr"]
-            loss = loss_of(regression, network, next(batches), mixed).mean()
+            loss = loss_of(regression, network, next(batches), mixed, a.crps).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             for optimizer in optimizer_list:
@@ -138,7 +143,7 @@ def main() -> None:
             bar.update(config.batch)
             if step % a.report == 0 or step == config.steps:
                 row = {"step": step, "images": step * config.batch, "loss": total / count}
-                row |= validate(regression, average, fixed, mixed)
+                row |= validate(regression, average, fixed, mixed, a.crps)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", validation=f"{row['validation']:.3f}")
                 total, count = 0.0, 0
                 save(row)

@@ -482,6 +482,12 @@ def osse(
     regression: Annotated[
         Path | None, typer.Option(help="Checkpoint of the U-Net regression; by default the shipped one.")
     ] = None,
+    dressing: Annotated[
+        Path | None, typer.Option(help="Spread of the regression, by classes; by default the shipped one's.")
+    ] = None,
+    fit_dressing: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Fit that spread on these oceans, write it here, score nothing.")
+    ] = None,
     cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
@@ -495,13 +501,21 @@ def osse(
 
     Altimetry samples the ocean of its own day, for which the truth has to be daily:
     `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. Of the embedded sample the nearest day
-    is taken.
+    is taken. The spread that the regression is dressed with comes from other oceans than those that are scored:
+    `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing dressing.csv`.
     """
-    from .sources import load_sample
-    from .verify.engine import OI, OURS, load_methods
-    from .verify.osse import scoreboard
+    from dataclasses import replace
 
-    check_places(json, table, folder)
+    from .sources import load_sample
+    from .verify.engine import OI, OURS, REGRESSION, load_methods
+    from .verify.osse import scoreboard, single
+    from .verify.protocol import refuse_test
+
+    check_places(json, table, folder, fit_dressing)
+    if fit_dressing is not None:
+        if not truth:
+            raise InputError("expected --truth, oceans that are not scored, to fit a spread on")
+        refuse_test(truth)
     if quick:
         cases, members, every = 3, 4, 0
     if folder is not None:
@@ -512,7 +526,16 @@ def osse(
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
-        found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say)
+        if fit_dressing is not None:
+            if REGRESSION not in known:
+                raise InputError("there is no regression to fit a spread for, expected --regression")
+            place = {"truth": ", ".join(path.name for path in truth), "seeds": single.seeds_of(series), "seed": seed}
+            fitted = single.fit_dressing(replace(drawn, decorrelation=0.0), known[REGRESSION], model, say, **place)
+            fitted.write(fit_dressing, command=f"{context.command_path} --fit-dressing")
+            typer.echo(f"{fit_dressing}: the spread of {REGRESSION}, by classes, of {cases} cases")
+            return
+        spread = single.shipped_dressing(dressing, regression)
+        found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread)
         rows = scoreboard.targets(found)
         if not quick:
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)

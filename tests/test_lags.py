@@ -117,3 +117,14 @@ def test_a_problem_is_posed_in_time_for_sea_level_alone(prior, grid, refuses):
     np.testing.assert_allclose(added[0] - added[1], change * variance, atol=1e-4 * variance)
     with refuses("decorrelation time", "above zero", "0"):
         build_problem(prior, level, grid=grid, date=DATE, decorrelation=0.0)
+
+
+def test_the_precision_is_the_covariances_inverse_whatever_was_asked_before(prior, likelihood, lag):
+    """What is kept of one question answers no other: another noise, other errors, other terms."""
+    timely, v = lagged(likelihood, prior.spectrum, lag, T), torch.randn(3, 80, generator=torch.manual_seed(1))
+    for extra in (0.5, 0.5, 0.0, 0.5):
+        for one in (timely, likelihood, lagged(timely, prior.spectrum, lag, T)):
+            whole = one.covariance(v) + extra * v
+            torch.testing.assert_close(one.precision(whole, torch.tensor(extra)), v, atol=2e-3, rtol=0)
+    timely.variance = 2 * timely.variance
+    torch.testing.assert_close(timely.precision(timely.covariance(v)), v, atol=2e-3, rtol=0)

@@ -1,5 +1,6 @@
 """The regression baseline: what it is shown, what it is trained on, and that it learns."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from genda_lite.baselines.interpolation import interpolated_ensemble
 from genda_lite.baselines.regression import (
+    FORMAT,
     KINDS,
     ObservedWindows,
     Regression,
@@ -22,9 +24,12 @@ from genda_lite.observe.systems import L4, NADIR, ObservingSystem
 from genda_lite.observe.table import Observations
 from genda_lite.posterior.problem import build_problem
 from genda_lite.prepare.frames import TrainingSet
+from genda_lite.prior.checkpoint import read_safetensors
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.prior.windows import Windows
+from genda_lite.sources.samples import sample_path
 from genda_lite.state import CHANNELS, Grid, harmonics
+from genda_lite.verify.scores import observed_crps
 
 DATE = np.datetime64("2001-02-03T12:00", "ns")
 EVERYTHING = ObservingSystem(NADIR, swot=True, cloud=0.4, l4=L4, wind=True)
@@ -116,11 +121,16 @@ def small() -> RegressionConfig:
     return RegressionConfig(width=8, multipliers=(1, 1))
 
 
+def windows_of_one_ocean(prior, frames) -> list[torch.Tensor]:
+    """Eight windows, all seen by one system."""
+    windows = observed(prior, frames, lambda _: EVERYTHING, 1)
+    return [torch.stack(parts) for parts in zip(*(windows[i] for i in range(8)), strict=True)]
+
+
 def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refuses):
-    windows = observed(gaussian_prior, frames, lambda _: EVERYTHING, 1)
+    batch = windows_of_one_ocean(gaussian_prior, frames)
     torch.manual_seed(0)
     regression = Regression(small(), gaussian_prior.standardizer.scale, gaussian_prior.domain, (16, 16))
-    batch = [torch.stack(parts) for parts in zip(*(windows[i] for i in range(8)), strict=True)]
     optimizer = torch.optim.Adam(regression.network.parameters(), 3e-3)
     losses = []
     for _ in range(60):
@@ -138,7 +148,8 @@ def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refus
     series = xr.concat([truth.assign_coords(time=DATE + day * DAY) for day in range(-5, 6)], "time")
     seen = EVERYTHING.observe(series, DATE).inside(grid)
     problem = build_problem(gaussian_prior, seen, {"southwest": (grid.longitude[0], grid.latitude[0])}, None, DATE)
-    estimate = again.estimate(gaussian_prior, seen, problem.grid, DATE, problem.context)
+    estimate, deviation = again.estimate(gaussian_prior, seen, problem.grid, DATE, problem.context)
+    assert deviation is None
     oi = interpolated_ensemble(gaussian_prior, problem.likelihood, 2).mean
     error, climatology = ((a - frames.frames[0]).square().mean() for a in (estimate, torch.zeros_like(oi)))
     assert error < 0.4 * climatology  # it knows this one ocean by heart
@@ -148,3 +159,59 @@ def test_it_learns_and_survives_the_disk(gaussian_prior, frames, tmp_path, refus
     (tmp_path / "regression.safetensors").write_bytes(b"no")
     with refuses("safetensors"):
         Regression.load(tmp_path / "regression.safetensors")
+
+
+@pytest.mark.parametrize("crps", [False, True])
+def test_a_head_learns_how_far_the_state_is_off(gaussian_prior, frames, crps):
+    """Of noise of two sizes, west and east, which no observation tells of, it can only learn the deviation."""
+    shown, x = windows_of_one_ocean(gaussian_prior, frames)
+    size = torch.where(torch.arange(16) < 8, 0.3, 1.2)
+    torch.manual_seed(0)
+    config = replace(small(), variance=True)
+    regression = Regression(config, gaussian_prior.standardizer.scale, gaussian_prior.domain, (16, 16))
+    shown = torch.linspace(-1, 1, 16).expand_as(shown)  # where a column is
+    optimizer = torch.optim.Adam(regression.network.parameters(), 1e-2)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(120):
+        noise = size * torch.randn(x.shape, generator=generator)
+        optimizer.zero_grad()
+        loss_of(regression, regression.network, (shown, noise), crps=crps).mean().backward()
+        optimizer.step()
+    mean, deviation = regression(shown)
+    assert mean.shape == deviation.shape == x.shape and (deviation > 0).all()
+    west, east = deviation[..., 2:6].mean(), deviation[..., 10:14].mean()
+    assert west.item() == pytest.approx(0.3, rel=0.15) and east.item() == pytest.approx(1.2, rel=0.15)
+
+
+def test_losses_of_a_head_are_those_of_a_gaussian(gaussian_prior):
+    regression = Regression(replace(small(), variance=True), np.ones(7), gaussian_prior.domain, (16, 16))
+    x, deviation = torch.full((1, 7, 16, 16), 0.4), 0.5
+    shown = torch.zeros(1, 2 * len(KINDS) + 5, 16, 16)
+
+    def network(shown, noise):
+        log = torch.full((1, 7, 16, 16), float(np.log(deviation)))
+        return torch.cat([torch.full((1, 7, 16, 16), 0.1), log], 1)
+
+    found = regression(shown, network=network)
+    torch.testing.assert_close(found.deviation, torch.full_like(x, deviation), atol=2e-3, rtol=0)
+    likelihood, score = (loss_of(regression, network, (shown, x), crps=crps) for crps in (False, True))
+    expected = -torch.distributions.Normal(0.1, deviation).log_prob(torch.tensor(0.4)) - 0.5 * np.log(2 * np.pi)
+    torch.testing.assert_close(likelihood, expected.float().expand(1, 7), atol=3e-3, rtol=0)
+    one = xr.DataArray([[0.1]], dims=("member", "x"))
+    crps = float(observed_crps(one, xr.DataArray([0.4], dims="x"), deviation))
+    torch.testing.assert_close(score, torch.full((1, 7), crps), atol=1e-3, rtol=0)
+
+
+def test_a_checkpoint_without_a_head_is_read_as_before(gaussian_prior, tmp_path):
+    path = sample_path("regression_lite.safetensors")
+    _, metadata = read_safetensors(path, FORMAT)
+    assert "variance" not in json.loads(metadata["config"])
+    shipped = Regression.load(path)
+    assert not shipped.config.variance
+    shown = torch.zeros(1, 2 * len(KINDS) + 5, *shipped.shape)
+    mean, deviation = shipped(shown)
+    assert deviation is None and mean.shape == (1, 7, *shipped.shape)
+
+    new = Regression(replace(small(), variance=True), np.ones(7), gaussian_prior.domain, (16, 16))
+    new.save(tmp_path / "head.safetensors")
+    assert Regression.load(tmp_path / "head.safetensors").config == new.config

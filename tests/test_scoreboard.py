@@ -21,8 +21,11 @@ from genda_lite.prior import GaussianPrior
 from genda_lite.prior.samplers import MemberNoise
 from genda_lite.show import board
 from genda_lite.state import CHANNELS, Grid
-from genda_lite.verify.engine import OI, Case, Method, interpolated, sampled
+from genda_lite.verify.dress import Dressing, fit
+from genda_lite.verify.engine import DRESSED, OI, Case, Method, interpolated, sampled
 from genda_lite.verify.osse import scoreboard as sb
+from genda_lite.verify.osse import single
+from genda_lite.verify.scores import rank_distance
 from genda_lite.verify.table import less, pick, read_table, tidy, write_table
 from genda_lite.verify.table import number as one_number
 
@@ -45,7 +48,7 @@ def series(gaussian_prior) -> xr.Dataset:
 
 @pytest.fixture(scope="module")
 def cases(series, gaussian_prior) -> sb.Cases:
-    return sb.Cases([series], gaussian_prior, 4)
+    return sb.Cases([series], gaussian_prior, 4, decorrelation=1.0)  # each day is another
 
 
 # --- Cases -----------------------------------------------------------------------------------------------------------
@@ -131,11 +134,110 @@ def test_scores_of_a_known_ensemble(cases, gaussian_prior):
     centre = x + d * torch.randn(x.shape, generator=generator)
     draws = centre + d * torch.randn(40, *x.shape, generator=generator)
     one = sb.evaluate(Ensemble(draws), case, gaussian_prior).sel(zone="all", channel=list(CHANNELS))
+    assert (one["size"] == 40).all()
     scale = gaussian_prior.standardizer.scale
     np.testing.assert_allclose(one["crps"] / scale, d / np.sqrt(np.pi), rtol=0.2)
     np.testing.assert_allclose(np.sqrt(one["variance"]) / scale, d, rtol=0.1)
     np.testing.assert_allclose(np.sqrt(one["mse"]) / scale, d * np.sqrt(1 + 1 / 40), rtol=0.2)
     np.testing.assert_allclose(one["ranks"].sum("rank"), 1)
+
+
+@pytest.mark.parametrize("members", [2, 3])
+def test_spread_over_error_of_few_members_is_one_if_they_are_calibrated(cases, gaussian_prior, members):
+    """The mean of M members errs by (M + 1) / M of their variance, a known mean by their variance alone."""
+    case, generator = cases[0], torch.Generator().manual_seed(1)
+    x, found = truth_of(case, gaussian_prior), []
+    for exact in (False, True):
+        tables = []
+        for _ in range(6):
+            centre = x + 0.3 * torch.randn(x.shape, generator=generator)
+            draws = centre + 0.3 * torch.randn(members, *x.shape, generator=generator)
+            one = sb.evaluate(Ensemble(draws, centre if exact else None), case, gaussian_prior)
+            tables.append(one.expand_dims(experiment=["a method"]))
+        table = xr.concat(tables, "case").assign_attrs(members=members)
+        found.append(sb.figures(table)["spread_skill"].sel(channel=list(CHANNELS)))
+    assert all(float(ratios.mean()) == pytest.approx(1, abs=0.03) for ratios in found)
+
+
+def test_a_gaussian_about_an_estimate_scores_as_its_members_would(cases, gaussian_prior):
+    case, d, generator = cases[0], 0.3, torch.Generator().manual_seed(0)
+    x = truth_of(case, gaussian_prior)
+    centre = x + d * torch.randn(x.shape, generator=generator)
+    ensemble = Ensemble(None, centre, torch.full_like(centre, d))
+    deviation = single.own_deviation(ensemble, case, gaussian_prior)
+    one = sb.evaluate(ensemble, case, gaussian_prior, deviation).sel(zone="all")
+    members = Ensemble(centre + d * torch.randn(64, *x.shape, generator=generator))
+    other = sb.evaluate(members, case, gaussian_prior).sel(zone="all")
+    state = {"channel": list(CHANNELS)}
+    np.testing.assert_allclose(one["crps"].sel(state), other["crps"].sel(state), rtol=0.03)
+    np.testing.assert_allclose(one["variance"].sel(state), other["variance"].sel(state), rtol=0.03)
+    assert one.sel(channel="uo")["crps"].isnull() and (one["size"] == np.inf).all()  # of those it says nothing
+    plain = sb.evaluate(Ensemble(None, centre), case, gaussian_prior).sel(zone="all")
+    assert (one["crps"].sel(state) < 0.75 * plain["crps"].sel(state)).all() and plain["variance"].isnull().all()
+    ranks = one["ranks"].sel(state)
+    np.testing.assert_allclose(ranks.sum("rank"), 1)
+    assert ranks.sizes["rank"] == 17 and (rank_distance(ranks) < 0.15).all()
+    narrow = sb.evaluate(ensemble, case, gaussian_prior, 0.3 * deviation)["ranks"].sel(state)
+    assert (narrow.isel(rank=[0, -1]).sum("rank") > 0.3).all() and (rank_distance(narrow) > 0.3).all()
+
+
+def test_a_dressing_is_fitted_on_other_oceans_and_used_where_errors_are_alike(
+    cases, series, gaussian_prior, tmp_path, refuses
+):
+    guess = Method("U-Net regression", lambda task: Ensemble(None, torch.zeros(gaussian_prior.shape)))
+    seeds = single.seeds_of([series.assign_attrs(seed=2)])
+    fitted = single.fit_dressing(cases, guess, gaussian_prior, seeds=seeds)
+    assert set(fitted.classes) == set(sb.SCORED) and single.seeds_of([series]) == ""
+    fitted.write(tmp_path / "dressing.csv")
+    again = Dressing.read(tmp_path / "dressing.csv")
+    assert again.about["dresses"] == guess.name and again.about["seeds"] == "2"
+    pd.testing.assert_frame_equal(again.classes["so"].table, fitted.classes["so"].table, check_dtype=False, rtol=1e-5)
+    dress = replace(guess, name=f"{guess.name}, {DRESSED}", spread=DRESSED)
+    scored = replace(cases, seed=1, count=2)
+    table = sb.run(scored, [guess, dress], gaussian_prior, 4, folder=tmp_path, dressing=again)
+    plain, worn = (table["crps"].sel(zone="all", experiment=m.name) for m in (guess, dress))
+    ratio = worn.mean("case") / plain.mean("case")  # 0.71 for a Gaussian of the right deviation
+    assert (ratio < 1).all() and ratio.mean() < 0.8
+    shape = sb.figures(table).sel(experiment=dress.name, channel=list(CHANNELS))
+    assert shape["spread_skill"].mean() == pytest.approx(1, abs=0.2) and shape["rank_distance"].mean() < 0.2
+    assert [m for m in sb.run(scored, [guess, dress], gaussian_prior, 4)["experiment"].values] == [guess.name]
+
+    other = replace(again, classes={name: fit(np.ones(9), {"near": np.zeros(9)}) for name in sb.SCORED})
+    with pytest.raises(InputError, match="near were fitted"):  # another dressing: what is there is not taken for it
+        sb.run(scored, [guess, dress], gaussian_prior, 4, folder=tmp_path, dressing=other)
+    for seed in (2, np.array([1, 2])):
+        with refuses("seed 2", "other oceans"):
+            sb.run(replace(scored, series=[series.assign_attrs(seed=seed)]), [dress], gaussian_prior, 4, dressing=again)
+    shipped = single.shipped_dressing()
+    assert shipped is None or shipped.about["seeds"] == "2"
+    assert single.shipped_dressing(regression=tmp_path / "own.safetensors") is None
+
+
+def test_methods_are_told_when_altimetry_was_measured(cases):
+    case = replace(cases, system=lambda number: ObservingSystem(NADIR[:3], cloud=1.0))[0]
+    lag = abs((case.timely.time - case.date) / DAY)
+    assert case.timely.error.max() < 0.03 < 0.5 < case.observations.error.max() and lag.max() > 3
+    assert len(case.timely) < len(case.observations)
+    assert replace(cases, decorrelation=0.0)[0].timely is None
+
+
+def test_interpolation_that_is_told_the_times_errs_less(gaussian_prior):
+    """A sea that changes slowly, and passes of ten days: told of their age alone, it believes too little of them."""
+    grid, day = Grid.around(-60.0, 38.0, (16, 16)), np.arange(-8, 9)
+    spectrum, noise = gaussian_prior.spectrum, MemberNoise(3, range(24), gaussian_prior.shape, "cpu")
+    ends = spectrum.from_modes(spectrum.variance.sqrt() * noise())
+    date, errors = np.datetime64("2001-02-03T12:00", "ns"), []
+    for a, b in ends.view(12, 2, *ends.shape[1:]):
+        turn = [np.arccos(np.exp(-((d / 10.0) ** 2))) * np.sign(d) for d in day]  # autocorrelated as is assumed
+        states = torch.stack([np.cos(t) * a + np.sin(t) * b for t in turn])
+        ds = gaussian_prior.standardizer.to_dataset(states, grid, date).rename(member="day").drop_vars(["day", "time"])
+        truth = ds.rename(day="time").assign_coords(time=date + day * DAY).rename(u_ageo_eddy="uo", v_ageo_eddy="vo")
+        drawn = sb.Cases([truth], gaussian_prior, 1, system=lambda _: ObservingSystem(NADIR[:2], cloud=1.0))
+        oi = Method(OI, partial(interpolated, gaussian_prior))
+        tables = [sb.run(replace(drawn, decorrelation=t), [oi], gaussian_prior, 2) for t in (10.0, 0.0)]
+        errors.append([float(t["mse"].sel(channel="zos", zone="all").mean()) for t in tables])
+    told, untold = np.sqrt(np.mean(errors, 0))
+    assert told < 0.95 * untold
 
 
 def test_zones_split_the_whole(cases, gaussian_prior):
@@ -196,14 +298,40 @@ def test_slow_methods_run_on_some_cases_and_are_compared_on_these(table):
     assert tables["CRPS, 4 cases"].loc["climatology", "so"] == pytest.approx(float(crps.mean()))
 
 
-def test_paired_differences_have_the_interval_of_student(table):
+def of_oceans(ours: np.ndarray, theirs: np.ndarray, oceans) -> xr.Dataset:
+    """A table of the CRPS of two methods in many cases."""
+    crps = xr.DataArray(np.stack([ours, theirs], 1)[..., None, None], dims=("case", "experiment", "channel", "zone"))
+    crps = crps.assign_coords(experiment=["diffusion", "climatology"], channel=["so"], zone=["all"])
+    return xr.Dataset({"crps": crps, "ocean": ("case", np.asarray(oceans))})
+
+
+def test_an_interval_resamples_oceans_and_not_cases():
+    """A hundred cases of eight oceans that differ: the interval is as wide as eight differences make it."""
     from scipy import stats
 
-    a, b = (table["crps"].sel(experiment=m, channel="so", zone="all").values for m in ("diffusion", "climatology"))
-    d = sb.paired(table, "diffusion", "climatology", "so")
-    half = stats.t.ppf(0.975, 3) * (a - b).std(ddof=1) / 2
-    assert d.value == pytest.approx((a - b).mean() / b.mean())
-    assert (d.low, d.high) == pytest.approx((d.value - half / b.mean(), d.value + half / b.mean()))
+    rng = np.random.default_rng(0)
+    oceans = np.arange(104) % 8
+    less = np.linspace(-0.3, 0.1, 8)[oceans] + 0.01 * rng.standard_normal(104)
+    d = sb.paired(of_oceans(2 + less, np.full(104, 2.0), oceans), "diffusion", "climatology", "so")
+    means = np.array([less[oceans == k].mean() for k in range(8)])
+    half = stats.t.ppf(0.975, 7) * means.std(ddof=1) / np.sqrt(8)
+    assert d.value == pytest.approx(less.mean() / 2) and d.cases == 104
+    assert (d.low, d.high) == pytest.approx(((means.mean() - half) / 2, (means.mean() + half) / 2))
+    assert list(d.oceans.values()) == pytest.approx(list(means / 2)) and not d.agreed
+    assert d.high - d.low > 3 * 1.98 * less.std() / np.sqrt(104)  # three times that of cases, were they independent
+
+
+def test_of_three_oceans_each_is_told_and_no_interval(table):
+    oceans = [0, 1, 2] * 5
+    for own, agreed in (([-0.1, -0.2, -0.3], True), ([-0.1, -0.2, 0.1], False)):
+        found = of_oceans(2 + np.array(own * 5), np.full(15, 2.0), oceans)
+        d = sb.paired(found, "diffusion", "climatology", "so")
+        assert np.isnan([d.low, d.high]).all() and d.agreed == agreed
+        assert d.oceans == pytest.approx({k: v / 2 for k, v in enumerate(own)})
+        whole, *each = sb.paired_rows(found, "diffusion", "climatology", "so")
+        assert [one["ocean"] for one in each] == ["0", "1", "2"] and "ocean" not in whole
+        assert not {"low", "high"} & set(whole["beside"]) and whole["beside"]["cases"] == 15
+    assert not sb.paired(table.isel(case=[0, 2]), "diffusion", "climatology", "so").agreed  # one ocean
 
 
 def test_the_spread_is_judged_beside_the_error_of_the_mean_of_few_members(table):
@@ -219,6 +347,17 @@ def test_every_target_is_told(table):
         assert word in names
     assert {"name", "value", "target", "met", "beside", "detail"} <= set(rows[0])
     assert len(sb.details(table)) > 500
+    assert any("the ocean of least gain" in row["name"] and row["detail"] for row in rows)
+
+
+def test_what_is_ahead_is_ahead_of_the_dressed_estimate(table):
+    """As it is delivered, a single estimate is no match for an ensemble."""
+    title = "diffusion less U-Net regression"
+    assert any(f"{title} (" in row["name"] for row in sb.targets(table))
+    both = table.sel(experiment=["U-Net regression"]).assign_coords(experiment=["U-Net regression, dressed"])
+    both = xr.concat([table, both], "experiment", data_vars="minimal", coords="minimal", compat="override")
+    names = " ".join(row["name"] for row in sb.targets(both.assign_attrs(table.attrs)))
+    assert f"{title}, dressed (" in names and f"{title} (" not in names
 
 
 def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
@@ -232,13 +371,15 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
     pd.testing.assert_frame_equal(written, tidy(rows).replace(np.inf, np.nan))
     labels = {"method": "diffusion, slow", "channel": "so", "zone": "all"}
     own = sb.paired(table, "diffusion, slow", "OI, multivariate", "so")
-    one = pick(written, metric=less("crps", OI), **labels)[["value", "low", "high"]].to_numpy().squeeze()
+    one = pick(written, metric=less("crps", OI), ocean="", **labels)[["value", "low", "high"]].to_numpy().squeeze()
     np.testing.assert_allclose(one, own[:3])
+    each = pick(written, metric=less("crps", OI), ocean="0", **labels)["value"].item()
+    assert each == pytest.approx(own.oceans[0])
     assert one_number(written, metric="cases", method="diffusion, slow") == own.cases == 2
     ratio = sb.figures(table).spread_skill.sel(experiment="diffusion, slow", channel="so")
     assert one_number(written, metric="spread_skill", **labels) == pytest.approx(float(ratio))
     assert not written.duplicated(["case", "ocean", "date", "method", "channel", "zone", "metric"]).any()
-    shares = pick(found, metric=less("crps", OI), case="")
+    shares = pick(found, metric=less("crps", OI), case="", ocean="")
     everyone = {str(m) for m in table["experiment"].values} - {"OI, multivariate"}
     assert all(set(some["method"]) == everyone for _, some in shares.groupby("channel"))
 
@@ -312,3 +453,11 @@ def test_the_quick_board_of_the_shipped_prior(tmp_path):
 def test_the_command_refuses_what_it_cannot_write(tmp_path):
     said = CliRunner().invoke(app, ["evaluate", "osse", "--json", str(tmp_path / "no" / "rows.json")])
     assert isinstance(said.exception, InputError) and "does not exist" in str(said.exception)
+
+
+def test_a_spread_is_fitted_on_oceans_of_ones_own_that_are_no_test(tmp_path, series):
+    series.isel(time=[0]).assign_attrs(seed=7).to_netcdf(tmp_path / "test.nc", engine="h5netcdf")
+    for given, words in (([], "expected --truth"), (["--truth", str(tmp_path / "test.nc")], "test data")):
+        said = CliRunner().invoke(app, ["evaluate", "osse", *given, "--fit-dressing", str(tmp_path / "dressing.csv")])
+        assert isinstance(said.exception, InputError) and words in str(said.exception)
+    assert not (tmp_path / "dressing.csv").exists()

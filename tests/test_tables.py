@@ -113,6 +113,7 @@ SETTINGS = {
         "Martin et al. 2025",
         "a U-Net of 1.35 M parameters, of the size of the prior's",
         "with 1,000 random systems of the scoreboard's kind, for 192,000 windows",
+        "in 120 cases on a year of three",
     ),
 }
 
@@ -265,6 +266,28 @@ def test_an_unknown_label_is_one_sentence(tmp_path, monkeypatch, refuses):
         tables.value("few", method="theirs")
     with refuses("none.csv", "cannot be read"):
         tables.value("none", method="ours")
+
+
+def test_what_is_ahead_is_so_in_every_ocean_or_by_an_interval(tmp_path, monkeypatch):
+    """Of few oceans there is no interval; then each of them has to say so. A single estimate is judged dressed."""
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables, "stored", tables.stored.__wrapped__)
+    labels = {"method": claims.OURS, "zone": "all", "metric": tables.LESS}
+    rows = [
+        labels | {"channel": channel, "ocean": ocean, "value": v, "low": low, "high": high}
+        for channel, (low, high), shares in (
+            ("zos", (None, None), (-0.2, -0.3, -0.1)),
+            ("so", (None, None), (-0.1, -0.3, 0.1)),
+            ("thetao", (-0.2, -0.05), (-0.3, 0.1, -0.1)),
+            ("u_ageo_eddy", (-0.2, 0.05), (-0.3, -0.1, -0.1)),
+        )
+        for ocean, v in zip(("", "0", "1"), shares, strict=True)
+    ]
+    write_table(tidy(rows), tmp_path / "osse.csv", command="none")
+    assert tables.of_oceans("zos", claims.OURS) == (-0.2, [-0.3, -0.1])
+    assert claims.gain_of_oceans("zos") == pytest.approx((20, 10, 30))
+    ahead = {channel: tables.surely_ahead(channel, claims.OURS) for channel in ("zos", "so", "thetao", "u_ageo_eddy")}
+    assert ahead == {"zos": True, "so": False, "thetao": True, "u_ageo_eddy": False}
 
 
 def test_numbers_that_nothing_covers_are_found():

@@ -24,10 +24,12 @@ class Interpolation(NamedTuple):
 
 class Ensemble(NamedTuple):
     """What a method makes of observations, standardized units: draws (M, C, ny, nx), and the mean (C, ny, nx) where it
-    is known better than by the mean of the draws; one that gives no ensemble has a mean and no draws."""
+    is known better than by the mean of the draws; one that gives no ensemble has a mean and no draws, and may have the
+    deviation (C, ny, nx) of a Gaussian about it."""
 
     draws: Tensor | None
     mean: Tensor | None = None
+    deviation: Tensor | None = None
 
 
 ITERATIONS = 3000  # of conjugate gradients at most; a few hundred are enough for thousands of observations

@@ -1,7 +1,10 @@
-"""The regression baseline: a network that is shown gridded observations and answers with the most likely state.
+"""The regression baseline: a network that is shown gridded observations and answers with the most likely state, and,
+with a head for it, with how far it may be off.
 
 GenDA's own baseline (Martin et al. 2025): a U-Net trained with squared errors on the same oceans, seen by the same kind
-of observing systems, learns E[x0 | y], without an ensemble. It is shown each kind of observation as two maps,
+of observing systems, learns E[x0 | y], without an ensemble. With a head for the variance it learns, point by point,
+a Gaussian N(m, s^2) of the state (Nix & Weigend 1994, doi:10.1109/ICNN.1994.374138). It is shown each kind of
+observation as two maps,
 
     H' R^-1 y / (1 + H' R^-1 1),    H' R^-1 1 / (1 + H' R^-1 1)
 
@@ -10,9 +13,11 @@ much of it is known.
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,17 +42,19 @@ FORMAT = "genda_lite regression 1"
 # What is observed as points, and as smooth maps.
 MAPPED = channels("ocean", "wind")
 KINDS = (("zos", False), ("thetao", False), *((name, True) for name in MAPPED))
+LEAST = 1e-3  # standardized deviation that a head can answer with: no point is known better
 LAGS = np.arange(-2, 3)  # frames before and after the date that altimetry is sampled from in training
 
 
 @dataclass(frozen=True)
 class RegressionConfig:
-    """Size of the network, see `UNet`."""
+    """Size of the network, see `UNet`, and whether it has a head for the variance."""
 
     width: int = 32
     multipliers: tuple[int, ...] = (1, 2, 3, 2)
     blocks: int = 1
     patch: int = 2
+    variance: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,13 @@ def parts_of(
     return parts
 
 
+class Gaussian(NamedTuple):
+    """What is known of a state: mean, and deviation, None where only the mean is."""
+
+    mean: Tensor
+    deviation: Tensor | None = None
+
+
 class Regression:
     """A trained network.
 
@@ -120,19 +134,29 @@ class Regression:
 
     def __init__(self, config: RegressionConfig, scale: np.ndarray, domain: Domain, shape: tuple[int, int]):
         self.config, self.scale, self.domain, self.shape = config, np.asarray(scale), domain, tuple(shape)
-        self.network = UNet(2 * len(KINDS) + CONTEXT_CHANNELS, len(CHANNELS), **asdict(config))
+        size = asdict(config)
+        outputs = (1 + size.pop("variance")) * len(CHANNELS)
+        self.network = UNet(2 * len(KINDS) + CONTEXT_CHANNELS, outputs, **size)
         self.network.to(memory_format=torch.channels_last)
         self.training: dict = {}
 
-    def __call__(self, shown: Tensor, mixed: bool = False) -> Tensor:
-        """Maps and context (B, 14 + 5, ny, nx) -> the standardized state (B, C, ny, nx)."""
-        shown = shown.contiguous(memory_format=torch.channels_last)
+    def __call__(self, shown: Tensor, mixed: bool = False, network: nn.Module | None = None) -> Gaussian:
+        """Maps and context (B, 14 + 5, ny, nx) -> the standardized state, each of its fields (B, C, ny, nx).
+
+        Args:
+            network: that is asked in place of its own, one in training.
+        """
+        network, shown = network or self.network, shown.contiguous(memory_format=torch.channels_last)
         with torch.autocast(shown.device.type, torch.bfloat16, enabled=mixed):
-            return self.network(shown, shown.new_zeros(len(shown))).float()
+            answer = network(shown, shown.new_zeros(len(shown))).float()
+        if not self.config.variance:
+            return Gaussian(answer)
+        mean, log = answer.chunk(2, 1)
+        return Gaussian(mean, LEAST * torch.exp(nn.functional.softplus(log - math.log(LEAST))))
 
     @torch.no_grad()
-    def estimate(self, prior, observations: Observations, grid: Grid, date, context: Tensor) -> Tensor:
-        """The state (C, ny, nx), in the standardized units of a prior of the same climatology.
+    def estimate(self, prior, observations: Observations, grid: Grid, date, context: Tensor) -> Gaussian:
+        """The state, each of its fields (C, ny, nx), in the standardized units of a prior of the same climatology.
 
         Raises:
             InputError: the prior has another state, other scales or another size, or see `parts_of`.
@@ -142,7 +166,8 @@ class Regression:
             raise InputError("the regression was trained with another climatology, state or size than the prior's")
         parts = parts_of(observations, grid, prior.standardizer, date)
         maps = [torch.zeros(2, *grid.shape) if part is None else part.maps(part.error) for part in parts]
-        return self(torch.cat([*maps, context[0].cpu()])[None])[0]
+        found = self(torch.cat([*maps, context[0].cpu()])[None])
+        return Gaussian(*(None if field is None else field[0] for field in found))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it, its weights in half precision; the file appears whole or not at all."""
@@ -254,10 +279,24 @@ def sea_level(data: TrainingSet) -> Tensor:
     return torch.cat(parts)
 
 
-def loss_of(regression: Regression, network: nn.Module, batch: tuple[Tensor, Tensor], mixed: bool = False) -> Tensor:
-    """Mean squared error (B, C)."""
+def loss_of(
+    regression: Regression, network: nn.Module, batch: tuple[Tensor, Tensor], mixed: bool = False, crps: bool = False
+) -> Tensor:
+    """Mean squared error (B, C); with a head for the variance the negative log-likelihood of the Gaussian,
+
+        (x - m)^2 / (2 s^2) + log s
+
+    Args:
+        crps: with a head, the Gaussian's CRPS in its place, which a few large errors do not rule (Gneiting et al. 2005,
+            doi:10.1175/MWR2904.1).
+    """
     shown, x = batch
-    shown = shown.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(shown.device.type, torch.bfloat16, enabled=mixed):
-        estimate = network(shown, shown.new_zeros(len(shown)))
-    return (estimate.float() - x).square().mean((-1, -2))
+    mean, deviation = regression(shown, mixed, network)
+    if deviation is None:
+        return (mean - x).square().mean((-1, -2))
+    z = (x - mean) / deviation
+    if not crps:
+        return (0.5 * z.square() + deviation.log()).mean((-1, -2))
+    density = torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
+    points = deviation * (z * torch.erf(z / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi))
+    return points.mean((-1, -2))

@@ -65,6 +65,7 @@ class LinearGaussian:
         self.shared = value.new_zeros(0, len(variance)) if shared is None else shared
         self.observed_channels: slice | list[int] = slice(None)
         self.observed_operator = operator
+        self._factored: tuple = ()
         self.to(value.device)
 
     def to(self, device: str | torch.device) -> Self:
@@ -79,10 +80,17 @@ class LinearGaussian:
         return v * self.variance + (v @ self.shared.T) @ self.shared
 
     def precision(self, v: Tensor, extra: Tensor | float = 0.0) -> Tensor:
-        """(R + extra I)^-1 v for v (B, m), by the Sherman-Morrison-Woodbury formula."""
+        """(R + extra I)^-1 v for v (B, m), by the Sherman-Morrison-Woodbury formula.
+
+        Its small matrix has the size of the shared terms, of which tracks of other days have many: its factor is kept
+        for the next v.
+        """
         weighted, shared = v / (self.variance + extra), self.shared / (self.variance + extra)
-        small = torch.eye(len(shared), device=v.device) + shared @ self.shared.T
-        return weighted - torch.linalg.solve(small, (weighted @ self.shared.T).T).T @ shared
+        known, extra = self._factored, float(extra)
+        if not (known and known[0] is self.shared and known[1] is self.variance and known[2] == extra):
+            small = torch.eye(len(shared), device=v.device) + shared @ self.shared.T
+            self._factored = self.shared, self.variance, extra, *torch.linalg.lu_factor(small)
+        return weighted - torch.linalg.lu_solve(*self._factored[3:], (weighted @ self.shared.T).T).T @ shared
 
     def draw_errors(self, white: Tensor, white_shared: Tensor) -> Tensor:
         """Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, k)."""

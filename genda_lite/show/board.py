@@ -24,13 +24,15 @@ SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v
 
 
 def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
-    """CRPS of every method over that of multivariate optimal interpolation, with 95 % intervals of the paired
-    difference: left of the line is better. Hollow: run on some of the cases only. Arrows: values beyond the axis.
+    """CRPS of every method over that of multivariate optimal interpolation, with a stroke for each ocean, and 95 %
+    intervals of the paired difference where there are oceans enough for them: left of the line is better. Hollow: run
+    on some of the cases only. Arrows: values beyond the axis.
 
     Raises:
         InputError: the frame has no CRPS relative to optimal interpolation.
     """
     shares, order, cases = _some(board, RELATIVE, channels), _methods(board), _by_method(board, "cases")
+    each = _some(board, RELATIVE, channels, oceans=True)
     names = [name for name in order if name in set(shares["method"])]
     with plt.rc_context(FONT):
         figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
@@ -45,6 +47,8 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
                 if one[["low", "high"]].notna().all():
                     ax.plot(1 + one[["low", "high"]].astype(float), [place] * 2, color=style["color"], lw=1.6)
                 ax.plot(1 + one["value"], place, "o", ms=5.5, **style)
+                own = each[(each["channel"] == channel) & (each["method"] == name)]["value"]
+                ax.vlines(1 + own, place - 0.3, place + 0.3, color=style["color"], lw=1)
             ax.axvline(1, color="k", lw=0.8)
             ax.set(xscale="log", title=_title(channel))
         axes[0].set_xlim(0.55, 1.06 * FARTHEST)
@@ -139,11 +143,12 @@ def plot_growth(rows: Sequence[dict], usual: Mapping[str, float]) -> Figure:
     return figure
 
 
-def _some(board: pd.DataFrame, metric: str, channels: Sequence[str]) -> pd.DataFrame:
-    """A metric of all cases and all cells."""
+def _some(board: pd.DataFrame, metric: str, channels: Sequence[str], oceans: bool = False) -> pd.DataFrame:
+    """A metric of all cells, of all cases or of those of each ocean."""
     here = board[(board["metric"] == metric) & (board["case"] == "") & board["zone"].isin(["all", ""])]
+    here = here[here["ocean"].ne("") == oceans]
     found = here[here["channel"].isin(channels)]
-    if found.empty:
+    if found.empty and not oceans:
         raise InputError(f"the scoreboard holds no {metric}, expected the table of `genda evaluate osse --table`")
     return found
 

@@ -10,7 +10,7 @@ Each evaluation brings its cases and what judges them; methods, their names and 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from ..sources.samples import sample_names, sample_path
 from ..state import Grid
 
 CLIMATOLOGY, REGRESSION, GAUSSIAN = "climatology", "U-Net regression", "Gaussian prior"
+DRESSED, OWN = "dressed", "own spread"  # a Gaussian about a single estimate: by classes (`dress`), or its own
 OI_UNIVARIATE, OI = "OI, univariate", "OI, multivariate"
 OURS, OURS_FAST = "diffusion", "diffusion, fast"
 GENDA, GENDA_SMALL = (f"GenDA's sampler, gamma {gamma:g}" for gamma in (0.1, 0.01))
@@ -84,12 +85,13 @@ class Case:
 @dataclass(frozen=True)
 class Method:
     """A way to an ensemble. `slow`: too slow for all cases, it is run on some; `evaluations` of the network a member,
-    forwards and VJPs."""
+    forwards and VJPs; `spread`: of a single estimate, none as it is delivered, or `DRESSED` or `OWN`."""
 
     name: str
     run: Callable[[Task], Ensemble]
     slow: bool = False
     evaluations: int = 0
+    spread: str = ""
 
 
 def analyse(chosen: Iterable[Method], task: Task) -> Iterator[tuple[Method, Ensemble, float]]:
@@ -120,9 +122,17 @@ def interpolated(prior: GaussianPrior, task: Task) -> Ensemble:
 
 
 def regressed(prior: Prior, regression: Regression, task: Task) -> Ensemble:
-    """The U-Net's estimate: no ensemble."""
+    """The U-Net's estimate: no ensemble, and with a head for it a deviation."""
     problem = task.problem
-    return Ensemble(None, regression.estimate(prior, task.observations, problem.grid, problem.date, problem.context))
+    found = regression.estimate(prior, task.observations, problem.grid, problem.date, problem.context)
+    return Ensemble(None, found.mean, found.deviation)
+
+
+def regressions(prior: Prior, regression: Regression) -> list[Method]:
+    """The regression as it is delivered, dressed, and, with a head for it, with its own spread."""
+    one = Method(REGRESSION, partial(regressed, prior, regression), evaluations=1)
+    spreads = (DRESSED, OWN) if regression.config.variance else (DRESSED,)
+    return [one, *(replace(one, name=f"{REGRESSION}, {spread}", spread=spread) for spread in spreads)]
 
 
 def methods(
@@ -139,7 +149,7 @@ def methods(
         Method(CLIMATOLOGY, lambda task: climatological_ensemble(gaussian, task.members, task.seed)),
         Method(OI_UNIVARIATE, partial(interpolated, univariate)),
         Method(OI, partial(interpolated, gaussian)),
-        *([Method(REGRESSION, partial(regressed, prior, regression), evaluations=1)] if regression else []),
+        *(regressions(prior, regression) if regression else []),
         Method(GAUSSIAN, partial(sampled, gaussian, FAST)),
         Method(OURS, partial(sampled, prior, DEFAULT), evaluations=2 * many),
         Method(OURS_FAST, partial(sampled, prior, FAST), evaluations=FAST.steps),

@@ -66,8 +66,9 @@ TABLE = (
         "validation oceans",
         (2,),
         False,
-        "`runs/validation.nc`",
-        "choices of network and training; `crossover` and `inflation`; the errors of altimetry that is not of the day",
+        "`runs/validation.nc`, `runs/validation_daily.nc`",
+        "choices of network and training; `crossover` and `inflation`; the errors of altimetry that is not of the day; "
+        "the spread that the regression is dressed with",
     ),
     Part(
         VALIDATION,

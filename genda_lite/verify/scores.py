@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import erf
+from scipy.special import erf, ndtr
 from scores.continuous import mse
 from scores.probability import crps_for_ensemble
 
@@ -94,7 +94,7 @@ def crps(
 def observed_crps(
     ensemble: Fields,
     observed: Fields,
-    error: float,
+    error: float | Fields,
     member_dim: str = "member",
     dim: Dim = None,
     where: xr.DataArray | None = None,
@@ -109,7 +109,8 @@ def observed_crps(
 
     and no noise need be drawn. Scored so, the true distribution is the best one on average; scored as `crps` does,
     one that is too wide by the error is (Ferro 2017). A single member stands for N(x, error^2), whose score it gets
-    (Gneiting et al. 2005); without error that is its absolute error.
+    (Gneiting et al. 2005); without error that is its absolute error. So is a product scored that has a Gaussian spread
+    in place of members (`verify.dress`): its deviation is the error, together with that of the observations.
 
     Ferro, C. A. T. (2017), Measuring forecast performance in the presence of observation error, doi:10.1002/qj.3115.
     Gneiting, T. et al. (2005), Calibrated probabilistic forecasting using ensemble model output statistics and minimum
@@ -120,37 +121,39 @@ def observed_crps(
     Args:
         ensemble: dims (member, …), one member or more.
         observed: the same points, without members.
-        error: standard deviation of the observations' error.
+        error: standard deviation of the observations' error, one for all or one for each; where it is missing, no
+            point counts.
         member_dim, dim, where: as for `crps`.
 
     Raises:
         InputError: as for `crps`, or a negative error.
     """
-    if not error >= 0:
-        raise InputError(f"the observations' error is {error}, expected a standard deviation of at least 0")
     size = _members(ensemble, observed, member_dim, least=1)
     ensemble, observed, where = _on_one_grid(ensemble, observed, where)
+    error = _same_labels(error, ensemble) if isinstance(error, xr.DataArray | xr.Dataset) else xr.DataArray(error)
+    lowest = error.to_array().min() if isinstance(error, xr.Dataset) else error.min()
+    if not lowest >= 0:
+        raise InputError(f"the observations' error is {float(lowest)}, expected a standard deviation of at least 0")
 
-    def score(members, value):
-        members = members - value[..., None]
+    def score(members, value, error):
+        members, error = members - value[..., None], error[..., None]
         total = _folded_mean(members, error).mean(-1)
         if size == 1:
-            return total - 0.5 * _folded_mean(np.zeros(()), np.sqrt(2) * error)
+            return total - error[..., 0] / np.sqrt(np.pi)
         for lag in range(1, size):  # every pair once
             pairs = _folded_mean(members[..., lag:] - members[..., :-lag], np.sqrt(2) * error)
             total = total - pairs.sum(-1) / (size * (size - 1))
         return total
 
-    points = xr.apply_ufunc(score, ensemble, observed, input_core_dims=[[member_dim], []])
+    points = xr.apply_ufunc(score, ensemble, observed, error, input_core_dims=[[member_dim], [], []])
     return _like(_masked(points, where).mean(dim), observed)
 
 
-def _folded_mean(mean: np.ndarray, deviation: float) -> np.ndarray:
+def _folded_mean(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """E|N(mean, deviation^2)|."""
-    if deviation == 0:
-        return np.abs(mean)
-    z = mean / deviation
-    return mean * erf(z / np.sqrt(2)) + deviation * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
+    with np.errstate(over="ignore"):  # without deviation it is |mean|
+        z = mean / np.maximum(deviation, np.finfo(float).tiny)
+        return mean * erf(z / np.sqrt(2)) + deviation * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
 
 
 def spread(
@@ -257,11 +260,35 @@ def rank_histogram(
     return _like(counts, truth, units="1")
 
 
+def gaussian_ranks(mean: Fields, deviation: Fields, truth: Fields, size: int, dim: Dim = None) -> Fields:
+    """`rank_histogram` of N(mean, deviation^2): the truth's ranks among `size` quantiles that cut it into equal parts,
+    which is the histogram of its probability integral transform (e.g. Gneiting et al. 2007,
+    doi:10.1111/j.1467-9868.2007.00587.x).
+
+    Args:
+        mean, deviation, truth: the same grid. Points where one is missing do not count.
+    """
+    part = ndtr((truth - mean) / deviation)
+    ranks = np.floor(part * (size + 1)).clip(max=size)
+    counts = xr.concat([(ranks == r).sum(dim) for r in range(size + 1)], dim="rank")
+    return counts.assign_coords(rank=np.arange(size + 1)).transpose(..., "rank")
+
+
+def rank_distance(shares: xr.DataArray) -> xr.DataArray:
+    """How far a rank histogram is from flat: the share of truths that would have to change rank, 0..1.
+
+    Args:
+        shares: of each rank, adding up to one; dims (rank, ...).
+    """
+    return 0.5 * abs(shares - 1 / shares.sizes["rank"]).sum("rank", skipna=False)
+
+
 def grid_scores(
     ensemble: xr.Dataset,
     truth: xr.Dataset,
     zones: Mapping[str, np.ndarray] | None = None,
     mean: xr.Dataset | None = None,
+    deviation: xr.Dataset | None = None,
 ) -> xr.Dataset:
     """What one ensemble scores on a grid, channel by channel and zone by zone.
 
@@ -269,10 +296,12 @@ def grid_scores(
         ensemble: dims ([member,] ..., latitude, longitude). truth: the same variables without members.
         zones: cells (ny, nx) that count, by name; by default all of them, "all".
         mean: to be judged in place of the members' mean, where it is known better.
+        deviation: of a Gaussian about a single field, the same variables; where it is missing no point counts.
 
     Returns:
         `mse`, of the mean, `crps` (fair) and `variance` of the members, dims (channel, zone), in squared units or
-        units; see `averages`. Of a single field the CRPS is its mean absolute error, and the variance missing.
+        units; see `averages`. Of a single field without a deviation the CRPS is its mean absolute error, and the
+        variance missing.
 
     Raises:
         InputError: the grids or the variables differ.
@@ -285,6 +314,9 @@ def grid_scores(
     else:
         best = fields.squeeze("member", drop=True) if "member" in fields.dims else fields
         points = {"crps": abs(best - truth)}
+        if deviation is not None:
+            points["crps"] = observed_crps(best.expand_dims("member"), truth, deviation, dim=())
+            points["variance"] = _same_labels(deviation, best) ** 2
     points["mse"] = (best - truth) ** 2
     stacked = xr.concat([one.to_array("channel") for one in points.values()], pd.Index(points, name="score"))
     stacked = stacked.where(stacked.notnull().all("score"))
@@ -294,11 +326,15 @@ def grid_scores(
     return found if "variance" in found else found.assign(variance=np.nan * found["mse"])
 
 
-def averages(found: xr.Dataset, members: int, dim: Dim = ()) -> xr.Dataset:
+def averages(found: xr.Dataset, members: int | xr.DataArray, dim: Dim = ()) -> xr.Dataset:
     """Scores of `grid_scores`, averaged over cases: `rmse` of the mean, `crps`, and `spread_skill`, the ratio of spread
-    and error, see `spread_skill_ratio`."""
+    and error, see `spread_skill_ratio`.
+
+    Args:
+        members: that the judged means are means of; infinite where a mean is known exactly.
+    """
     mean = found[["mse", "crps", "variance"]].mean(dim)
-    ratio = np.sqrt((members + 1) / members * mean["variance"] / mean["mse"])
+    ratio = np.sqrt((1 + 1 / members) * mean["variance"] / mean["mse"])
     return xr.Dataset({"rmse": np.sqrt(mean["mse"]), "crps": mean["crps"], "spread_skill": ratio})
 
 

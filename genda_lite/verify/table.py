@@ -8,12 +8,13 @@
 table that it belongs to. Nothing is read back out of a name.
 
 Methods have the names of `verify.engine`, channels those of the state (`zos`, `thetao`, ...) or of fields made of it.
-A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Metrics and their units,
-"units" being those of the channel:
+A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Methods "..., dressed" are
+single estimates with a Gaussian spread (`verify.dress`). Metrics and their units, "units" being those of the channel:
 
     rmse, crps                of the ensemble mean, and fair CRPS (units)
     spread_skill              spread over error of the mean, 1 if calibrated
-    outside                   how many times as often as promised the truth lies outside all members
+    below, above, outside     how many times as often as promised the truth lies below or above all members, and both
+    rank_distance             share of truths that would have to change rank for a flat rank histogram
     resolution                wavelength at which the isotropic spectrum of the error has half the truth's power (m)
     along_track_resolution    the same along an altimeter's tracks (km)
     member_departure,         largest departure of the spectrum of members, or of their mean, from the truth's (decades)
@@ -171,11 +172,16 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike, **about) -> None:
     Args:
         about: the command, its settings and seed, and anything else to know of all numbers; the version is added.
     """
+    write_commented(frame[list(COLUMNS)], path, **about)
+
+
+def write_commented(frame: pd.DataFrame, path: str | os.PathLike, **about) -> None:
+    """`write_table` of any columns."""
     lines = {"version": __version__} | about
     text = io.StringIO()
     for key, value in lines.items():
         text.write(f"{COMMENT}{key}: {' '.join(str(value).split())}\n")
-    frame[list(COLUMNS)].to_csv(text, index=False, float_format="%.6g", lineterminator="\n")
+    frame.to_csv(text, index=False, float_format="%.6g", lineterminator="\n")
     with atomic_path(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
@@ -186,17 +192,7 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
     Raises:
         InputError: no such file, or it is no such table.
     """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # spreadsheets put a mark in front
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
-    count = next((i for i, line in enumerate(lines) if not line.startswith(COMMENT)), len(lines))
-    about = dict(line.removeprefix(COMMENT).split(": ", 1) for line in lines[:count] if ": " in line)
-    try:
-        found = list(csv.DictReader(line + "\n" for line in lines[count:]))
-    except csv.Error as error:
-        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
+    about, found = read_commented(path)
     if not found or set(found[0]) != set(COLUMNS) or any(None in one.values() for one in found):
         raise InputError(f"{path}: is no table of results, expected the columns {', '.join(COLUMNS)}")
     frame = pd.DataFrame(found, columns=list(COLUMNS))
@@ -207,3 +203,22 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
             raise InputError(f"{path}: a {name} is no number ({error})") from None
     frame.attrs = about
     return frame
+
+
+def read_commented(path: str | os.PathLike) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """What `write_commented` wrote: what is to be known of it, and its rows.
+
+    Raises:
+        InputError: no such file, or it is no CSV.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # spreadsheets put a mark in front
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None
+    count = next((i for i, line in enumerate(lines) if not line.startswith(COMMENT)), len(lines))
+    about = dict(line.removeprefix(COMMENT).split(": ", 1) for line in lines[:count] if ": " in line)
+    try:
+        return about, list(csv.DictReader(line + "\n" for line in lines[count:]))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read ({error}), expected a table of results (CSV)") from None

@@ -2,6 +2,12 @@
 
 A case is a box of an ocean that nothing was trained on, at one date, observed by a random system with realistic orbits
 and errors. All methods get the same observations with the same stated errors, and are scored on the same grid points.
+Those that take a likelihood are told when altimetry was measured (`posterior.lags`); the regression, which has no place
+for a time, is told its age as an error, as in its training.
+
+A single estimate is scored as it is delivered, by its mean absolute error, and dressed: with a Gaussian spread that
+was fitted on other oceans (`verify.dress`). Cases of one ocean are not independent of each other: differences are told
+ocean by ocean, and an interval only where there are enough of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,25 +27,33 @@ from ...errors import InputError
 from ...files import atomic_path
 from ...observe.instruments import DAY, InstrumentErrors
 from ...observe.systems import ObservingSystem, random_system
-from ...ocean.currents import relative_vorticity
-from ...prepare.decompose import to_state, total_current
+from ...observe.table import Observations
+from ...prepare.decompose import to_state
 from ...prepare.frames import members_of
 from ...prior import Prior
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
-from ..engine import OI, OURS, Case, Method, analyse
-from ..prior import EDGE
+from ..dress import Dressing
+from ..engine import DRESSED, OI, OURS, OWN, Case, Method, analyse
 from ..spectra import isotropic_spectrum
 from ..table import less, pick, pivot, row, tidy
+from .single import SCORED, check_apart, dressed, judged_truth, own_deviation, physical, with_derived
 from .sweep import southwest
 
-DERIVED = ("uo", "vo", "vorticity", "sst_gradient")  # of these all but the edges are judged
-SCORED = (*CHANNELS, *DERIVED)
 ZONES = ("all", "clear", "cloudy")  # cells: all, those that the radiometer sees, those that it does not
+RANKED = ("rank_distance", "below", "above", "outside")  # what is said of a rank histogram
 KINDS = ("truth", "error of the mean", "member", "mean")  # of spectra
 SHORTEST = 40e3  # m, of the wavelengths at which members are to have the truth's variance
 LATITUDE = 38.0  # whose distances the spectra of all boxes are taken at
 UNOBSERVED = "where nothing of it is observed"
+TOLD = {
+    "crps": "CRPS",
+    "rmse": "RMSE of the mean",
+    "spread_skill": "spread/skill",
+    "rank_distance": "share of truths that would have to change rank",
+}
+ENOUGH = 6  # oceans for an interval
+CELL = 18.0  # km, in which a pass is averaged for methods that are told its time: their work grows with its points
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Cases:
         prior: for the size of the boxes, and the Ekman response that the state depends on.
         system: of a case, by its number.
         swath_error_factor: factor on SWOT's correlated errors that the stated errors do not know of.
+        decorrelation: days in which sea level changes, as measured on the training oceans; 0: nobody is told the times.
     """
 
     series: list[xr.Dataset]
@@ -62,6 +77,7 @@ class Cases:
     seed: int = 0
     system: Callable[[int], ObservingSystem] = random_system
     swath_error_factor: float = 1.0
+    decorrelation: float = InstrumentErrors.decorrelation
 
     def __len__(self) -> int:
         return self.count
@@ -97,12 +113,7 @@ class Cases:
         window = ocean[["zos"]].isel(time=near, **box).load()
         for name in ("thetao", "so", "uas", "vas"):
             window[name] = today[name].isel(**box).reindex(time=window["time"])
-        parts = system.parts(window, date)
-        if self.swath_error_factor != 1 and "SWOT swath" in parts:
-            usual, factor = InstrumentErrors(), self.swath_error_factor
-            errors = InstrumentErrors(roll=factor * usual.roll, timing=factor * usual.timing)
-            loud = replace(system, errors=errors).parts(window, date)["SWOT swath"]
-            parts["SWOT swath"] = replace(parts["SWOT swath"], value=loud.value)
+        parts = self._parts(system, window, date)
         grid = Grid(truth["latitude"].values, truth["longitude"].values)
         clear = np.zeros(grid.shape, bool)
         if "radiometer" in parts:
@@ -114,60 +125,71 @@ class Cases:
             "cloud": 1 - clear.mean(),
             "l4_so": int("so" in system.l4),
         }
-        seen = reduce(add, parts.values()).inside(grid)
-        return Case(grid, truth["time"].values, seen, truth=truth, zones=zones, ocean=which, about=about)
+        seen, timely = reduce(add, parts.values()).inside(grid), None
+        if self.decorrelation:
+            unaged = replace(system, errors=replace(system.errors, variability=0.0))
+            timely = averaged_tracks(reduce(add, self._parts(unaged, window, date).values()).inside(grid))
+        return Case(grid, truth["time"].values, seen, timely, truth=truth, zones=zones, ocean=which, about=about)
+
+    def _parts(self, system: ObservingSystem, window: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
+        """What each instrument sees, SWOT's correlated errors being larger than what is stated."""
+        parts = system.parts(window, date)
+        if self.swath_error_factor != 1 and "SWOT swath" in parts:
+            factor, usual = self.swath_error_factor, system.errors
+            errors = replace(usual, roll=factor * usual.roll, timing=factor * usual.timing)
+            loud = replace(system, errors=errors).parts(window, date)["SWOT swath"]
+            parts["SWOT swath"] = replace(parts["SWOT swath"], value=loud.value)
+        return parts
 
     def __iter__(self) -> Iterator[Case]:
         return (self[i] for i in range(self.count))
 
 
+def averaged_tracks(observations: Observations) -> Observations:
+    """With super-observations of `CELL` in the place of altimetry."""
+    tracks = (observations.channel == "zos") & (observations.smoothing == 0)
+    return observations.select(tracks).averaged(CELL) + observations.select(~tracks)
+
+
 # --- Scores ----------------------------------------------------------------------------------------------------------
 
 
-def with_derived(fields: xr.Dataset) -> xr.Dataset:
-    """Add vorticity over f and the size of the temperature gradient (degC / 100 km)."""
-    across = 1e5 / METRES_PER_DEGREE
-    cosine = np.cos(np.radians(fields["latitude"]))
-    gradient = np.hypot(
-        fields["thetao"].differentiate("latitude"), fields["thetao"].differentiate("longitude") / cosine
-    )
-    return fields.assign(vorticity=relative_vorticity(fields["uo"], fields["vo"]), sst_gradient=across * gradient)
-
-
-def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
+def evaluate(
+    ensemble: Ensemble, case: Case, prior: Prior, deviation: xr.Dataset | None = None, ranks: int = 16
+) -> xr.Dataset:
     """Scores of one ensemble in one case.
 
     The mean that is judged is the ensemble's own where it is known exactly, else that of its members. Derived fields
     are those of each member, averaged, but for an estimate without members.
 
+    Args:
+        deviation: of a Gaussian about an estimate without members, fields `SCORED`, dims (latitude, longitude).
+        ranks: quantiles of that Gaussian, among which the truth is ranked.
+
     Returns:
-        `mse`, `crps`, `variance`, dims (channel, zone), squared units or units; `ranks` (channel, rank), shares of the
-        truth's ranks; `power` (channel, kind, wavenumber) of the state's channels. Of an estimate without members the
-        CRPS is the mean absolute error, and variance and ranks are missing.
+        `mse`, `crps`, `variance`, dims (channel, zone), squared units or units; `size` (channel), the members that the
+        judged mean is a mean of; `ranks` (channel, rank), shares of the truth's ranks; `power` (channel, kind,
+        wavenumber) of the state's channels. Of an estimate without members and deviation the CRPS is the mean absolute
+        error, and variance and ranks are missing.
     """
     truth = with_derived(case.truth)[list(SCORED)].drop_vars("time", errors="ignore")
-
-    def physical(x) -> xr.Dataset:
-        fields = prior.standardizer.to_dataset(x.cpu(), case.grid, case.date, prior.state).drop_vars("time")
-        fields = total_current(fields, prior.standardizer)
-        return with_derived(fields)[list(SCORED)].assign_coords(
-            latitude=truth["latitude"], longitude=truth["longitude"]
-        )
-
-    members = physical(ensemble.mean[None] if ensemble.draws is None else ensemble.draws)
-    best = members.mean("member")
+    members = physical(ensemble.mean[None] if ensemble.draws is None else ensemble.draws, case, prior)
+    best, size = members.mean("member"), dict.fromkeys(SCORED, float(members.sizes["member"]))
     if ensemble.mean is not None:  # exact for linear functions of the state
-        exact = physical(ensemble.mean[None]).isel(member=0, drop=True)
+        exact = physical(ensemble.mean[None], case, prior).isel(member=0, drop=True)
         best = best.assign({name: exact[name] for name in CHANNELS})
-    inner = np.zeros(case.grid.shape, bool)
-    inner[EDGE:-EDGE, EDGE:-EDGE] = True
-    judged = truth.assign({name: truth[name].where(xr.DataArray(inner, dims=scores.GRID)) for name in DERIVED})
-    out = scores.grid_scores(members, judged, case.zones, best)
+        size |= dict.fromkeys(CHANNELS if ensemble.draws is not None else SCORED, np.inf)
+    out = scores.grid_scores(members, judged_truth(case), case.zones, best, deviation)
+    out["size"] = "channel", [size[name] for name in out["channel"].values]
     fields = {"truth": truth, "error of the mean": best - truth, "mean": best}
+    counts = None
     if ensemble.draws is not None:
-        counts = scores.rank_histogram(members, truth).to_array("channel")
-        out["ranks"] = counts / counts.sum("rank")
-        fields["member"] = members
+        counts, fields["member"] = scores.rank_histogram(members, truth), members
+    elif deviation is not None:
+        counts = scores.gaussian_ranks(best, deviation, truth, ranks)
+    if counts is not None:
+        counts = counts.to_array("channel")
+        out["ranks"] = counts / counts.sum("rank").where(counts.sum("rank") > 0)
     dy = METRES_PER_DEGREE * DEGREES_PER_CELL  # the same of all boxes to the last digit: their spectra are averaged
     dx = dy * np.cos(np.radians(LATITUDE))
     power = {}
@@ -177,13 +199,28 @@ def evaluate(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
     return out.assign(power=xr.concat(power.values(), pd.Index(KINDS, name="kind")).transpose("state", ...))
 
 
-def run_case(case: Case, chosen: Sequence[Method], prior: Prior, members: int, seed: int) -> xr.Dataset:
-    """Scores of several methods in one case, dims (experiment, ...) of `evaluate`, with the CPU time of each."""
-    task = case.task(prior, members, seed, region=southwest(case.grid))
-    tables = [
-        evaluate(ensemble, case, prior).assign(seconds=seconds).expand_dims(experiment=[method.name])
-        for method, ensemble, seconds in analyse(chosen, task)
-    ]
+# --- Runs ------------------------------------------------------------------------------------------------------------
+
+
+def run_case(
+    case: Case, chosen: Sequence[Method], prior: Prior, members: int, seed: int, decorrelation: float | None = None,
+    dressing: Dressing | None = None,
+) -> xr.Dataset:
+    """Scores of several methods in one case, dims (experiment, ...) of `evaluate`, with the CPU time of each.
+
+    Args:
+        decorrelation: see `build_problem`; None where the case's observations count as of its date.
+        dressing: of methods that are to be dressed.
+    """
+    task, tables = case.task(prior, members, seed, region=southwest(case.grid), decorrelation=decorrelation), []
+    for method, ensemble, seconds in analyse(chosen, task):
+        deviation = None
+        if method.spread == DRESSED:
+            deviation = dressed(ensemble.mean, case, prior, dressing)
+        elif method.spread == OWN:
+            deviation = own_deviation(ensemble, case, prior)
+        table = evaluate(ensemble, case, prior, deviation, members).assign(seconds=seconds)
+        tables.append(table.expand_dims(experiment=[method.name]))
     table = xr.concat(tables, "experiment", data_vars="all", coords="minimal", join="outer")
     return table.assign({**case.about, "observations": len(case.observations), "ocean": case.ocean})
 
@@ -196,18 +233,23 @@ def run(
     every: int = 1,
     folder: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    dressing: Dressing | None = None,
 ) -> xr.Dataset:
     """Scores of all cases, dims (case, experiment, ...).
 
     Args:
         every: `slow` methods are run on every so many.
         folder: keeps the table of each case. What is there is not computed again; a method may join later.
+        dressing: of methods that are to be dressed, which are left out without it.
 
     Raises:
-        InputError: the folder holds tables of other settings.
+        InputError: the folder holds tables of other settings, or see `check_apart`.
     """
-    settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {members}"
-    tables = []
+    settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {cases.decorrelation:g} {members}"
+    chosen = [m for m in chosen if dressing or m.spread != DRESSED]
+    if dressing:
+        check_apart(dressing, cases.series)
+    spread, in_time, tables = str(dressing and dressing.digest), cases.decorrelation or None, []
     for number in range(len(cases)):
         path = folder / f"case{number:03d}.nc" if folder else None
         here, found = [m for m in chosen if not m.slow or number % every == 0], []
@@ -216,14 +258,17 @@ def run(
                 if kept.attrs["settings"] != settings:
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
                 found = [kept.load().drop_encoding()]  # which has the length of the longest name
+                if kept.attrs["spread"] != spread:
+                    old = [m.name for m in here if m.spread == DRESSED]
+                    found = [found[0].drop_sel(experiment=old, errors="ignore")]
         missing = [m for m in here if not found or m.name not in found[0]["experiment"].values]
         if missing:
-            found.append(run_case(cases[number], missing, prior, members, number))
+            found.append(run_case(cases[number], missing, prior, members, number, in_time, dressing))
             progress(f"case {number + 1} of {len(cases)}: {float(found[-1]['seconds'].sum()):.0f} s")
         table = xr.concat(found, "experiment", data_vars="minimal", coords="minimal", compat="override", join="outer")
         if missing and path:
             with atomic_path(path) as temporary:
-                table.assign_attrs(settings=settings).to_netcdf(temporary, engine="h5netcdf")
+                table.assign_attrs(settings=settings, spread=spread).to_netcdf(temporary, engine="h5netcdf")
         tables.append(table.sel(experiment=[m.name for m in here]))
     names = [m.name for m in chosen]
     tables = [table.reindex(experiment=names).expand_dims("case") for table in tables]
@@ -260,12 +305,14 @@ def figures(table: xr.Dataset, zone: str = "all") -> xr.Dataset:
     """Averages over the cases of a table; a method is judged on the cases it was run on.
 
     Returns:
-        `rmse`, `crps`, `spread_skill`, and `outside`, how many times as often as promised the truth lies outside all
-        members, dims (experiment, channel); `resolution` (m), and `member_departure` and `mean_departure`, the largest
-        departures of the spectra of members and of the mean from the truth's (decades), dims (experiment, state).
+        `rmse`, `crps`, `spread_skill`; of the rank histogram `rank_distance` from a flat one, and `below`, `above` and
+        `outside`, how many times as often as promised the truth lies below or above all members, and both, dims
+        (experiment, channel); `resolution` (m), and `member_departure` and `mean_departure`, the largest departures of
+        the spectra of members and of the mean from the truth's (decades), dims (experiment, state).
     """
-    members, here = table.attrs["members"], table.sel(zone=zone)
-    outside = here["ranks"].isel(rank=[0, -1]).sum("rank", skipna=False).mean("case") * (members + 1) / 2
+    here, ranks = table.sel(zone=zone), table["ranks"].mean("case")
+    below, above = (ranks.sizes["rank"] * ranks.isel(rank=i, drop=True) for i in (0, -1))
+    shape = {"rank_distance": scores.rank_distance(ranks), "below": below, "above": above}
     power = table["power"].mean("case")
     resolution = xr.apply_ufunc(
         partial(isotropic_resolution, table["wavenumber"].values),
@@ -280,8 +327,9 @@ def figures(table: xr.Dataset, zone: str = "all") -> xr.Dataset:
         )
         for kind in ("member", "mean")
     }
-    found = {"outside": outside, "resolution": resolution} | away
-    return scores.averages(here, members, "case").assign({n: one.reset_coords(drop=True) for n, one in found.items()})
+    found = shape | {"outside": 0.5 * (below + above), "resolution": resolution} | away
+    judged = scores.averages(here, table["size"].max("case"), "case")
+    return judged.assign({n: one.reset_coords(drop=True) for n, one in found.items()})
 
 
 def isotropic_resolution(wavenumber: np.ndarray, ratio: np.ndarray) -> float:
@@ -300,57 +348,79 @@ def isotropic_resolution(wavenumber: np.ndarray, ratio: np.ndarray) -> float:
 
 
 class Difference(NamedTuple):
-    """Mean CRPS of one method less that of another, over the other's, and its 95 % confidence interval."""
+    """Mean CRPS of one method less that of another, over the other's: of all cases, and of each ocean; and where there
+    are enough oceans a 95 % confidence interval."""
 
     value: float
     low: float
     high: float
     cases: int
+    oceans: dict[int, float]
+
+    @property
+    def agreed(self) -> bool:
+        """Whether several oceans say the same of who is ahead; where they do not, the difference is within noise."""
+        return len(self.oceans) > 1 and len({np.sign(share) for share in self.oceans.values()}) == 1
 
 
 def paired(table: xr.Dataset, name: str, than: str, channel: str, zone: str = "all") -> Difference:
-    """Case by case, by Student's t: a case's difficulty is common to both and drops out.
+    """Case by case, for a case's difficulty is common to both and drops out; then ocean by ocean.
 
-    Cases of one ocean are weeks apart and in different boxes; they count as independent.
+    Cases of one ocean share its physics and its season, and are no independent draws of what oceans are like. So the
+    interval is Student's t over the oceans' means, and there is none of fewer than `ENOUGH`.
     """
     crps = table["crps"].sel(channel=channel, zone=zone)
     ours, theirs = crps.sel(experiment=name), crps.sel(experiment=than)
     both = (ours.notnull() & theirs.notnull()).values
-    difference, unit = (ours - theirs).values[both], theirs.values[both].mean() if both.any() else np.nan
-    if both.sum() < 2:
-        return Difference(difference.mean() / unit if both.any() else np.nan, np.nan, np.nan, int(both.sum()))
-    interval = stats.ttest_1samp(difference, 0.0).confidence_interval(0.95)
-    return Difference(difference.mean() / unit, interval.low / unit, interval.high / unit, int(both.sum()))
+    frame = pd.DataFrame({"less": (ours - theirs).values, "theirs": theirs.values, "ocean": table["ocean"].values})
+    frame = frame[both]
+    means = frame.groupby("ocean").mean()
+    value, low, high = frame["less"].mean() / frame["theirs"].mean(), np.nan, np.nan
+    if len(means) >= ENOUGH:
+        interval = stats.ttest_1samp(means["less"], 0.0).confidence_interval(0.95)
+        low, high = np.array(interval) / means["theirs"].mean()
+    oceans = {int(ocean): float(share) for ocean, share in (means["less"] / means["theirs"]).items()}
+    return Difference(value, low, high, len(frame), oceans)
 
 
-def paired_row(table: xr.Dataset, name: str, than: str, channel: str, case: str = "", **options) -> dict:
-    """`paired` as a row of `verify.table.row`."""
+def paired_rows(
+    table: xr.Dataset, name: str, than: str, channel: str, case: str = "", detail: bool = False, **goal
+) -> list[dict]:
+    """`paired` as rows of `verify.table.row`: of all oceans, and of each."""
     d, where = paired(table, name, than, channel), f" {case}" if case else ""
-    beside = {"low": d.low, "high": d.high, "cases": d.cases}
+    ends = {"low": d.low, "high": d.high}
+    beside = ends | {f"ocean {ocean}": share for ocean, share in d.oceans.items()} | {"cases": d.cases}
     labels = {"case": case, "method": name, "channel": channel, "zone": "all", "metric": less("crps", than)}
     title = f"CRPS of {channel}{where}, {name} less {than} (share)"
-    return row(title, d.value, beside=beside, **labels, **options)
+    each = [
+        row(f"{title}, ocean {ocean}", share, detail=True, ocean=ocean, **labels) for ocean, share in d.oceans.items()
+    ]
+    return [row(title, d.value, beside=beside, detail=detail, **goal, **labels), *each]
 
 
 def targets(table: xr.Dataset) -> list[dict]:
     """The figures that have a target, and beside them those that explain them, as rows of `verify.table.row`. Those
-    that `details` has, too, have no labels here."""
+    that `details` has, too, have no labels here.
+
+    A single estimate is judged as it is dressed, where it is."""
     found, rows = figures(table).sel(experiment=OURS), []
-    baselines = [m for m in map(str, table["experiment"].values) if not m.startswith((OURS, "GenDA"))]
+    names = [str(m) for m in table["experiment"].values]
+    baselines = [m for m in names if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
     unseen = table.isel(case=np.flatnonzero(table["l4_so"].values == 0))
     for channel in OCEAN:
         for than in baselines:
-            made = paired_row(table, OURS, than, channel, highest=0.0)
-            rows.append(made)
+            made = paired_rows(table, OURS, than, channel, highest=0.0)
+            rows += made
             if channel in SURFACE:
-                high = made["beside"].get("high", np.nan)
-                rows.append(row(f"{made['name']}, upper end of its 95 % interval", high, highest=0.0, detail=True))
+                worst = max(one["value"] for one in made[1:])
+                rows.append(row(f"{made[0]['name']}, the ocean of least gain", worst, highest=0.0, detail=True))
     if unseen.sizes["case"] > 1:
-        rows.append(paired_row(unseen, OURS, OI, "so", UNOBSERVED, highest=0.0))
+        rows += paired_rows(unseen, OURS, OI, "so", UNOBSERVED, highest=0.0)
     for channel in CHANNELS:
         goal = {"lowest": 0.9, "highest": 1.1} if channel in OCEAN else {}
-        value, outside = (found[name].sel(channel=channel) for name in ("spread_skill", "outside"))
-        rows.append(row(f"spread/skill of {channel}, {OURS}", value, **goal, beside={"truth outside": outside}))
+        beside = {name: found[name].sel(channel=channel) for name in ("rank_distance", "below", "above")}
+        value = found["spread_skill"].sel(channel=channel)
+        rows.append(row(f"spread/skill of {channel}, {OURS}", value, **goal, beside=beside))
     theirs = figures(table)["mean_departure"].sel(experiment=OI)
     for channel in OCEAN:
         member, mean, other = (a.sel(state=channel) for a in (found.member_departure, found.mean_departure, theirs))
@@ -364,7 +434,7 @@ def details(table: xr.Dataset) -> list[dict]:
     methods, rows = [str(m) for m in table["experiment"].values], []
     for zone in ZONES:
         found = figures(table, zone)
-        for name in ("rmse", "crps", "spread_skill", "outside")[: 4 if zone == "all" else 3]:
+        for name in ("rmse", "crps", "spread_skill", *(RANKED if zone == "all" else ())):
             rows += [
                 row(
                     f"{name} of {c}, {zone}, {m}", found[name].sel(experiment=m, channel=c), detail=True,
@@ -375,7 +445,7 @@ def details(table: xr.Dataset) -> list[dict]:
             ]  # fmt: skip
     # Those of ours on the ocean's channels are among the targets.
     pairs = [(m, c) for m in methods if m != OI for c in SCORED if m != OURS or c not in OCEAN]
-    rows += [paired_row(table, m, OI, c, detail=True) for m, c in pairs]
+    rows += [made for m, c in pairs for made in paired_rows(table, m, OI, c, detail=True)]
     found = figures(table)
     for name in ("resolution", "member_departure", "mean_departure"):
         rows += [
@@ -405,7 +475,7 @@ def board(table: xr.Dataset) -> dict[str, pd.DataFrame]:
     frames = {title: tidy(details(part)) for title, part in groups.items()}
     out = {}
     for title, frame in frames.items():
-        for metric, words in (("crps", "CRPS"), ("rmse", "RMSE of the mean"), ("spread_skill", "spread/skill")):
+        for metric, words in TOLD.items():
             out[f"{words}, {title}"] = pivot(pick(frame, metric=metric, zone="all"), columns="channel")
         parts = {"resolution": "resolves", "member_departure": "member", "mean_departure": "mean"}
         spectra = [
