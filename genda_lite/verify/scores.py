@@ -94,7 +94,7 @@ def crps(
 def observed_crps(
     ensemble: Fields,
     observed: Fields,
-    error: float,
+    error: float | Fields,
     member_dim: str = "member",
     dim: Dim = None,
     where: xr.DataArray | None = None,
@@ -109,7 +109,8 @@ def observed_crps(
 
     and no noise need be drawn. Scored so, the true distribution is the best one on average; scored as `crps` does,
     one that is too wide by the error is (Ferro 2017). A single member stands for N(x, error^2), whose score it gets
-    (Gneiting et al. 2005); without error that is its absolute error.
+    (Gneiting et al. 2005); without error that is its absolute error. So is a product scored that has a Gaussian spread
+    in place of members (`verify.dress`): its deviation is the error, together with that of the observations.
 
     Ferro, C. A. T. (2017), Measuring forecast performance in the presence of observation error, doi:10.1002/qj.3115.
     Gneiting, T. et al. (2005), Calibrated probabilistic forecasting using ensemble model output statistics and minimum
@@ -120,37 +121,39 @@ def observed_crps(
     Args:
         ensemble: dims (member, …), one member or more.
         observed: the same points, without members.
-        error: standard deviation of the observations' error.
+        error: standard deviation of the observations' error, one for all or one for each; where it is missing, no
+            point counts.
         member_dim, dim, where: as for `crps`.
 
     Raises:
         InputError: as for `crps`, or a negative error.
     """
-    if not error >= 0:
-        raise InputError(f"the observations' error is {error}, expected a standard deviation of at least 0")
     size = _members(ensemble, observed, member_dim, least=1)
     ensemble, observed, where = _on_one_grid(ensemble, observed, where)
+    error = _same_labels(error, ensemble) if isinstance(error, xr.DataArray | xr.Dataset) else xr.DataArray(error)
+    lowest = error.to_array().min() if isinstance(error, xr.Dataset) else error.min()
+    if not lowest >= 0:
+        raise InputError(f"the observations' error is {float(lowest)}, expected a standard deviation of at least 0")
 
-    def score(members, value):
-        members = members - value[..., None]
+    def score(members, value, error):
+        members, error = members - value[..., None], error[..., None]
         total = _folded_mean(members, error).mean(-1)
         if size == 1:
-            return total - 0.5 * _folded_mean(np.zeros(()), np.sqrt(2) * error)
+            return total - error[..., 0] / np.sqrt(np.pi)
         for lag in range(1, size):  # every pair once
             pairs = _folded_mean(members[..., lag:] - members[..., :-lag], np.sqrt(2) * error)
             total = total - pairs.sum(-1) / (size * (size - 1))
         return total
 
-    points = xr.apply_ufunc(score, ensemble, observed, input_core_dims=[[member_dim], []])
+    points = xr.apply_ufunc(score, ensemble, observed, error, input_core_dims=[[member_dim], [], []])
     return _like(_masked(points, where).mean(dim), observed)
 
 
-def _folded_mean(mean: np.ndarray, deviation: float) -> np.ndarray:
+def _folded_mean(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """E|N(mean, deviation^2)|."""
-    if deviation == 0:
-        return np.abs(mean)
-    z = mean / deviation
-    return mean * erf(z / np.sqrt(2)) + deviation * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
+    with np.errstate(over="ignore"):  # without deviation it is |mean|
+        z = mean / np.maximum(deviation, np.finfo(float).tiny)
+        return mean * erf(z / np.sqrt(2)) + deviation * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
 
 
 def spread(
