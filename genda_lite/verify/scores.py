@@ -260,6 +260,15 @@ def rank_histogram(
     return _like(counts, truth, units="1")
 
 
+def rank_distance(shares: xr.DataArray) -> xr.DataArray:
+    """How far a rank histogram is from flat: the share of truths that would have to change rank, 0..1.
+
+    Args:
+        shares: of each rank, adding up to one; dims (rank, ...).
+    """
+    return 0.5 * abs(shares - 1 / shares.sizes["rank"]).sum("rank", skipna=False)
+
+
 def grid_scores(
     ensemble: xr.Dataset,
     truth: xr.Dataset,
