@@ -227,8 +227,8 @@ def test_bad_input_is_refused(refuses):
 
 
 def uncertain(count: int = 60, hours: int = 200) -> tuple[xr.Dataset, xr.Dataset, np.ndarray]:
-    """A product that errs by 0.1 m/s where its current is slow and by 0.4 where it is fast, drifters, and the deviations
-    of what they report; each drifter has one place, south or north."""
+    """A product that errs by 0.1 m/s where its current is slow and by 0.4 where it is fast; drifters in either, and the
+    deviations of what they report."""
     rng = np.random.default_rng(5)
     fast = np.arange(count) % 2 == 1
     sigma = np.repeat(np.where(fast, 0.4, 0.1), hours)
@@ -294,7 +294,7 @@ def test_halves_are_of_drifters_not_of_segments_or_hours():
 
 def test_an_ensemble_is_ahead_of_a_dressed_product_only_by_what_it_knows():
     """Against a product as delivered any spread wins; against a dressed one an ensemble of the same mean does not."""
-    product, seen, sigma = uncertain()
+    product, seen, _ = uncertain()
     rng = np.random.default_rng(7)
     members = xr.DataArray(rng.standard_normal(200), dims="member")
     members = (members - members.mean()) / members.std(ddof=1)

@@ -8,12 +8,13 @@
 table that it belongs to. Nothing is read back out of a name.
 
 Methods have the names of `verify.engine`, channels those of the state (`zos`, `thetao`, ...) or of fields made of it.
-A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Metrics and their units,
-"units" being those of the channel:
+A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Methods "..., dressed" are
+single estimates with a Gaussian spread (`verify.dress`). Metrics and their units, "units" being those of the channel:
 
     rmse, crps                of the ensemble mean, and fair CRPS (units)
     spread_skill              spread over error of the mean, 1 if calibrated
     outside                   how many times as often as promised the truth lies outside all members
+    rank_distance             share of truths that would have to change rank for a flat rank histogram
     resolution                wavelength at which the isotropic spectrum of the error has half the truth's power (m)
     along_track_resolution    the same along an altimeter's tracks (km)
     member_departure,         largest departure of the spectrum of members, or of their mean, from the truth's (decades)
@@ -26,8 +27,10 @@ A label that is empty says: of all of them (cases, oceans, dates), or that it do
     observations, drifters, observation_error
                               how many they are, and the error of a component of their velocity (m s-1)
     rank_share                how often drifters have a rank (the zone), times what a calibrated ensemble would
+    days_ahead, days          on how many days a product's RMSE against the truth is below ours, and of how many
     separation                of synthetic from real drifters, by days since the start (the zone) (km)
     score, score_deviation    of the SSH mapping data challenge, see `verify.ose.tracks`; points, of the track
+    units                     how many of the boxes of the real map are independent
     CRPS / exact, bias, variance, observed, ..., forwards, VJPs
                               of known posteriors, see `verify.closed_form` (1, or counts)
 
