@@ -16,6 +16,7 @@ from genda_lite.observe.table import Observations
 from genda_lite.ocean.currents import coriolis
 from genda_lite.ocean.trajectories import advect
 from genda_lite.prior import load_prior
+from genda_lite.show.drifters import plot_differences
 from genda_lite.sources import Archive
 from genda_lite.state import KM_PER_DEGREE
 from genda_lite.verify.engine import CLIMATOLOGY, OI, OURS, OURS_FAST, REGRESSION
@@ -554,6 +555,13 @@ def test_tables_are_found_again_in_the_rows(judged, refuses):
     assert set(pick(frame, zone=ose.REGIONS)["zone"]) == set(ose.REGIONS)
     with refuses("no result with case 'hourley'", "24-hour means", "hourly"):
         pick(frame, case="hourley")
+
+
+def test_the_figure_of_differences_has_the_dressed_products_in_crps_alone(judged):
+    left, right = plot_differences(tidy(ose.rows_of(judged))).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == DELIVERED
+    for ax, expected in ((left, {0, 2, 4}), (right, set(range(6)))):
+        assert {round(float(line.get_ydata()[0])) for line in ax.lines if len(line.get_xdata()) == 1} == expected
 
 
 # --- Trajectories ----------------------------------------------------------------------------------------------------
