@@ -697,6 +697,18 @@ def test_errors_against_the_truth_by_hand(archive, twin, tmp_path):
     assert judging == dict.fromkeys(ose.TRUE, False)  # spread over error is 0.9 to 1.1 nowhere
 
 
+def test_a_report_tells_what_there_is_against_the_truth(archive, twin, tmp_path):
+    """Of a product alone: no ranks of an ensemble, no days ahead of ours, and no word of them."""
+    keep(tmp_path, REGRESSION, twin.isel(time=slice(2)) + 0.5)
+    said, shown = [], []
+    rows = ose.report(archive, tmp_path, 5, 0, said.append, shown.append)
+    titles = [line for line in said if "twin's truth" in line]
+    assert [title.split(": ")[1].split(",")[0].split(" o")[0].strip() for title in titles] == ["RMSE", "CRPS", "spread"]
+    assert one_number(tidy(rows), case=TRUTH, method=L4, metric="rmse", channel="zos") > 0
+    assert list(shown[-3].index)[:3] == [L4, GEOSTROPHIC, EKMAN] and not any(row["target"] for row in rows)
+    assert "nan" not in shown[0]["95 %"].str.cat()
+
+
 def test_mapped_sea_level_stands_beside_the_methods(archive, twin, tmp_path):
     """Up to its mean, the map is the truth's slope: what is left is noise of one metre. On the days on which ours errs
     by half of that the map is not ahead, on the others it is."""

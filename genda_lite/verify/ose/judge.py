@@ -579,6 +579,8 @@ def report(archive: Archive, folder: Path, samples: int, seed: int, say, show) -
     if truth is not None:
         made = frame_rows(TRUTH, truth)
         for metric, title in TRUTHS.items():
+            if all(one["metric"] != metric for one in made):  # of no ensemble, or without ours
+                continue
             say(f"\nAgainst the twin's truth: {title}\n")
             show(pivot(pick(tidy(made), metric=metric), columns="channel").rename_axis("product"))
         rows += made
@@ -603,7 +605,7 @@ def show_drifters(frame: pd.DataFrame, judged: Judged, title: str, say, show, sh
         here = pick(frame, case=case, zone="all", metric=METRICS)
         table, low, high = (pivot(here, bound=bound) for bound in ("value", "low", "high"))
         ends = zip(low["vector_error"], high["vector_error"], strict=True)
-        table.insert(1, "95 %", [f"{a:.3f} to {b:.3f}" for a, b in ends])
+        table.insert(1, "95 %", [f"{a:.3f} to {b:.3f}" if np.isfinite(a) else "" for a, b in ends])
         show(table.rename_axis("product"))
         if OURS in table.index and len(table) > 1 and case != UNDROGUED:
             say("\nOurs less each other, with 95 % intervals of resampled drifters (m/s)\n")
