@@ -331,7 +331,7 @@ app.add_typer(evaluate, name="evaluate")
 def real(
     context: typer.Context,
     tracks: Annotated[Path, typer.Option(help="DUACS along-track file, for the geometry of its tracks.")],
-    map: Annotated[Path, typer.Option(help="DUACS sea-level map, the truth.")],
+    map: Annotated[list[Path], typer.Option(help="DUACS sea-level map, the truth; once for each day.")],
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
@@ -356,11 +356,9 @@ def real(
     frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
     print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
     for method in chosen[:-1]:
-        (level, current) = paired_difference(found, method.name, GAUSSIAN).values()
-        typer.echo(
-            f"{NAMES[method.name]} minus {NAMES[GAUSSIAN]}, RMSE box by box: sea level {level[0]:+.3f} +- "
-            f"{level[1]:.3f} m; current {current[0]:+.3f} +- {current[1]:.3f} m/s"
-        )
+        level, current = paired_difference(found, method.name, GAUSSIAN, boxes).values()
+        typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
+                   f"{current.text('m/s')}")
     save(context, rows)
 
 

@@ -172,6 +172,21 @@ def test_members_by_hand_where_windows_overlap():
     np.testing.assert_allclose(out.mean("member"), np.tile([1, 1.5, 2, 2.5, 3], (4, 1)), rtol=1e-6)
 
 
+def test_a_seam_has_the_mean_of_the_variances_that_windows_have_at_their_edges():
+    """Members that spread by one, and at the edges of their window, beyond which it knows nothing, by two."""
+    rng, members, size = np.random.default_rng(1), 400, 12
+    grid = points(size, 20)
+    windows, spread = ex.tiles(grid, (size, size)), np.ones(size)
+    spread[:4] = spread[-4:] = 2.0
+    draws = [spread * rng.standard_normal((members, size, size)) for _ in windows]
+    found = ex.stitched(parts_of(windows, draws), windows, grid)["zos"].var("member", ddof=1).mean("latitude").values
+    share = ex.weights(windows, grid)[:, 0]
+    expected = share[0] * np.append(spread, np.ones(8)) ** 2 + share[1] * np.append(np.ones(8), spread) ** 2
+    np.testing.assert_allclose(found, expected, rtol=5 * np.sqrt(2 / members / size))
+    overlap = (share > 0).all(0)
+    assert overlap.sum() == 4 and found[overlap].min() > 3 and found[5] < 1.2  # it is seen in the spread
+
+
 def test_the_variance_of_independent_members_is_kept_and_their_mean_blended():
     rng, members = np.random.default_rng(0), 20
     grid = points(40, 40)

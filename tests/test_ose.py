@@ -16,13 +16,14 @@ from genda_lite.observe.table import Observations
 from genda_lite.ocean.currents import coriolis
 from genda_lite.ocean.trajectories import advect
 from genda_lite.prior import load_prior
+from genda_lite.show.drifters import plot_differences
 from genda_lite.sources import Archive
 from genda_lite.state import KM_PER_DEGREE
 from genda_lite.verify.engine import CLIMATOLOGY, OI, OURS, OURS_FAST, REGRESSION
 from genda_lite.verify.ose import experiment
 from genda_lite.verify.ose import judge as ose
-from genda_lite.verify.ose.drifters import METRICS
-from genda_lite.verify.ose.judge import ALTIMETER, DAILY, EKMAN, GEOSTROPHIC, HOURLY, MEMBER, WITHOUT
+from genda_lite.verify.ose.drifters import METRICS, dressed
+from genda_lite.verify.ose.judge import ALTIMETER, DAILY, EKMAN, GEOSTROPHIC, HOURLY, L4, MEMBER, TRUTH, WITHOUT
 from genda_lite.verify.table import less, pick, pivot, tidy
 from genda_lite.verify.table import number as one_number
 
@@ -346,6 +347,9 @@ def judged(archive) -> ose.Judged:
     return ose.against_drifters(products, archive, samples=200)
 
 
+DELIVERED = [name for one in (CLIMATOLOGY, GEOSTROPHIC, EKMAN) for name in (one, dressed(one))]
+
+
 def value(card, product: str, metric: str = "vector_error", group: str = "all") -> float:
     return float(card.value[metric].sel(product=product, group=group))
 
@@ -406,7 +410,7 @@ def test_ranks_are_those_of_our_members(judged):
 
 def test_the_truth_beats_a_biased_product_beyond_doubt(judged):
     table = ose.differences(judged.card)
-    assert list(table.index) == [CLIMATOLOGY, GEOSTROPHIC, EKMAN]
+    assert list(table.index) == DELIVERED
     for metric in ("vector_error", "crps"):
         low, difference, high = (table.loc[GEOSTROPHIC, (metric, bound)] for bound in ("low", "value", "high"))
         assert low < difference < high < 0
@@ -452,7 +456,10 @@ def test_rows_have_what_a_page_needs_and_every_number_once(judged):
     assert not tidy(rows).duplicated(["case", "date", "method", "channel", "zone", "metric"]).any()
     hourly = labelled(rows, HOURLY)
     differences = {less(metric, other) for metric in ose.COMPARED for other in (CLIMATOLOGY, GEOSTROPHIC, EKMAN)}
-    assert {metric for product, metric in hourly if product == OURS} == set(METRICS) | differences
+    differences |= {less("crps", dressed(other)) for other in (CLIMATOLOGY, GEOSTROPHIC, EKMAN)}
+    ranked = {"rank_distance", "outside"}
+    assert {metric for product, metric in hourly if product == OURS} == set(METRICS) | differences | ranked
+    assert {metric for product, metric in hourly if product == dressed(EKMAN)} == {"crps", "spread_skill"}
     assert hourly[OURS, "vector_error"]["value"] == value(judged.card, OURS)
     low, high = judged.card.interval()["vector_error"].sel(product=OURS).squeeze().values
     assert hourly[OURS, "vector_error"]["beside"] == {"low": low, "high": high}
@@ -463,10 +470,12 @@ def test_rows_have_what_a_page_needs_and_every_number_once(judged):
     assert gain["name"] == "vector_error, ours less another, 24-hour means, L4 geostrophic"
     shares = pick(tidy(rows), metric="rank_share", method=OURS)["value"]
     assert len(shares) == 4 and np.mean(shares) == pytest.approx(1)
+    assert hourly[OURS, "outside"]["value"] == pytest.approx(shares.iloc[[0, -1]].mean())
+    assert hourly[OURS, "rank_distance"]["value"] == pytest.approx(abs(shares - 1).mean() / 2)
 
 
-def targets(rows: list[dict]) -> dict:
-    words = "vector_error (m/s), upper end of the 95 % interval of the difference, ours less another"
+def targets(rows: list[dict], metric: str = "vector_error") -> dict:
+    words = f"{metric} (m/s), upper end of the 95 % interval of the difference, ours less another"
     names = {f"{words}, {ose.IN_WORDS.get(name, name)}": name for name in ose.ORDER}
     return {names[row["name"]]: row["met"] for row in rows if row["name"] in names}
 
@@ -477,12 +486,43 @@ def test_targets_are_met_by_the_truth_and_missed_by_a_bias(judged, archive):
     products = {CLIMATOLOGY: maps(BACKGROUND), OURS: maps(three(0.3 + BIAS), three(0.1)), MEMBER: maps(0.0, 0.0)}
     other = ose.rows_of(ose.against_drifters(products, archive, samples=50))
     assert targets(other) == {CLIMATOLOGY: False, MEMBER: None}  # a part of ours is there to learn from
-    judging = [row["name"].rpartition(", ")[2] for row in other if row["target"]]
-    assert judging == [CLIMATOLOGY, CLIMATOLOGY, "ours"]
     headlines = [row for row in rows if not row["detail"]]
     assert all("ours less another" in row["name"] or row["case"] == HOURLY for row in headlines)
+    # Where the observations' error is most of it, a ratio of one says little: it is told, and judges nothing.
     (ratio,) = (row for row in headlines if row.get("metric") == "spread_skill")
-    assert ratio["met"] == (0.8 <= ratio["value"] <= 1.2) and ratio["method"] == OURS
+    assert ratio["target"] is None and ratio["method"] == OURS
+
+
+def test_in_crps_the_dressed_products_are_to_be_beaten(judged, archive):
+    """The score of a product as delivered is shown, and no target rests on it; a part of ours is not dressed."""
+    rows = ose.rows_of(judged)
+    met = targets(rows, "crps")
+    assert list(met) == [dressed(name) for name in (CLIMATOLOGY, GEOSTROPHIC, EKMAN)]
+    assert met[dressed(GEOSTROPHIC)] is True
+    # A spread makes up for a bias in part: the gain over the product as delivered was larger.
+    gains = [labelled(rows, DAILY)[OURS, less("crps", n)]["value"] for n in (GEOSTROPHIC, dressed(GEOSTROPHIC))]
+    assert gains[0] < gains[1] < 0
+    assert value(judged.filtered, dressed(GEOSTROPHIC), "crps") < value(judged.filtered, GEOSTROPHIC, "crps")
+    assert dressed(OURS) not in judged.card.value["product"]  # it has members
+    products = {CLIMATOLOGY: maps(BACKGROUND), OURS: maps(three(0.3 + BIAS), three(0.1)), MEMBER: maps(0.0, 0.0)}
+    other = ose.against_drifters(products, archive, samples=20)
+    assert dressed(MEMBER) not in other.card.value["product"]
+    assert targets(ose.rows_of(other), "crps") == {dressed(CLIMATOLOGY): False, MEMBER: None}
+
+
+def test_printed_intervals_are_those_of_drifters(judged):
+    """All of 95 %, by the same draws of drifters; two of one latitude would be no more than one."""
+    rows = [row for row in ose.rows_of(judged) if {"low", "high"} <= set(row["beside"])]
+    assert {row["case"] for row in rows} == {HOURLY, DAILY, ose.UNDROGUED} and len(rows) > 50
+    card = judged.card
+    for product, metric in ((GEOSTROPHIC, "vector_error"), (dressed(EKMAN), "crps"), (OURS, "spread_skill")):
+        drawn = card.resampled[metric].sel(product=product, group="all").values
+        beside = labelled(rows, HOURLY)[product, metric]["beside"]
+        assert [beside["low"], beside["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]).tolist())
+    for other in (EKMAN, dressed(EKMAN)):
+        drawn = card.resampled["crps"].sel(product=OURS) - card.resampled["crps"].sel(product=other)
+        beside = labelled(rows, HOURLY)[OURS, less("crps", other)]["beside"]
+        assert [beside["low"], beside["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]).tolist())
 
 
 def test_products_without_ours_are_judged_too(archive):
@@ -493,6 +533,7 @@ def test_products_without_ours_are_judged_too(archive):
     rows = ose.rows_of(judged)
     ose.show_drifters(tidy(rows), judged, "12 days", told.append, shown.append)
     assert labelled(rows, HOURLY)[CLIMATOLOGY, "vector_error"]["value"] == pytest.approx(INERTIAL, rel=1e-6)
+    assert (OI, "crps") in labelled(rows, HOURLY)
     assert not any("less" in row["metric"] or row["target"] for row in rows)
     assert len(shown) == 5 and "10 drifters with a drogue" in told[0]
 
@@ -502,16 +543,25 @@ def test_tables_are_found_again_in_the_rows(judged, refuses):
     here = pick(frame, case=HOURLY, zone="all", metric=METRICS)
     table = pivot(here)
     assert table.loc[OURS, "vector_error"] == pytest.approx(INERTIAL, rel=1e-6)
-    assert list(table.index)[:4] == [CLIMATOLOGY, GEOSTROPHIC, EKMAN, OURS] and list(table.columns) == list(METRICS)
+    assert list(table.index) == [*DELIVERED, OURS] and list(table.columns) == list(METRICS)
+    assert np.isnan(table.loc[dressed(EKMAN), "vector_error"])  # that of the product
     low, high = (one_number(here, bound, method=GEOSTROPHIC, metric="crps") for bound in ("low", "high"))
     assert low <= table.loc[GEOSTROPHIC, "crps"] <= high
     gain = ose.ours_less(frame, "crps", case=HOURLY)
-    assert list(gain.index) == [CLIMATOLOGY, GEOSTROPHIC, EKMAN]
+    assert list(gain.index) == DELIVERED
+    assert list(ose.ours_less(frame, "vector_error", case=HOURLY).index) == [CLIMATOLOGY, GEOSTROPHIC, EKMAN]
     own = ose.differences(judged.card).loc[GEOSTROPHIC]["crps"]
     assert gain.loc[GEOSTROPHIC].to_dict() == own.to_dict()
     assert set(pick(frame, zone=ose.REGIONS)["zone"]) == set(ose.REGIONS)
     with refuses("no result with case 'hourley'", "24-hour means", "hourly"):
         pick(frame, case="hourley")
+
+
+def test_the_figure_of_differences_has_the_dressed_products_in_crps_alone(judged):
+    left, right = plot_differences(tidy(ose.rows_of(judged))).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == DELIVERED
+    for ax, expected in ((left, {0, 2, 4}), (right, set(range(6)))):
+        assert {round(float(line.get_ydata()[0])) for line in ax.lines if len(line.get_xdata()) == 1} == expected
 
 
 # --- Trajectories ----------------------------------------------------------------------------------------------------
@@ -603,26 +653,81 @@ def test_the_truth_is_asked_of_the_twin_alone(archive, tmp_path, monkeypatch):
     assert ose.against_truth(tmp_path, archive) is None
 
 
-def test_errors_against_the_truth_by_hand(archive, tmp_path, monkeypatch):
-    """Sea level off by a constant and temperature by half a degree; members spread by a tenth."""
-    rng, shape = np.random.default_rng(0), (3, 11, 11)
-    coords = {"time": [noon(day) for day in (31, 32, 33)], "latitude": LATITUDE, "longitude": LONGITUDE}
-    fields = {name: (tuple(coords), rng.normal(size=shape)) for name in ("zos", "thetao", "so", "uo", "vo")}
+@pytest.fixture
+def twin(archive, monkeypatch) -> xr.Dataset:
+    """The truth of four days, which the archive's maps know nothing of but for the sea level's slope."""
+    rng, shape = np.random.default_rng(0), (4, 11, 11)
+    coords = {"time": [noon(day) for day in (31, 32, 33, 34)], "latitude": LATITUDE, "longitude": LONGITUDE}
+    fields = {name: (tuple(coords), rng.normal(size=shape)) for name in ose.TRUE}
     truth = xr.Dataset(fields, coords)
+    truth["zos"] = truth["zos"] + level(LATITUDE[:, None], LONGITUDE)
     monkeypatch.setattr(ose, "TWIN", archive.folder)
     rounded = truth.assign_coords(longitude=LONGITUDE + 1e-13)  # the same points, counted in another way
     monkeypatch.setattr(ose, "load_sample", lambda name: {"twin_truth": rounded}[name])
-    found = truth.isel(time=slice(2))
+    return truth
+
+
+def test_errors_against_the_truth_by_hand(archive, twin, tmp_path):
+    """Sea level off by a constant and temperature by half a degree; members spread by a tenth."""
+    found = twin.isel(time=slice(2))
     shift = {"zos": 0.31, "thetao": 0.5, "so": 0.0, "uo": 0.2, "vo": -0.2}
     found = found.map(lambda field: field + shift[field.name])
     keep(tmp_path, REGRESSION, found)
     keep(tmp_path, OURS, found + xr.DataArray([-0.1, 0.0, 0.1], dims="member"))
     table = ose.against_truth(tmp_path, archive)
-    assert list(table.index) == [REGRESSION, OURS]
+    delivered = [L4, GEOSTROPHIC, EKMAN, REGRESSION]
+    assert list(table.index) == [name for one in delivered for name in (one, dressed(one))] + [OURS]
     assert table.loc[OURS, ["zos", "thetao", "uo", "vo"]].tolist() == pytest.approx([0, 0.5, 0.2, 0.2], abs=1e-6)
     # A variance of 0.01, times 4 / 3 for three members.
     assert table.loc[OURS, "thetao, spread/skill"] == pytest.approx(0.1 * np.sqrt(4 / 3) / 0.5, rel=1e-5)
+    # Mean distance 0.5 (all members on one side), less half the mean distance of pairs, (0.1 + 0.1 + 0.2) / 3.
+    assert table.loc[OURS, "thetao, CRPS"] == pytest.approx(0.5 - 0.5 * 0.4 / 3, rel=1e-5)
+    # Below all members always: twice as often as two ranks of four would be, three quarters in the wrong rank.
+    assert table.loc[OURS, "thetao, outside"] == 2 and table.loc[OURS, "thetao, ranks"] == 0.75
+    assert table.loc[REGRESSION, "thetao, CRPS"] == pytest.approx(0.5, rel=1e-5)  # the mean absolute error
     assert np.isnan(table.loc[REGRESSION, "thetao, spread/skill"])
+    assert np.isnan(table.loc[OURS, "so, days ahead of ours"])
+    # One error everywhere: the deviation with the least score is error / sqrt(ln 2), whatever the class.
+    assert table.loc[dressed(REGRESSION), "thetao, spread/skill"] == pytest.approx(1 / np.sqrt(np.log(2)), rel=1e-3)
+    assert table.loc[dressed(REGRESSION), "thetao, CRPS"] < 0.45
+    rows = ose.frame_rows(TRUTH, table)
+    assert all(np.isfinite(row["value"]) for row in rows)
+    assert not tidy(rows).duplicated(["method", "channel", "metric"]).any()
+    judging = {row["channel"]: row["met"] for row in rows if row["target"]}
+    assert judging == dict.fromkeys(ose.TRUE, False)  # spread over error is 0.9 to 1.1 nowhere
+
+
+def test_a_report_tells_what_there_is_against_the_truth(archive, twin, tmp_path):
+    """Of a product alone: no ranks of an ensemble, no days ahead of ours, and no word of them."""
+    keep(tmp_path, REGRESSION, twin.isel(time=slice(2)) + 0.5)
+    said, shown = [], []
+    rows = ose.report(archive, tmp_path, 5, 0, said.append, shown.append)
+    titles = [line for line in said if "twin's truth" in line]
+    assert [title.split(": ")[1].split(",")[0].split(" o")[0].strip() for title in titles] == ["RMSE", "CRPS", "spread"]
+    assert one_number(tidy(rows), case=TRUTH, method=L4, metric="rmse", channel="zos") > 0
+    assert list(shown[-3].index)[:3] == [L4, GEOSTROPHIC, EKMAN] and not any(row["target"] for row in rows)
+    assert "nan" not in shown[0]["95 %"].str.cat()
+
+
+def test_mapped_sea_level_stands_beside_the_methods(archive, twin, tmp_path):
+    """Up to its mean, the map is the truth's slope: what is left is noise of one metre. On the days on which ours errs
+    by half of that the map is not ahead, on the others it is."""
+    found = twin[list(ose.TRUE)].copy(deep=True)
+    found["zos"] = twin["zos"] + xr.DataArray([0.5, 0.5, 0.5, 3.0], dims="time") * np.sign(twin["vo"])
+    keep(tmp_path, OURS, found + xr.DataArray([-0.1, 0.0, 0.1], dims="member"))
+    table = ose.against_truth(tmp_path, archive)
+    noise = twin["zos"] - level(LATITUDE[:, None], LONGITUDE)
+    assert table.loc[L4, "zos"] == pytest.approx(float(noise.std()), rel=1e-5)
+    # A Gaussian error: dressed it has the score of its own deviation, as delivered sqrt(2) times that.
+    assert table.loc[dressed(L4), "zos, CRPS"] == pytest.approx(float(noise.std()) / np.sqrt(np.pi), rel=0.08)
+    assert table.loc[L4, "zos, CRPS"] == pytest.approx(float(noise.std()) * np.sqrt(2 / np.pi), rel=0.08)
+    assert (table.loc[L4, "zos, days ahead of ours"], table.loc[L4, "days"]) == (1, 4)
+    assert table.loc[[GEOSTROPHIC, EKMAN], "uo, days ahead of ours"].tolist() == [0, 0]
+    error = twin["uo"] - 0.3 - BIAS
+    assert table.loc[GEOSTROPHIC, "uo"] == pytest.approx(float(np.sqrt((error**2).mean())), rel=1e-5)
+    assert table.loc[EKMAN, "uo"] != table.loc[GEOSTROPHIC, "uo"] and np.isnan(table.loc[L4, "uo"])
+    rows = ose.frame_rows(TRUTH, table)
+    assert one_number(tidy(rows), method=L4, channel="zos", metric="days_ahead") == 1
 
 
 # --- The report and the command --------------------------------------------------------------------------------------
@@ -668,7 +773,8 @@ def test_a_report_tells_tables_and_gives_their_numbers(report):
         assert title in text
     assert "truth" not in text
     assert len(said) == len(shown) and all(isinstance(frame, pd.DataFrame) for frame in shown)
-    assert list(shown[0].index) == [GEOSTROPHIC, EKMAN, REGRESSION, OURS, MEMBER, WITHOUT]
+    without = [name for one in (GEOSTROPHIC, EKMAN, REGRESSION) for name in (one, dressed(one))]
+    assert list(shown[0].index) == [*without, OURS, MEMBER, WITHOUT]
     assert len({row["name"] for row in rows}) == len(rows)
     for row in rows:
         assert {"name", "value", "target", "met"} <= set(row)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from genda_lite.errors import InputError
 from genda_lite.verify import crps, rank_histogram, rmse, spread, spread_skill_ratio
-from genda_lite.verify.scores import averages, grid_scores, observed_crps
+from genda_lite.verify.scores import averages, grid_scores, observed_crps, rank_distance
 
 
 def draw(
@@ -108,6 +108,19 @@ def test_rank_histogram_is_flat_if_calibrated_and_u_shaped_if_overconfident():
     assert float((((calibrated - expected) ** 2) / expected).sum()) < 27.9  # chi-squared, 0.1 %
     overconfident = rank_histogram(*draw(members, points, deflation=0.5)) / expected
     assert overconfident[0] > 1.5 and overconfident[-1] > 1.5 and overconfident[5] < 0.8
+
+
+def test_the_distance_of_ranks_from_flat_tells_what_a_ratio_hides():
+    """Half of the points too wide, the others too sure of themselves: in the mean spread is error, and yet."""
+    members, points = 9, 40_000
+    ensemble, truth = draw(members, points)
+    assert float(rank_distance(rank_histogram(ensemble, truth) / points)) < 0.01
+    centre, scale = ensemble.mean("member"), np.where(np.arange(points) < points // 2, 1.3, 0.4)
+    mixed = centre + (ensemble - centre) * xr.DataArray(scale / np.sqrt((scale**2).mean()), dims="x")
+    assert float(spread_skill_ratio(mixed, truth)) == pytest.approx(1, abs=0.02)
+    assert float(rank_distance(rank_histogram(mixed, truth) / points)) > 0.08
+    by_hand = xr.DataArray([[0, 0, 1, 0], [0.5, 0, 0, 0.5], [0.25] * 4], dims=("case", "rank"))
+    assert rank_distance(by_hand).values.tolist() == [0.75, 0.5, 0.0]
 
 
 def test_ties_are_ranked_at_random_with_a_seed():

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import erf
 
 from genda_lite.ocean.currents import coriolis
 from genda_lite.ocean.trajectories import advect, segments
+from genda_lite.verify.dress import best_sigma
 from genda_lite.verify.ose.drifters import (
     METRICS,
+    cross_fitted,
+    halves,
     observation_error,
     rank_counts,
     regions,
@@ -217,3 +221,86 @@ def test_bad_input_is_refused(refuses):
         observation_error(seen)
     with refuses("5 days"):
         separation({"a": maps(0.0, 0.0)}, seen)
+
+
+# --- Dressed ---------------------------------------------------------------------------------------------------------
+
+
+def uncertain(count: int = 60, hours: int = 200) -> tuple[xr.Dataset, xr.Dataset, np.ndarray]:
+    """A product that errs by 0.1 m/s where its current is slow and by 0.4 where it is fast; drifters in either, and the
+    deviations of what they report."""
+    rng = np.random.default_rng(5)
+    fast = np.arange(count) % 2 == 1
+    sigma = np.repeat(np.where(fast, 0.4, 0.1), hours)
+    product = maps(0.0, 0.0)
+    product["uo"] = product["uo"] + xr.where(product["latitude"] > 38, 1.0, 0.2)
+    noise = rng.standard_normal((2, sigma.size))
+    u, v = sigma * noise + np.array([np.repeat(np.where(fast, 1.0, 0.2), hours), 0 * sigma])
+    return product, drifters(u, v, [hours] * count, np.repeat(np.where(fast, 41.0, 35.0), hours)), sigma
+
+
+def test_a_dressed_product_has_the_score_of_its_true_spread():
+    """The expected CRPS of N(0, s^2) is s / sqrt(pi); as delivered the product is scored as if it erred by the
+    observations' error alone, here next to nothing: by its mean absolute error, s sqrt(2 / pi)."""
+    product, seen, sigma = uncertain()
+    card = scorecard({"map": product}, seen, 1e-3, samples=20, without_spread=["map"])
+    value = card.value.isel(group=0)
+    assert list(value["product"].values) == ["map", "map, dressed"]
+    crps = value["crps"].values
+    assert crps[1] == pytest.approx(sigma.mean() / np.sqrt(np.pi), rel=0.02)
+    assert crps[0] == pytest.approx(sigma.mean() * np.sqrt(2 / np.pi), rel=0.02)
+    assert value["spread_skill"].values[1] == pytest.approx(1, abs=0.05) and value["spread_skill"].values[0] < 0.01
+    assert value["vector_error"].values[0] == value["vector_error"].values[1]
+    # One spread for all would score worse than the classes do.
+    single = float(
+        scorecard({"map": product}, seen, float(np.sqrt((sigma**2).mean())), samples=2).value["crps"].squeeze()
+    )
+    assert crps[1] < 0.95 * single
+
+
+def test_a_spread_is_fitted_on_drifters_that_it_does_not_judge():
+    """A half whose errors are doubled gets the deviation of the other, and the other way round."""
+    rng = np.random.default_rng(6)
+    half = halves(40)
+    assert half.sum() == 20 and (half == halves(40)).all() and halves(3).sum() == 1
+    drifter = np.repeat(np.arange(40), 500)
+    scale = np.where(half, 0.2, 0.4)[drifter]
+    departures = scale * rng.standard_normal((2, drifter.size))
+    sigma = cross_fitted(departures, {"speed": np.zeros(drifter.size)}, half[drifter])
+    np.testing.assert_allclose(sigma[half[drifter]], 0.4, rtol=0.02)
+    np.testing.assert_allclose(sigma[~half[drifter]], 0.2, rtol=0.02)
+
+
+def test_halves_are_of_drifters_not_of_segments_or_hours():
+    """Two segments of one drifter, two drifters: the one errs by 0.2, the other by 0.4, each hour the same."""
+    seen = drifters(np.repeat([0.2, 0.2, 0.4], 100), np.zeros(300), [100] * 3)
+    seen = seen.assign_coords(id=("traj", ["a", "a", "b"]))
+    card = scorecard({"still": maps(0.0, 0.0)}, seen, 0.05, samples=5, without_spread=["still"])
+    errors, other = np.array([[0.2, 0.0], [0.4, 0.0]]), (1, 0)
+
+    def gauss(x, s):
+        z = x / s
+        return s * (z * erf(z / np.sqrt(2)) + np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) - 1 / np.sqrt(np.pi))
+
+    by_hand = [gauss(errors[k], best_sigma(errors[other[k]])).mean() for k in (0, 0, 1)]
+    assert float(card.value["crps"].sel(product="still, dressed").squeeze()) == pytest.approx(
+        np.mean(by_hand), rel=1e-4
+    )
+    alone = drifters(np.ones(50), np.zeros(50))
+    assert list(
+        scorecard({"still": maps(0.0, 0.0)}, alone, 0.1, samples=2, without_spread=["still"]).value["product"]
+    ) == ["still"]
+
+
+def test_an_ensemble_is_ahead_of_a_dressed_product_only_by_what_it_knows():
+    """Against a product as delivered any spread wins; against a dressed one an ensemble of the same mean does not."""
+    product, seen, _ = uncertain()
+    rng = np.random.default_rng(7)
+    members = xr.DataArray(rng.standard_normal(200), dims="member")
+    members = (members - members.mean()) / members.std(ddof=1)
+    scale = xr.where(product["latitude"] > 38, 0.4, 0.1)
+    ensemble = product.map(lambda field: field + scale * members)
+    card = scorecard({"map": product, "ensemble": ensemble}, seen, 1e-3, samples=200, without_spread=["map"])
+    delivered, worn = (card.difference("ensemble", name)["crps"].squeeze() for name in ("map", "map, dressed"))
+    assert float(delivered.sel(bound="high")) < -0.02
+    assert abs(float(worn.sel(bound="value"))) < -0.2 * float(delivered.sel(bound="value"))

@@ -100,6 +100,8 @@ def plot_differences(judged: pd.DataFrame) -> Figure:
             for case, shift, filled in ((HOURLY, -0.13, True), (DAILY, 0.13, False)):
                 table = ours_less(judged, metric, case=case, date="")
                 for place, name in enumerate(names):
+                    if name not in table.index:  # a dressed product has the vector error of the undressed one
+                        continue
                     value, *ends = table.loc[name, ["value", "low", "high"]]
                     colour = BLUE if ends[1] < 0 else ORANGE if ends[0] > 0 else "0.35"
                     ax.plot(ends, [place + shift] * 2, color=colour, lw=1.6)

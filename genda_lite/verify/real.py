@@ -3,16 +3,21 @@
 The truth is a DUACS map of sea level. It is observed where a satellite's real ground tracks run, with noise; each
 method reconstructs it, and is judged where nothing was observed. Sea level is compared up to its mean over the box,
 since the products' references differ; currents are geostrophic, from sea level.
+
+Boxes side by side on one day hold one and the same meandering jet, and a box seen along other tracks has the same
+truth: they are not independent. Intervals resample what is (`units`), and where that is little, none is claimed.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from scipy.sparse.csgraph import connected_components
 
 from ..baselines.interpolation import Ensemble
 from ..errors import InputError
@@ -21,7 +26,7 @@ from ..observe.table import Observations
 from ..ocean.currents import geostrophic_current
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
-from ..state import DEGREES_PER_CELL, Grid
+from ..state import DEGREES_PER_CELL, KM_PER_DEGREE, Grid
 from . import scores
 from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse
 from .table import less, row
@@ -31,6 +36,8 @@ NOISE = 0.03  # m
 # South-west corners (longitude, latitude) of adjoining 5.3 degree boxes along the Gulf Stream, clear of land.
 CORNERS = ((-70.0, 35.5), (-64.6, 36.5), (-59.2, 37.5), (-53.8, 37.5), (-48.4, 37.5))
 FIRST_DAYS = (0, 10)  # each box is seen twice, along the tracks of different days
+FAR, LONG = 300.0, 30.0  # km and days between boxes that are independent: rings are smaller, and change in less
+ENOUGH = 6  # independent units for a 95 % interval: with fewer, even if all agree, a sign test does not reach it
 
 
 NAMES = {OURS: "diffusion prior", OURS_FAST: "diffusion prior, fast", GAUSSIAN: "Gaussian prior"}  # in words
@@ -80,7 +87,32 @@ def cases(
             raise InputError(f"35 days of tracks see {touched.mean():.1%} of {grid}, expected {OBSERVED_SHARE:.0%}")
         points = sample_points(zos, points.drop_vars(["time", *points.data_vars]), NOISE, seed=seed + number)
         observations = Observations.from_points(points, channel="zos", error=NOISE)
-        yield Case(grid, date, observations, truth=with_currents(zos), zones={UNSEEN: ~touched})
+        zones, about = {UNSEEN: ~touched}, {"first day": first}
+        yield Case(grid, date, observations, truth=with_currents(zos), zones=zones, about=about)
+
+
+def units(boxes: Sequence[Case]) -> np.ndarray:
+    """Which independent unit each box belongs to, (box,), counted from zero.
+
+    Boxes belong together that are within `FAR` of each other, edge to edge, and within `LONG`; so do those that are
+    linked by others.
+    """
+    dates = np.array([box.date for box in boxes], "datetime64[s]").astype(float) / 86400
+    together = abs(dates[:, None] - dates) < LONG
+    latitude, longitude = (np.array([getattr(box.grid, d)[[0, -1]] for box in boxes]) for d in scores.GRID)
+    shrunk = np.cos(np.radians(latitude.mean()))
+    gaps = [
+        np.maximum(0.0, np.maximum.outer(ends[:, 0], ends[:, 0]) - np.minimum.outer(ends[:, 1], ends[:, 1])) * scale
+        for ends, scale in ((latitude, KM_PER_DEGREE), (longitude, KM_PER_DEGREE * shrunk))
+    ]
+    return connected_components(together & (np.hypot(*gaps) < FAR))[1]
+
+
+def name_of(box: Case) -> str:
+    """A box in words: its centre, its date, and from which day on it is seen."""
+    latitude, longitude = (float(np.mean(getattr(box.grid, d))) for d in scores.GRID)
+    date = np.datetime64(box.date, "D")
+    return f"{latitude:.1f} N {longitude:.1f} E, {date}, tracks from day {box.about.get('first day', 0):g}"
 
 
 def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
@@ -92,7 +124,7 @@ def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
 
 def evaluate_real(
     tracks_path: str | os.PathLike,
-    map_path: str | os.PathLike,
+    map_paths: Sequence[str | os.PathLike],
     chosen: Sequence[Method],
     prior: Prior,
     members: int = 16,
@@ -103,13 +135,16 @@ def evaluate_real(
     """Reconstruct real sea level along real tracks by each method, and by climatology, a single field.
 
     Args:
-        tracks_path, map_path: DUACS L3 tracks and L4 map. prior: for the size of the boxes and the climatology.
+        tracks_path, map_paths: DUACS L3 tracks and L4 maps, of a day each. prior: for the size of the boxes and the
+            climatology.
 
     Returns:
         scores of `zos`, `ug` and `vg`, dims (experiment, case, channel, zone) of `grid_scores`; the cases.
     """
-    sea_level = read_sea_level_map(map_path)["zos"]
-    boxes = list(cases(read_tracks(tracks_path), sea_level, prior.shape[1:], corners, first_days, seed))
+    tracks, boxes = read_tracks(tracks_path), []
+    for path in map_paths:
+        sea_level = read_sea_level_map(path)["zos"]
+        boxes += cases(tracks, sea_level, prior.shape[1:], corners, first_days, seed + len(boxes))
     chosen = [*chosen, Method(CLIMATOLOGY, lambda task: Ensemble(None, torch.zeros(prior.shape)))]
     tables = []
     for case in boxes:
@@ -125,15 +160,41 @@ def combined(table: xr.Dataset) -> xr.Dataset:
     return xr.concat([level, current.expand_dims(channel=["current"])], "channel").sel(zone=UNSEEN)
 
 
-def paired_difference(table: xr.Dataset, name: str, than: str) -> dict[str, tuple[float, float]]:
-    """Mean difference of the boxes' RMSE between two methods, and its standard error, for `zos` and `current`."""
+class Difference(NamedTuple):
+    """A method's RMSE less another's: `value`, the mean over boxes, with the 95 % interval `low` to `high` (NaN where
+    there are too few independent units); `boxes`, of each; `units`, how many are independent."""
+
+    value: float
+    low: float
+    high: float
+    boxes: np.ndarray
+    units: int
+
+    def text(self, unit: str) -> str:
+        """In words."""
+        if np.isfinite(self.low):
+            return f"{self.value:+.3f} {unit} ({self.low:+.3f} to {self.high:+.3f}, 95 %, {self.units} independent)"
+        each = f"{self.boxes.min():+.3f} to {self.boxes.max():+.3f} in {self.boxes.size} boxes"
+        return f"{self.value:+.3f} {unit} ({each}, {self.units} independent: too few for an interval)"
+
+
+def paired_difference(
+    table: xr.Dataset, name: str, than: str, boxes: Sequence[Case], samples: int = 2000, seed: int = 0
+) -> dict[str, Difference]:
+    """Differences of the boxes' RMSE between two methods, for `zos` and `current`; independent units are resampled."""
     rmse = np.sqrt(combined(table)["mse"])
-    difference = rmse.sel(experiment=name) - rmse.sel(experiment=than)
-    error = difference.std("case", ddof=1) / np.sqrt(difference.sizes["case"])
-    return {c: (float(difference.mean("case").sel(channel=c)), float(error.sel(channel=c))) for c in ("zos", "current")}
+    apart, which = rmse.sel(experiment=name) - rmse.sel(experiment=than), units(boxes)
+    count, found = which.max() + 1, {}
+    drawn = scores.bootstrap_counts(count, samples, seed)
+    for channel in ("zos", "current"):
+        each, ends = apart.sel(channel=channel).values, [np.nan, np.nan]
+        if count >= ENOUGH:
+            means = drawn @ np.bincount(which, each) / (drawn @ np.bincount(which))
+            ends = scores.bootstrap_interval(xr.DataArray(means, dims="sample")).values.tolist()
+        found[channel] = Difference(float(each.mean()), *ends, each, int(count))
+    return found
 
 
-ERROR = "its standard error"
 FIGURES = {  # channel and metric -> in words
     ("zos", "rmse"): "sea level RMSE (m)",
     ("current", "rmse"): "current RMSE (m/s)",
@@ -144,7 +205,8 @@ FIGURES = {  # channel and metric -> in words
 
 def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
     """Figures of each method over all boxes as rows of `verify.table.row`, those that it has; what learned priors have
-    more or less than the Gaussian one, box by box, with its standard error; and the share of the cells observed."""
+    more or less than the Gaussian one, with its interval, if there is one, and in each box; the number of independent
+    units; and the share of the cells observed."""
     found, rows = scores.averages(combined(table), table.attrs["members"], "case"), []
     for method in map(str, table["experiment"].values):
         for (channel, metric), words in FIGURES.items():
@@ -155,10 +217,12 @@ def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
     for method in (OURS, OURS_FAST) if GAUSSIAN in table["experiment"] else ():
         if method not in table["experiment"]:
             continue
-        for channel, pair in paired_difference(table, method, GAUSSIAN).items():
+        for channel, d in paired_difference(table, method, GAUSSIAN, boxes).items():
             name = f"{NAMES[method]} less {NAMES[GAUSSIAN]}: {FIGURES[channel, 'rmse']}"
-            labels = {"method": method, "channel": channel, "zone": UNSEEN}
-            rows.append(row(name, pair[0], detail=True, metric=less("rmse", GAUSSIAN), **labels))
-            rows.append(row(f"{name}, standard error", pair[1], detail=True, metric=ERROR, **labels))
+            labels = {"method": method, "channel": channel, "zone": UNSEEN, "metric": less("rmse", GAUSSIAN)}
+            rows.append(row(name, d.value, beside={"low": d.low, "high": d.high}, detail=True, **labels))
+            for box, value in zip(map(name_of, boxes), d.boxes, strict=True):
+                rows.append(row(f"{name}, {box}", value, detail=True, case=box, **labels))
     seen = sum(1 - float(box.zones[UNSEEN].mean()) for box in boxes) / len(boxes)
+    rows.append(row("independent units among the boxes", units(boxes).max() + 1, detail=True, metric="units"))
     return [*rows, row("observed share of the cells", seen, detail=True, metric="observed share")]

@@ -27,8 +27,10 @@ single estimates with a Gaussian spread (`verify.dress`). Metrics and their unit
     observations, drifters, observation_error
                               how many they are, and the error of a component of their velocity (m s-1)
     rank_share                how often drifters have a rank (the zone), times what a calibrated ensemble would
+    days_ahead, days          on how many days a product's RMSE against the truth is below ours, and of how many
     separation                of synthetic from real drifters, by days since the start (the zone) (km)
     score, score_deviation    of the SSH mapping data challenge, see `verify.ose.tracks`; points, of the track
+    units                     how many of the boxes of the real map are independent
     CRPS / exact, bias, variance, observed, ..., forwards, VJPs
                               of known posteriors, see `verify.closed_form` (1, or counts)
 

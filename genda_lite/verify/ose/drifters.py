@@ -5,11 +5,12 @@
     card.value, card.interval(), card.difference("ours", "geostrophic")
 
 The measures of GenDA's notebook (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063), with what they lack:
-probabilistic scores that know of the observations' error, and intervals from resampling whole drifters, whose hourly
-velocities are anything but independent.
+probabilistic scores that know of the observations' error, intervals from resampling whole drifters, whose hourly
+velocities are anything but independent, and a spread for products that have none, so that ensembles do not win by
+having one (`verify.dress`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +32,12 @@ from ...ocean.trajectories import (
 )
 from ...sources import ragged_slices
 from .. import scores
+from ..dress import fit
 
 __all__ = ["Scorecard", "observation_error", "rank_counts", "running_mean", "scorecard", "segments", "separation"]
 
 COMPONENTS = (("uo", "u"), ("vo", "v"))  # of an analysis, and of a drifter
+CLASSES = 3  # of each of two features by which a product is dressed: there are some tens of drifters
 METRICS = {  # name -> units
     "vector_error": "m s-1",
     "rmse_u": "m s-1",
@@ -118,6 +121,7 @@ def scorecard(
     groups: np.ndarray | None = None,
     samples: int = 1000,
     seed: int = 0,
+    without_spread: Sequence[str] = (),
 ) -> Scorecard:
     """Score analyses, interpolated to drifters in space and time, where all of them have a current.
 
@@ -131,7 +135,7 @@ def scorecard(
         crps: `observed_crps`, mean of both components
         spread_skill = sqrt((((M+1)/M) mean variance + error^2) / mean square of a - o), over both components; 1 if the
             ensemble's spread and the observations' error together are as large as the departures. Without members the
-            spread is zero.
+            spread is zero: that is the product as delivered.
 
     Kundu, P. K. (1976), Ekman veering observed near the ocean bottom,
     doi:10.1175/1520-0485(1976)006<0238:EVONTO>2.0.CO;2.
@@ -144,6 +148,10 @@ def scorecard(
         groups: (obs,) labels by which to split, `speed_classes` or `regions` for example.
         samples: of the bootstrap. seed: of it. Drifters caught in one eddy are not independent, either: where many are,
             the intervals are too narrow.
+        without_spread: products without members that are scored a second time, `dressed`: as N(a, sigma^2) of what is
+            observed, sigma by classes of the analysed speed and of the norm of the current's gradient. Each half of the
+            drifters gets the sigma that was fitted on the other half. A single drifter has no other half: nothing is
+            dressed.
 
     Raises:
         InputError: no products, one that cannot be interpolated, or no observation where all have a current.
@@ -151,6 +159,10 @@ def scorecard(
     if not products:
         raise InputError("there are no products to score, expected at least one")
     found = {name: at_points(product, drifters) for name, product in products.items()}
+    steep = {
+        name: at_points(steepness(products[name]["uo"], products[name]["vo"]).to_dataset(name="s"), drifters, ("s",))
+        for name in without_spread
+    }
     usable = np.isfinite(drifters["u"].values) & np.isfinite(drifters["v"].values)
     for one in found.values():
         for name, _ in COMPONENTS:
@@ -168,9 +180,19 @@ def scorecard(
         dims, shape = ("drifter", "group"), (len(ids), len(labels))
         return xr.Dataset({n: (dims, np.bincount(cell, t, size).reshape(shape)) for n, t in terms.items()})
 
-    here = drifters.isel(obs=usable)
-    sums = xr.concat([summed(_terms(one.isel(obs=usable), here, error)) for one in found.values()], "product")
-    sums = sums.assign_coords(product=list(products), group=labels)
+    here, terms = drifters.isel(obs=usable), {}
+    for name, one in found.items():
+        one = one.isel(obs=usable)
+        terms[name] = _terms(one, here, error)
+        if name in steep and len(ids) > 1:
+            departures = np.stack([one[a].values - here[o].values for a, o in COMPONENTS])
+            unknown = np.nan_to_num(steep[name]["s"].values[usable], nan=np.inf)  # beside a gap
+            features = {"speed": np.hypot(one["uo"], one["vo"]).values, "gradient": unknown}
+            sigma = cross_fitted(departures, features, halves(len(ids))[drifter])
+            terms[dressed(name)] = _terms(one, here, error, sigma)
+    sums = xr.concat([summed(one) for one in terms.values()], "product").assign_coords(
+        product=list(terms), group=labels
+    )
     drawn = scores.bootstrap_counts(len(ids), samples, seed)
     weights = xr.DataArray(drawn.astype(float), dims=("sample", "drifter"))
     value = _measures(sums.sum("drifter"))
@@ -179,15 +201,58 @@ def scorecard(
     return Scorecard(value, _measures(sums.map(lambda one: weights.dot(one))))
 
 
-def _terms(analysis: xr.Dataset, drifters: xr.Dataset, error: float) -> dict[str, np.ndarray]:
-    """What each observation adds to the sums from which `_measures` are made, (obs,) each."""
+def dressed(name: str) -> str:
+    """What a product is called once it has been given a spread."""
+    return f"{name}, dressed"
+
+
+def steepness(*fields: xr.DataArray) -> xr.DataArray:
+    """Norm of the horizontal gradients of some fields together (units per degree)."""
+    return np.sqrt(sum(field.differentiate(dim) ** 2 for field in fields for dim in scores.GRID))
+
+
+def halves(count: int) -> np.ndarray:
+    """A half of some units, drawn once and for all: no one can choose the luckier draw, (count,) bool."""
+    return np.random.default_rng(0).permutation(count) < count // 2
+
+
+def cross_fitted(
+    departures: np.ndarray, features: Mapping[str, np.ndarray], half: np.ndarray, number: int = CLASSES
+) -> np.ndarray:
+    """Deviations of departures by classes of features, (n,): those of either half are fitted on the other half.
+
+    Args:
+        departures: (..., n), of what is observed, so that its error is in the deviations, too. features: (n,) each.
+        half: (n,) bool. number: of classes of each feature.
+
+    Raises:
+        InputError: a half is empty, or see `verify.dress.fit`.
+    """
+    sigma = np.empty(half.shape)
+    for part in (half, ~half):
+        known = departures[..., ~part]
+        fitted = fit(known, {n: np.broadcast_to(f[~part], known.shape) for n, f in features.items()}, number=number)
+        sigma[part] = fitted(**{name: values[part] for name, values in features.items()})
+    return sigma
+
+
+def _terms(
+    analysis: xr.Dataset, drifters: xr.Dataset, error: float, sigma: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """What each observation adds to the sums from which `_measures` are made, (obs,) each.
+
+    `sigma`: (obs,), of what is observed, of a product without members that has been given a spread.
+    """
     terms = {"count": np.ones(drifters.sizes["obs"])}
     means, members = [], analysis.sizes.get("member", 1)
     terms["crps"], terms["variance"] = np.zeros_like(terms["count"]), np.zeros_like(terms["count"])
+    if sigma is not None:
+        terms["variance"] = 2 * (sigma**2 - error**2)
+    blurred = error if sigma is None else xr.DataArray(sigma, dims="obs")
     for name, observed in COMPONENTS:
         field = analysis[name] if "member" in analysis[name].dims else analysis[name].expand_dims("member")
         means.append(field.mean("member").values)
-        terms["crps"] += 0.5 * scores.observed_crps(field, drifters[observed], error, dim=()).values
+        terms["crps"] += 0.5 * scores.observed_crps(field, drifters[observed], blurred, dim=()).values
         if members > 1:
             terms["variance"] += (members + 1) / members * field.var("member", ddof=1).values
     a, o = means[0] + 1j * means[1], drifters["u"].values + 1j * drifters["v"].values

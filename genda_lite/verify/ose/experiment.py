@@ -350,7 +350,9 @@ def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -
         mean = sum a m_w,    deviation of a member = sum sqrt(a) (x_w - m_w)
 
     Members of two windows know nothing of each other, so that a mean of them would vary too little where windows
-    overlap: the square roots, whose squares add up to one, keep the variance.
+    overlap. By the square roots, whose squares add up to one, the variance at a point is sum a s_w^2, the mean of those
+    that the windows have there. These are larger than in the middle of a window, since it knows nothing of what was
+    seen beyond its edges: seams stand out in the spread.
 
     Returns:
         dims ([member,] latitude, longitude) of the grid.
