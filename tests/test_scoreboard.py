@@ -281,7 +281,7 @@ def test_observations_help_and_the_sampler_is_optimal_interpolation(table):
     climatology, oi, ours = (
         float(crps.sel(experiment=name)) for name in ("climatology", "OI, multivariate", "diffusion")
     )
-    assert oi < 0.8 * climatology and ours == pytest.approx(oi, rel=0.1)
+    assert oi < 0.8 * climatology and ours == pytest.approx(oi, rel=0.15)  # eight members' chance
 
 
 def test_slow_methods_run_on_some_cases_and_are_compared_on_these(table):
@@ -335,9 +335,13 @@ def test_of_three_oceans_each_is_told_and_no_interval(table):
 
 
 def test_the_spread_is_judged_beside_the_error_of_the_mean_of_few_members(table):
-    """Of eight: the variance of the mean's error is 9/8 of the members' if they are calibrated."""
-    mean = table[["mse", "variance"]].sel(zone="all").mean("case")
-    np.testing.assert_allclose(sb.figures(table)["spread_skill"], np.sqrt(9 / 8 * mean["variance"] / mean["mse"]))
+    """Of eight: the variance of the mean's error is 9/8 of the members' if they are calibrated, but of a mean that is
+    known, such as that of optimal interpolation."""
+    mean, state = table[["mse", "variance"]].sel(zone="all").mean("case"), {"channel": list(CHANNELS)}
+    for method, factor in (("diffusion", 9 / 8), ("OI, multivariate", 1)):
+        here, found = mean.sel(experiment=method, **state), sb.figures(table)["spread_skill"]
+        expected = np.sqrt(factor * here["variance"] / here["mse"])
+        np.testing.assert_allclose(found.sel(experiment=method, **state), expected)
 
 
 def test_every_target_is_told(table):

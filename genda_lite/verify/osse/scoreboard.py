@@ -25,7 +25,7 @@ from scipy import stats
 from ...baselines.interpolation import Ensemble
 from ...errors import InputError
 from ...files import atomic_path
-from ...observe.instruments import DAY, InstrumentErrors
+from ...observe.instruments import DAY
 from ...observe.systems import ObservingSystem, random_system
 from ...observe.table import Observations
 from ...prepare.decompose import to_state
@@ -68,7 +68,10 @@ class Cases:
         prior: for the size of the boxes, and the Ekman response that the state depends on.
         system: of a case, by its number.
         swath_error_factor: factor on SWOT's correlated errors that the stated errors do not know of.
-        decorrelation: days in which sea level changes, as measured on the training oceans; 0: nobody is told the times.
+        decorrelation: days in which sea level changes, for methods that are told the times (`posterior.lags`); 0: its
+            age is an error for all. On 29 validation cases optimal interpolation errs as much in sea level with 7, with
+            10 days and with age as an error; in the current u, v with 10 days 1 and 3 % more than with 7, with age as
+            an error 7 % more and 1 % less.
     """
 
     series: list[xr.Dataset]
@@ -77,7 +80,7 @@ class Cases:
     seed: int = 0
     system: Callable[[int], ObservingSystem] = random_system
     swath_error_factor: float = 1.0
-    decorrelation: float = InstrumentErrors.decorrelation
+    decorrelation: float = 7.0
 
     def __len__(self) -> int:
         return self.count
