@@ -56,7 +56,7 @@ def test_examples_stay_as_they_are(rewritten):
 
 
 EXAMPLES = ("observe.systems", "observe.table", "ocean.currents", "posterior.assimilate", "prior.checkpoint", "state")
-EXAMPLES += ("sources.archive", "teaching.checks", "verify.scores")
+EXAMPLES += ("sources.archive", "teaching.checks", "verify.dress", "verify.scores")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
