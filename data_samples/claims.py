@@ -324,8 +324,9 @@ def drifters() -> list[Claim]:
         ),
         Claim(
             README,
-            "The spread at drifters, {:.2f} of the error, says little: most of that error is the drifters' own inertial "
-            "motion. Against the truth it is {:.2f} in sea level, {:.2f} in temperature, {:.2f} and {:.2f} in the current.",
+            "The spread at drifters, {:.2f} of the error, says little: most of that error is the drifters' own "
+            "inertial motion. Against the truth it is {:.2f} in sea level, {:.2f} in temperature, {:.2f} and {:.2f} in "
+            "the current.",
             (ratio, *(get(case="truth", method=OURS, channel=c, metric="spread_skill") for c in spread)),
         ),
         Claim(
