@@ -2,9 +2,9 @@
 
     python benchmarks/attenuation.py --table data_samples/results/attenuation.csv       # a minute
 
-Prints, for the stated errors and for a fifth of them, the step length s that the default takes along the weights w of
-optimal interpolation (`guidance.hybrid`) at every noise, a mean over members; and the spread of the current by the
-default, by the covariance alone (`oi`), and by the network's Jacobian without a length (`oi-jacobian`).
+Prints, for the stated errors and for a fifth of them, the step length s that one iteration of the default takes along
+the weights w of optimal interpolation (`guidance.hybrid`) at every noise, a mean over members; and the spread of the
+current by it, by the covariance alone (`oi`), and by the network's Jacobian without a length (`oi-jacobian`).
 """
 
 import argparse
@@ -35,7 +35,7 @@ SETTINGS = Settings("hybrid", "sde-2m", Setting.steps)
 
 
 class Recorded:
-    """The default guidance, and its step lengths: {sigma: s}.
+    """The default guidance with one iteration, and its step lengths: {sigma: s}.
 
     It adds s v to the estimate D, where v = V H'w, and s w'(H V H' + R) w = w'd for the innovation d; so
     s = w'(d - H s v) / w'R w.
@@ -45,7 +45,7 @@ class Recorded:
         self.lengths: dict[float, float] = {}
 
     def __call__(self, prior: Prior, likelihood: LinearGaussian, context: torch.Tensor):
-        guided, solve = hybrid(prior, likelihood, context), InnovationSolver(prior, likelihood)
+        guided, solve = hybrid(prior, likelihood, context, iterations=1), InnovationSolver(prior, likelihood)
 
         def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
             found = guided(x, sigma)

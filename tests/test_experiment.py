@@ -465,7 +465,7 @@ def test_the_means_of_interpolation_and_climatology_are_exact(analysed):
 def test_our_method_takes_the_steps_of_the_setting():
     _, few = ex._tools(None, None, 3)
     _, many = ex._tools(None, None, 40)
-    assert few[OURS].evaluations == 6 and many[OURS].evaluations == 80
+    assert few[OURS].evaluations == 9 and many[OURS].evaluations == 120
     assert set(ex.COMMON_NAMES) == set(few) and set(ex.USUAL) < set(few)
 
 

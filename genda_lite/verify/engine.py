@@ -151,7 +151,7 @@ def methods(
         Method(OI, partial(interpolated, gaussian)),
         *(regressions(prior, regression) if regression else []),
         Method(GAUSSIAN, partial(sampled, gaussian, FAST)),
-        Method(OURS, partial(sampled, prior, DEFAULT), evaluations=2 * many),
+        Method(OURS, partial(sampled, prior, DEFAULT), evaluations=3 * many),
         Method(OURS_FAST, partial(sampled, prior, FAST), evaluations=FAST.steps),
     ]
     for name in GUIDANCES:

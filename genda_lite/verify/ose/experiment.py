@@ -159,7 +159,7 @@ def _tools(
     learned, known = load_methods(prior, Path(regression) if regression else None, device)
     found = {name: known[name] for name in COMMON_NAMES if name in known}
     settings = Settings("hybrid", "sde-2m", steps)
-    found[OURS] = replace(found[OURS], run=lambda task: sampled(learned, settings, task), evaluations=2 * steps)
+    found[OURS] = replace(found[OURS], run=lambda task: sampled(learned, settings, task), evaluations=3 * steps)
     return learned, found
 
 
