@@ -673,8 +673,15 @@ def save(context: typer.Context, rows: list[dict]) -> None:
         write_rows(json, rows)
     if table is not None:
         seed = {"seed": given.pop("seed")} if "seed" in given else {}
-        settings = ", ".join(f"{key} {value}" for key, value in given.items())
+        settings = ", ".join(f"{key} {in_words(value)}" for key, value in given.items())
         write_table(tidy(rows), table, command=context.command_path, settings=settings, **seed)
+
+
+def in_words(value: object) -> str:
+    """A setting; of a file its name, whatever folder it lies in here."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(in_words, value))
+    return value.name if isinstance(value, Path) else str(value)
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:

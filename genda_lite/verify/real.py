@@ -112,7 +112,7 @@ def name_of(box: Case) -> str:
     """A box in words: its centre, its date, and from which day on it is seen."""
     latitude, longitude = (float(np.mean(getattr(box.grid, d))) for d in scores.GRID)
     date = np.datetime64(box.date, "D")
-    return f"{latitude:.1f} N {longitude:.1f} E, {date}, tracks from day {box.about.get('first day', 0):g}"
+    return f"{latitude:.1f} N {abs(longitude):.1f} {'WE'[longitude > 0]}, {date}, tracks from day {box.about.get('first day', 0):g}"
 
 
 def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
