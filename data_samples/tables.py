@@ -482,6 +482,31 @@ def protocol() -> str:
     return markdown(["for", "data", "seed", "files", "served for", "scored"], rows)
 
 
+CHOICE = {  # method of `benchmarks/guidance.py` -> its name here, and its calls a member
+    "default": ("two iterations, 26 steps: the default", 78),
+    "hybrid, 3 iterations, 20 steps": ("three iterations, 20 steps", 80),
+    "MMPS, 3 iterations, 20 steps": ("MMPS, three iterations, 20 steps", 80),
+}
+FORMER = "hybrid, 1 iteration, 80 steps"
+
+
+def choice() -> str:
+    """Which guidance the default shall be."""
+    rows = []
+    for case in names("choice", "case"):
+        for method, (name, calls) in CHOICE.items():
+            cells = []
+            for channel in OCEAN:
+                labels = {"case": case, "method": method, "channel": channel, "metric": f"crps less {FORMER}"}
+                found = pick(stored("choice"), **labels).set_index("ocean")["value"]
+                each = found.drop("")
+                whole, least, most = (f"{round(100 * v) + 0:+d}" for v in (found[""], each.min(), each.max()))
+                cells.append(f"{whole} ({least} to {most})")
+            *scalars, u, v = cells
+            rows.append([case, name, str(calls), *scalars, f"{u}, {v}"])
+    return markdown(["oceans", "guidance", "calls", "sea level", "temperature", "salinity", "residual current"], rows)
+
+
 def results() -> str:
     """What is stored, and what made it."""
     rows = []
@@ -509,6 +534,7 @@ TABLES = {
         prior,
         training,
         protocol,
+        choice,
         results,
     )
 }

@@ -111,8 +111,8 @@ def units(boxes: Sequence[Case]) -> np.ndarray:
 def name_of(box: Case) -> str:
     """A box in words: its centre, its date, and from which day on it is seen."""
     latitude, longitude = (float(np.mean(getattr(box.grid, d))) for d in scores.GRID)
-    date = np.datetime64(box.date, "D")
-    return f"{latitude:.1f} N {abs(longitude):.1f} {'WE'[longitude > 0]}, {date}, tracks from day {box.about.get('first day', 0):g}"
+    place = f"{latitude:.1f} N {abs(longitude):.1f} {'E' if longitude > 0 else 'W'}"
+    return f"{place}, {np.datetime64(box.date, 'D')}, tracks from day {box.about.get('first day', 0):g}"
 
 
 def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
