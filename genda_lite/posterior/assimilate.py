@@ -151,7 +151,7 @@ def assimilate(
         grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, at the prior's
             latitudes and any longitude: the prior then ignores where it is.
         date: for the seasonal climatology; by default the median time of the observations.
-        fast: no gradients of the network: `FAST` in place of `DEFAULT`, a sixth of the work or less.
+        fast: no gradients of the network: `FAST` in place of `DEFAULT`, a third of the network calls or less.
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
             `prior.samplers` for what there is.
         linear: observations by any linear map, besides those of the table.

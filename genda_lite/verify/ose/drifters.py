@@ -33,6 +33,7 @@ from ...ocean.trajectories import (
 from ...sources import ragged_slices
 from .. import scores
 from ..dress import fit
+from ..engine import DRESSED
 
 __all__ = ["Scorecard", "observation_error", "rank_counts", "running_mean", "scorecard", "segments", "separation"]
 
@@ -203,7 +204,7 @@ def scorecard(
 
 def dressed(name: str) -> str:
     """What a product is called once it has been given a spread."""
-    return f"{name}, dressed"
+    return f"{name}, {DRESSED}"
 
 
 def steepness(*fields: xr.DataArray) -> xr.DataArray:
