@@ -3,6 +3,7 @@ memory, in blocks of days, and on a cluster."""
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -400,12 +401,18 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, refuses):
     def fail(block):
         raise RuntimeError("the disk is full")
 
-    salinity = dask_array.from_array(state["so"].values)
-    broken["so"] = state["so"].copy(data=salinity.map_blocks(fail, dtype="f4", meta=salinity))
+    def dawdle(block):  # still at work, in another thread, when salinity fails
+        time.sleep(0.3)
+        return block
+
+    for name, compute in {"so": fail, "thetao": dawdle}.items():
+        values = dask_array.from_array(state[name].values)
+        broken[name] = state[name].copy(data=values.map_blocks(compute, dtype="f4", meta=values))
     write_state(state, standardizer, tmp_path / "older.zarr")
     for name in ("new.zarr", "older.zarr", "new.nc"):
         with pytest.raises(RuntimeError, match="disk is full"):
             write_state(broken, standardizer, tmp_path / name)
+    time.sleep(0.5)
     assert [path.name for path in tmp_path.iterdir()] == ["older.zarr"]
     with open_product(tmp_path / "older.zarr") as older:
         np.testing.assert_array_equal(older["so"], state["so"])

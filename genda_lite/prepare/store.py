@@ -1,6 +1,9 @@
 """Prepared states in files, with the climatology and the Ekman response that belong to them."""
 
+import contextlib
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import xarray as xr
@@ -34,7 +37,7 @@ def write_state(state: xr.Dataset, standardizer: Standardizer, path: str | os.Pa
     if path.suffix == ".nc":
         frame = {name: (1,) * (ds[name].ndim - 2) + ds[name].shape[-2:] for name in CHANNELS}
         encoding = {name: {"compression": "gzip", "compression_opts": 2, "chunksizes": frame[name]} for name in frame}
-        with atomic_path(path) as temporary:
+        with atomic_path(path) as temporary, _finished_threads():
             ds.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
         return
     try:
@@ -43,8 +46,24 @@ def write_state(state: xr.Dataset, standardizer: Standardizer, path: str | os.Pa
         raise InputError(f"{path}: Zarr needs `pip install genda_lite[data]`, or a name ending in .nc") from None
     if ds.chunks:
         ds = ds.chunk(time=max(ds.chunks["time"]))  # Zarr wants chunks of one size
-    with atomic_folder(path, holds=ZARR_FILES) as temporary:
+    with atomic_folder(path, holds=ZARR_FILES) as temporary, _finished_threads():
         ds.to_zarr(temporary, mode="w", consolidated=False)
+
+
+@contextlib.contextmanager
+def _finished_threads() -> Iterator[None]:
+    """Threads that compute lazy fields, all done at the end.
+
+    When a block fails, dask raises at once, while its other threads still write theirs: into a folder being removed.
+    """
+    try:
+        import dask
+        from dask.system import CPU_COUNT
+    except ImportError:  # then no field is lazy
+        yield
+        return
+    with ThreadPoolExecutor(CPU_COUNT) as pool, dask.config.set(pool=pool):
+        yield
 
 
 def _store(standardizer: Standardizer) -> xr.Dataset:
