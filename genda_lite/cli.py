@@ -90,6 +90,7 @@ def train(
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
+    climate: Annotated[bool, typer.Option(help="Draw a climate for each window: a wider prior.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
     accumulate: Annotated[int, typer.Option(help="Parts that a batch is cut into, to save memory.")] = 1,
@@ -110,6 +111,7 @@ def train(
     from .verify.protocol import refuse_test
 
     try:
+        from .prior.climate import WIDE
         from .prior.train import CONFIGURATIONS, Trainer
         from .prior.train import train as run
     except ImportError:
@@ -123,6 +125,8 @@ def train(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     network, settings = CONFIGURATIONS[config]
     settings = replace(settings, images=images or settings.images, seed=seed)
+    if climate:
+        settings = replace(settings, climate=WIDE)
     refuse_test(filter(None, [*data, validation]))
     training = training_set([open_product(path) for path in data])
     held_out = training_set(open_product(validation), training.standardizer) if validation else None

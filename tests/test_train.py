@@ -15,6 +15,7 @@ import torch
 
 from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior import Domain, NetworkConfig, load_prior
+from genda_lite.prior.climate import Climate
 from genda_lite.prior.muon import Muon, orthogonalized
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, native_bfloat16, train
 from genda_lite.prior.windows import Noise, Windows, sea_corners
@@ -122,6 +123,29 @@ def test_context_and_noise_are_drawn_as_asked(windows):
     dated = context[:, 3:].abs().amax((1, 2, 3)) > 0
     assert dated.float().mean() == pytest.approx(0.9, abs=0.05)
     assert sigma.log().mean() == pytest.approx(0.7, abs=0.3) and sigma.log().std() == pytest.approx(1.7, rel=0.1)
+
+
+def test_each_window_has_a_climate_of_its_own(data, windows):
+    climate = Climate(temperature=0.9, salinity=1.2, salinity_alone=0.4, slope=0.5, amplitude=0.3, contrast=0.2)
+    wide = Windows(data, windows.domain, 16, Noise(), climate=climate)
+    climates = [wide.climate_of(i) for i in range(4000)]
+    factors, displacements = (torch.stack(part) for part in zip(*climates, strict=True))
+    logs = factors[:, :, 0, 0].log().std(0)
+    assert logs.tolist() == pytest.approx([0.3, 0.13**0.5, 0.13**0.5, 0.3, 0.3, 0, 0], rel=0.05)
+    # The plane has the variance of n_0 everywhere, and half a slope's square more in each direction at the corners.
+    corner, middle = displacements[:, 1:3, 0, 0].std(0), displacements[:, 1:3, 7:9, 7:9].mean((2, 3)).std(0)
+    size = torch.tensor([0.9, (1.2**2 + 0.4**2) ** 0.5])
+    torch.testing.assert_close(middle, size, rtol=0.05, atol=0)
+    torch.testing.assert_close(corner, size * 1.5**0.5, rtol=0.05, atol=0)
+    both = torch.corrcoef(displacements[:, 1:3, 8, 8].T)[0, 1]
+    assert both == pytest.approx(1.2 / (1.2**2 + 0.4**2) ** 0.5, abs=0.02)  # along the water masses
+    assert not displacements[:, [0, 3, 4, 5, 6]].any()
+
+    x, *rest = wide[5]
+    plain, *same = windows[5]  # the same window and the same noise, in the training data's climate
+    assert all(torch.equal(a, b) for a, b in zip(rest, same, strict=True))
+    torch.testing.assert_close(x, factors[5] * plain + displacements[5])
+    assert torch.equal(next(wide.fields(6))[5], x)  # network and covariance see the same
 
 
 def test_a_pool_goes_through_all_frames_a_few_at_a_time(data, windows):

@@ -250,11 +250,14 @@ class ObservedWindows(Dataset):
         w, rng = self.windows, np.random.default_rng([self.windows.seed, i, 2])
         frame, south, west = w.place(i, np.random.default_rng([w.seed, i]))
         rows, columns = slice(south, south + w.size), slice(west, west + w.size)
-        x, season = self.data.frames[frame][:, rows, columns], self.data.harmonics[None, frame, 1:]
+        factor, displacement = w.climate_of(i)
+        x, season = factor * w.cut(frame, south, west) + displacement, self.data.harmonics[None, frame, 1:]
         context = make_context(w.domain, w.latitude[None, rows], w.longitude[None, columns], season, torch.ones(1))[0]
         ocean = int(np.searchsorted(self.starts, frame, side="right")) - 1
         near = np.clip(frame + LAGS, self.starts[ocean], self.starts[ocean + 1] - 1)
         lagged = torch.stack([self.zos[f][rows, columns] for f in near]).float()[None]
+        zos = CHANNELS.index("zos")
+        lagged = factor[zos] * lagged + displacement[zos]
         maps = []
         for (name, smooth), part in zip(KINDS, self.bank[rng.integers(len(self.bank))], strict=True):
             if part is None:

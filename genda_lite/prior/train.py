@@ -20,6 +20,7 @@ from ..prepare.frames import TrainingSet
 from ..state import StateVector
 from .base import Domain
 from .checkpoint import read_safetensors, save_prior, write_safetensors
+from .climate import ONE, Climate
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
@@ -44,6 +45,7 @@ class TrainingConfig:
         hide_position, hide_season: see `Windows`.
         ema_images: memory of the averaged weights, in images.
         size: side of the windows (cells).
+        climate: by how much the climates of the windows differ.
     """
 
     images: int = 800_000
@@ -57,6 +59,7 @@ class TrainingConfig:
     ema_images: int = 50_000
     size: int = 64
     seed: int = 0
+    climate: Climate = ONE
 
     @property
     def steps(self) -> int:
@@ -208,8 +211,8 @@ class Trainer:
             )
 
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
-        c = self.config
-        return Windows(data, domain, c.size, Noise(c.noise_mean, c.noise_std), c.hide_position, c.hide_season, seed)
+        c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)
+        return Windows(data, domain, c.size, noise, c.hide_position, c.hide_season, seed, climate=c.climate)
 
     def _batches(self):
         """This process's share of each batch from the present step on, in `accumulate` parts."""

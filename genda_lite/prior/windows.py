@@ -13,7 +13,9 @@ from torch.utils.data import Dataset
 
 from ..errors import InputError
 from ..prepare.frames import TrainingSet
+from ..state import StateVector
 from .base import Domain, make_context
+from .climate import ONE, Climate
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Windows(Dataset):
         pool, reuse: where there are more than `pool` frames they are gone through in random order, `pool` at a time,
             and each gives about `reuse` windows before another takes its place: few frames are in memory, and few reads
             are needed.
+        climate: by how much the climates of the windows differ.
 
     Raises:
         InputError: the frames are smaller than a window, or none of their windows is free of land.
@@ -55,8 +58,9 @@ class Windows(Dataset):
         seed: int = 0,
         pool: int = 2048,
         reuse: int = 32,
+        climate: Climate = ONE,
     ):
-        self.data, self.domain, self.size, self.noise = data, domain, size, noise
+        self.data, self.domain, self.size, self.noise, self.climate = data, domain, size, noise, climate
         self.hide_position, self.hide_season = hide_position, hide_season
         self.seed, self.pool, self.reuse = seed, pool, reuse
         self.latitude = torch.from_numpy(data.latitude.astype("f4"))
@@ -68,7 +72,7 @@ class Windows(Dataset):
         rng = np.random.default_rng([self.seed, i])
         frame, south, west = self.place(i, rng)
         hidden = rng.random(2) < (self.hide_position, self.hide_season)
-        x, n = self.cut(frame, south, west), self.size
+        x, n = self.displaced(i, self.cut(frame, south, west)), self.size
         context = make_context(
             self.domain,
             self.latitude[None, south : south + n],
@@ -94,6 +98,16 @@ class Windows(Dataset):
         """A window of a frame, (C, n, n)."""
         return self.data.frames[frame][:, south : south + self.size, west : west + self.size]
 
+    def climate_of(self, i: int) -> tuple[Tensor, Tensor]:
+        """Factor (K, 1, 1) and displacement (K, n, n) of image i, see `Climate`."""
+        rng = np.random.default_rng([self.seed, i, 3])  # its own numbers: windows and noise are the same without
+        return self.climate.draw(StateVector.today(), (self.size, self.size), rng)
+
+    def displaced(self, i: int, x: Tensor) -> Tensor:
+        """Image i (K, n, n) in its climate."""
+        factor, displacement = self.climate_of(i)
+        return factor * x + displacement
+
     def order(self, turn: int) -> np.ndarray:
         """The order in which the frames are gone through for the `turn`-th time."""
         return np.random.default_rng([self.seed, turn, 1]).permutation(len(self.data.frames))
@@ -102,7 +116,8 @@ class Windows(Dataset):
         """The first windows in batches (batch, C, n, n), without their noise."""
         for first in range(0, count, batch):
             some = range(first, min(first + batch, count))
-            yield torch.stack([self.cut(*self.place(i, np.random.default_rng([self.seed, i]))) for i in some])
+            places = [self.place(i, np.random.default_rng([self.seed, i])) for i in some]
+            yield torch.stack([self.displaced(i, self.cut(*place)) for i, place in zip(some, places, strict=True)])
 
     def __len__(self) -> int:
         return 2**40
