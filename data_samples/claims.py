@@ -212,7 +212,7 @@ def scoreboard() -> list[Claim]:
     loud = [value("osse", method=m, channel="zos", metric="crps / crps as stated") for m in (OURS, YARDSTICK)]
     narrow = [c for c, ratio in zip(OCEAN, spread, strict=True) if not 0.9 <= ratio <= 1.1]
     return [
-        Claim(README, "CRPS of {:.0f} cases over a year", (value("osse", method=OURS, metric="cases"),)),
+        Claim(README, "CRPS of {:.0f} cases over a year", (value("osse", case="", method=OURS, metric="cases"),)),
         Claim(
             README,
             "The default is ahead of every baseline in every one of these channels: by {:.0f} % of multivariate "

@@ -28,6 +28,7 @@ from genda_lite.nature.physics import PARAMETERS
 from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
+from genda_lite.verify.osse.scoreboard import COMMON
 from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
 
 FOLDER = Path(__file__).resolve().parent
@@ -297,7 +298,7 @@ def board() -> str:
         *scalars, u, v = (crps(method, channel) for channel in OCEAN)
         ratios = [value("osse", method=method, channel=c, zone="all", metric="spread_skill") for c in OCEAN]
         spread = " / ".join(f"{r:.2f}" for r in ratios) if np.isfinite(ratios).all() else ""
-        seconds = f"{value('osse', method=method, metric='seconds'):.0f}"
+        seconds = f"{value('osse', case='', method=method, metric='seconds'):.0f}"
         rows.append([BOARD[method], *scalars, f"{u}, {v}", spread, seconds])
     units = ["sea level (m)", "temperature (degC)", "salinity", "residual current u, v (m/s)"]
     return markdown(["method", *units, "spread/error", "CPU s"], rows)
@@ -317,10 +318,7 @@ GUIDANCES = {
 
 def guidance(method: str, channel: str) -> float:
     """CRPS over that of multivariate optimal interpolation, on the cases that all guidances ran on."""
-    one = {"method": method, "channel": channel, "zone": "all"}
-    if method in names("guidances"):  # which ran on all cases; the others on these alone
-        return value("guidances", metric="crps_ratio", **one)
-    return 1 + value("osse", case="", ocean="", metric=LESS, **one)
+    return 1 + value("osse", case=COMMON, ocean="", method=method, channel=channel, zone="all", metric=LESS)
 
 
 def guidances() -> str:
@@ -328,8 +326,8 @@ def guidances() -> str:
     rows = []
     for method, name in GUIDANCES.items():
         *scalars, u, v = (f"{guidance(method, channel):.2f}" for channel in OCEAN)
-        table = "guidances" if method in names("guidances") else "osse"
-        rows.append([name, *scalars, f"{u}, {v}", f"{value(table, method=method, metric='seconds'):.0f}"])
+        seconds = value("osse", case=COMMON, method=method, metric="seconds")
+        rows.append([name, *scalars, f"{u}, {v}", f"{seconds:.0f}"])
     return markdown(["guidance", "sea level", "temperature", "salinity", "residual current u, v", "CPU s"], rows)
 
 

@@ -513,15 +513,18 @@ def osse(
     from .verify.osse import scoreboard, single
     from .verify.protocol import refuse_test
 
-    check_places(json, table, folder, fit_dressing)
+    check_places(json, table, fit_dressing)
     if fit_dressing is not None:
         if not truth:
             raise InputError("expected --truth, oceans that are not scored, to fit a spread on")
         refuse_test(truth)
     if quick:
         cases, members, every = 3, 4, 0
-    if folder is not None:
-        folder.mkdir(exist_ok=True)
+    if folder is not None and not folder.is_dir():  # a folder that is there has results to go on from
+        check_places(folder)
+        if folder.exists():
+            raise InputError(f"{folder}: is a file, expected the name of a folder")
+        folder.mkdir()
     model, known = load_methods(prior, regression)
     chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:

@@ -120,3 +120,20 @@ def test_prepare_then_train(monkeypatch, tmp_path, capsys):
     assert genda(monkeypatch, "prepare", ocean, tmp_path / "nowhere" / "s.zarr") == 2
     assert genda(monkeypatch, "prepare", state, tmp_path / "again.zarr") == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_in_the_folder_it_was_stopped_in(monkeypatch, tmp_path, capsys):
+    from genda_lite.errors import InputError
+    from genda_lite.verify.osse import scoreboard
+
+    def stop(*arguments, **options):
+        raise InputError("stopped")
+
+    monkeypatch.setattr(scoreboard, "run", stop)
+    for _ in range(2):  # the folder is made, then there
+        assert genda(monkeypatch, "evaluate", "osse", "--quick", "--folder", tmp_path / "osse") == 2
+        assert "stopped" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    for place, told in (("file", "is a file, expected the name of a folder"), ("no/where", "does not exist")):
+        assert genda(monkeypatch, "evaluate", "osse", "--quick", "--folder", tmp_path / place) == 2
+        assert told in capsys.readouterr().err

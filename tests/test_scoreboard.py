@@ -373,13 +373,19 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
     found = read_table(tmp_path / "osse.csv")
     pd.testing.assert_frame_equal(found, tidy(rows), rtol=1e-5)
     pd.testing.assert_frame_equal(written, tidy(rows).replace(np.inf, np.nan))
-    labels = {"method": "diffusion, slow", "channel": "so", "zone": "all"}
+    labels = {"method": "diffusion, slow", "channel": "so", "zone": "all", "case": ""}
     own = sb.paired(table, "diffusion, slow", "OI, multivariate", "so")
     one = pick(written, metric=less("crps", OI), ocean="", **labels)[["value", "low", "high"]].to_numpy().squeeze()
     np.testing.assert_allclose(one, own[:3])
     each = pick(written, metric=less("crps", OI), ocean="0", **labels)["value"].item()
     assert each == pytest.approx(own.oceans[0])
-    assert one_number(written, metric="cases", method="diffusion, slow") == own.cases == 2
+    assert one_number(written, metric="cases", method="diffusion, slow", case="") == own.cases == 2
+    # Where not all methods were run on all cases, each is compared on the cases of all.
+    few = table.isel(case=table["seconds"].notnull().all("experiment").values)
+    assert few.sizes["case"] == one_number(written, metric="cases", case=sb.COMMON) == 2 < table.sizes["case"]
+    for method in ("diffusion", "diffusion, slow"):
+        alike = {"case": sb.COMMON, "method": method, "channel": "so", "metric": less("crps", OI), "ocean": ""}
+        assert one_number(written, **alike) == pytest.approx(sb.paired(few, method, OI, "so").value)
     ratio = sb.figures(table).spread_skill.sel(experiment="diffusion, slow", channel="so")
     assert one_number(written, metric="spread_skill", **labels) == pytest.approx(float(ratio))
     assert not written.duplicated(["case", "ocean", "date", "method", "channel", "zone", "metric"]).any()
