@@ -28,6 +28,7 @@ from genda_lite.nature.physics import PARAMETERS
 from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
+from genda_lite.verify.engine import DRESSED
 from genda_lite.verify.osse.scoreboard import COMMON
 from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
 
@@ -346,6 +347,12 @@ HOURLY = {"case": "hourly", "date": "", "channel": "current", "zone": "all"}
 DAILY = HOURLY | {"case": "24-hour means"}
 
 
+def as_judged(product: str) -> str:
+    """The product whose CRPS is compared: one without an ensemble as it is dressed."""
+    worn = f"{product}, {DRESSED}"
+    return worn if worn in names("ose", **HOURLY) else product
+
+
 def ours_less(product: str, metric: str) -> str:
     """Our score less a product's with its interval, in bold where that excludes zero."""
     labels = HOURLY | {"method": "diffusion", "metric": f"{metric} less {product}"}
@@ -360,17 +367,19 @@ def drifters() -> str:
     for method, name in PRODUCTS.items():
         hourly, is_ours = partial(value, "ose", method=method, **HOURLY), method == "diffusion"
         apart = value("ose", method=method, metric="separation", **HOURLY | {"zone": "3 d"})
+        judged = as_judged(method)
+        crps = [f"{value('ose', method=m, metric='crps', **HOURLY):.4f}" for m in dict.fromkeys((method, judged))]
         rows.append(
             [
                 name,
                 f"{hourly(metric='vector_error'):.3f}",
                 ", ".join(f"{hourly(metric=metric):.3f}" for metric in ("rmse_u", "rmse_v")),
                 f"{hourly(metric='within_45'):.2f}",
-                f"{hourly(metric='crps'):.4f}",
+                ", dressed ".join(crps),
                 f"{hourly(metric='spread_skill'):.2f}" if method in ENSEMBLES else "",
                 f"{value('ose', method=method, metric='vector_error', **DAILY):.3f}",
                 f"{apart:.0f}",
-                *("" if is_ours else ours_less(method, metric) for metric in ("vector_error", "crps")),
+                *("" if is_ours else ours_less(*pair) for pair in ((method, "vector_error"), (judged, "crps"))),
             ]
         )
     heads = ["product", "vector error (m/s)", "RMSE u, v", "within 45°", "CRPS", "spread/skill"]
