@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -500,7 +502,10 @@ def main() -> None:
     goals = verdicts(made["lines"])
     print(markdown(made["lines"], goals))
     if arguments.table:
+        packages = {"azula": "azula", "nvidia-physicsnemo": "physicsnemo"}
+        known = [f"{name} {version(name)}" for name, module in packages.items() if find_spec(module)]
         settings = f"{arguments.truths} truths of {arguments.members} members each; peers tuned on others, case by case"
+        settings = "; ".join([settings, *known])
         about = {"command": "python benchmarks/posterior.py", "settings": settings, "seed": made["seed"]}
         write_table(tidy(labelled(made["lines"], goals, made["noise"])), arguments.table, **about)
     if arguments.figure:
