@@ -374,7 +374,9 @@ def real(
     found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days, mean)
     rows = rows_of(found, boxes)
     seen = rows[-1]["value"]
-    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
+    about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
+    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members; "
+               f"anomalies about {about}")
     frame = tidy(one for one in rows if not one["detail"])
     frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
     print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))

@@ -26,8 +26,9 @@ def local_standardizer(standardizer: Standardizer, climatology: xr.Dataset, grid
     dates can tell apart: the annual and semi-annual cycle of twelve months, the annual one of four seasons, none of
     fewer than three dates. Months and seasons are means: the harmonics are fitted as averaged over them, too.
 
-    Channels that the climatology lacks have a mean of zero: sea level is then flat, the wind calm. So has the residual
-    current, for a mean current at rest is in balance. The scale is the prior's: a climatology knows no anomalies.
+    Channels that the climatology lacks have a mean of zero: sea level is then flat, so that its observations need an
+    unknown reference (the default) to set the level, and the wind calm. So has the residual current, for a mean current
+    is in balance but for a few centimetres a second. The scale is the prior's: a climatology knows no anomalies.
 
     Args:
         standardizer: of the prior. climatology: from `read_climatology`; without channels, a flat calm.

@@ -34,8 +34,8 @@ from .table import less, row
 
 OBSERVED_SHARE = 0.04  # of the cells of a box
 NOISE = 0.03  # m
-# South-west corners (longitude, latitude) of 5.3 degree boxes in strong currents, clear of land; regions are more than
-# 1,500 km apart.
+# South-west corners (longitude, latitude) of 5.3 degree boxes in strong currents, clear of land; the middles of
+# regions are more than 1,500 km apart.
 REGIONS = {
     "gulf-stream": ((-70.0, 35.5), (-64.6, 36.5), (-59.2, 37.5), (-53.8, 37.5), (-48.4, 37.5)),
     "kuroshio": ((143.0, 33.0), (148.4, 33.5), (153.8, 34.0)),
