@@ -140,7 +140,7 @@ def test_what_is_no_climatology_is_told_in_one_sentence(tmp_path, refuses):
     with refuses("months from 0 to 11", "expected 1 to 12"):
         read_climatology(ds.assign_coords(time=np.arange(12)).rename(time="month"))
     with refuses("holds means over 1 month(s)", "over 12", "expected one kind"):
-        read_climatology(atlas(tmp_path / "both", [(1, 12), (12, 1)]))
+        read_climatology(atlas(tmp_path / "both", [(1, 1), (12, 1)]))
     with refuses("no such file"):
         read_climatology(tmp_path / "nothing.nc")
     with refuses("no valid value"):
@@ -323,7 +323,7 @@ def test_southern_states_go_through_the_door_and_back(gaussian_prior):
 
 def test_an_analysis_elsewhere_says_what_it_stands_on(gaussian_prior, tmp_path, refuses):
     seen = points([0.9, 0.1], [-38.0, -38.2], [20.0, 20.3], reference_error=0.0)
-    folder = atlas(tmp_path / "woa")
+    folder = atlas(tmp_path / "woa", [(3, 4)])
     options = {"grid": SOUTH, "members": 64, "date": "2019-02-15", "fast": True}
     analysis = gl.assimilate(gaussian_prior, seen, climatology=folder, **options)
     assert analysis.attrs["climatology"].startswith("woa_s_") and analysis.attrs["position_used"] == "False"

@@ -199,16 +199,15 @@ def test_a_map_is_reconstructed_from_its_values_along_tracks(files, gaussian_pri
 
 
 def test_the_command_says_how_much_is_independent(files, gaussian_prior, tmp_path, monkeypatch):
-    from typer.testing import CliRunner
-
     from genda_lite.verify import engine
 
     known = {name: Method(name, partial(interpolated, gaussian_prior)) for name in (engine.OURS_FAST, GAUSSIAN)}
     known[OURS] = Method(OURS, lambda task: Ensemble(torch.zeros(2, *gaussian_prior.shape), None))
     monkeypatch.setattr(engine, "load_methods", lambda prior: (gaussian_prior, known))
-    monkeypatch.setattr(real, "CORNERS", CORNERS)
+    monkeypatch.setitem(real.REGIONS, real.HOME, CORNERS)
     arguments = ["--tracks", files[0], "--map", files[1], "--quick", "--json", tmp_path / "rows.json"]
     told = CliRunner().invoke(app, ["evaluate", "real", *map(str, arguments)])
     assert told.exit_code == 0, told.exception
     assert "2 boxes" in told.output and "2 independent: too few for an interval" in told.output
+    assert "anomalies about the prior's climatology" in told.output
     assert "+-" not in told.output and (tmp_path / "rows.json").stat().st_size > 1000
