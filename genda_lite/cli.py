@@ -157,6 +157,10 @@ def assimilate(
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
     guidance: Annotated[str | None, typer.Option(help="Of posterior.guidance.GUIDANCES; by default hybrid.")] = None,
+    climatology: Annotated[
+        list[Path] | None,
+        typer.Option(help="World Ocean Atlas, or a reanalysis' means: for a centre outside the prior's latitudes."),
+    ] = None,
 ) -> None:
     """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
     from .files import write_dataset
@@ -175,7 +179,8 @@ def assimilate(
     observations = everywhere.inside(grid)
     if not len(observations):
         raise InputError(f"{tracks}: none of its {len(everywhere)} points lies in the box {grid}")
-    analysis = run(model, observations, members, seed, grid=grid, guidance=guidance, fast=fast, progress=True)
+    options = {"guidance": guidance, "fast": fast, "climatology": climatology}
+    analysis = run(model, observations, members, seed, grid=grid, progress=True, **options)
     analysis.attrs["observations_file"] = tracks.name
     write_dataset(analysis, out)
     typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
@@ -339,23 +344,39 @@ def real(
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
+    region: Annotated[
+        list[str] | None, typer.Option(help="Of verify.real.REGIONS, once for each; by default the Gulf Stream.")
+    ] = None,
+    climatology: Annotated[
+        list[Path] | None,
+        typer.Option(help="World Ocean Atlas, or a reanalysis' means; by default the prior's in the Gulf Stream, none "
+                     "elsewhere: a flat sea level."),
+    ] = None,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
     """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
+    from .sources import read_climatology
     from .verify.engine import GAUSSIAN, OURS, OURS_FAST, load_methods
-    from .verify.real import CORNERS, FIGURES, FIRST_DAYS, NAMES, evaluate_real, paired_difference, rows_of
+    from .verify.real import FIGURES, FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real, paired_difference, rows_of
     from .verify.table import pivot, tidy
 
     check_places(json, table)
-    members, corners, first_days = (8, CORNERS[:2], (0,)) if quick else (members, CORNERS, FIRST_DAYS)
+    regions = region or [HOME]
+    if strangers := set(regions) - set(REGIONS):
+        raise InputError(f"region {min(strangers)!r} is unknown, expected one of {', '.join(REGIONS)}")
+    mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
+    corners = [corner for name in regions for corner in REGIONS[name]]
+    members, corners, first_days = (8, corners[:2], (0,)) if quick else (members, corners, FIRST_DAYS)
     model, known = load_methods(prior)
     chosen = [known[name] for name in (OURS, OURS_FAST, GAUSSIAN)[int(quick) :]]
-    found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days)
+    found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days, mean)
     rows = rows_of(found, boxes)
     seen = rows[-1]["value"]
-    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members")
+    about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
+    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members; "
+               f"anomalies about {about}")
     frame = tidy(one for one in rows if not one["detail"])
     frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
     print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))

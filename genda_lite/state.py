@@ -1,11 +1,13 @@
 """The state of the ocean: its channels and grid, physical and standardized."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import torch
 import xarray as xr
+from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from .errors import InputError
@@ -30,6 +32,7 @@ class Channel:
         colours: of its maps, a colour map of cmocean. neutral: value in the middle of a diverging one: a number, or
             "median".
         label: of its units in figures. standard_name: CF's. more: further CF attributes.
+        northward: a component along the meridian, of the other sign in a mirror at the equator.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Channel:
     label: str = ""
     standard_name: str | None = None
     more: tuple[tuple[str, str], ...] = ()
+    northward: bool = False
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -63,15 +67,15 @@ _TABLE = (
     Channel("u_ageo_eddy", "Eastward residual ageostrophic current", "m s-1", "residual", 1e-3, (-5.0, 5.0), False,
             "balance", 0.0, "m/s"),
     Channel("v_ageo_eddy", "Northward residual ageostrophic current", "m s-1", "residual", 1e-3, (-5.0, 5.0), False,
-            "balance", 0.0, "m/s"),
+            "balance", 0.0, "m/s", northward=True),
     Channel("uas", "Eastward wind at 10 m", "m s-1", "wind", 2e-3, (-100.0, 100.0), True, "delta", 0.0, "m/s",
             "eastward_wind"),
     Channel("vas", "Northward wind at 10 m", "m s-1", "wind", 2e-3, (-100.0, 100.0), True, "delta", 0.0, "m/s",
-            "northward_wind"),
+            "northward_wind", northward=True),
     Channel("uo", "Eastward current", "m s-1", "current", 1e-3, (-5.0, 5.0), False, "balance", 0.0, "m/s",
             "eastward_sea_water_velocity"),
     Channel("vo", "Northward current", "m s-1", "current", 1e-3, (-5.0, 5.0), False, "balance", 0.0, "m/s",
-            "northward_sea_water_velocity"),
+            "northward_sea_water_velocity", northward=True),
 )  # fmt: skip
 TABLE: dict[str, Channel] = {channel.name: channel for channel in _TABLE}
 
@@ -181,14 +185,25 @@ class StateVector:
         return [self.index(name) for name in names if name in self.of_date]
 
 
-def harmonics(time) -> np.ndarray:
-    """Constant, cosine and sine of the annual cycle, (..., 3); only the constant where the time is unknown (NaT)."""
+def mirrored(x: Tensor, channels: Sequence[str]) -> Tensor:
+    """A state (..., K, ny, nx) in a mirror at the equator: rows in reverse order, northward channels of the other sign.
+
+    The equations of motion hold in it, with f of the other sign: a sea of the north becomes one of the south.
+    """
+    sign = x.new_tensor([-1.0 if TABLE[name].northward else 1.0 for name in channels])
+    return x.flip(-2) * sign.view(-1, 1, 1)
+
+
+def harmonics(time, order: int = 1) -> np.ndarray:
+    """Constant, and cosine and sine of the annual cycle and of its multiples up to an order, (..., 1 + 2 order); only
+    the constant where the time is unknown (NaT)."""
     time = np.asarray(time, "datetime64[ns]")
     known = ~np.isnat(time)
     date = np.where(known, time, np.datetime64(0, "ns"))
     years = (date - date.astype("datetime64[Y]")) / np.timedelta64(1, "D") / 365.25  # since New Year
-    phase = 2 * np.pi * years
-    return np.stack([np.ones_like(phase), known * np.cos(phase), known * np.sin(phase)], -1)
+    phases = [2 * np.pi * k * years for k in range(1, order + 1)]
+    waves = [known * wave(phase) for phase in phases for wave in (np.cos, np.sin)]
+    return np.stack([np.ones_like(years), *waves], -1)
 
 
 @dataclass(frozen=True)
@@ -261,15 +276,18 @@ class Grid:
 class Standardizer:
     """Climatology and scale of each channel: physical units <-> the standardized anomalies that priors live in.
 
-    The climatology depends on latitude and season alone, so that it can be carried to any longitude; beyond its
-    latitudes it is continued by its end values.
+    The climatology of a trained prior depends on latitude and season alone, so that it can be carried to any longitude.
+    That of one place (`prepare.local`) depends on longitude, too. Beyond its edges it is continued by its end values.
 
     Args:
         latitude: (n,) degrees.
-        harmonics: (3, C, n) coefficients of `harmonics(time)`, in each channel's units.
+        harmonics: (3, C, n) coefficients of `harmonics(time)`, in each channel's units; (1 + 2 order, C, n, nx) of a
+            place.
         scale: (C,) standard deviation of the anomalies.
         ekman: (n,) complex Ekman response to kinematic wind stress (s m-1): current = ekman * stress.
         channels: (C,) their names.
+        longitude: (nx,) degrees, of a place.
+        mirrored: the anomalies that priors live in are those of the other hemisphere, see `state.mirrored`.
     """
 
     latitude: np.ndarray
@@ -277,33 +295,47 @@ class Standardizer:
     scale: np.ndarray
     ekman: np.ndarray
     channels: tuple[str, ...] = CHANNELS
+    longitude: np.ndarray | None = None
+    mirrored: bool = False
 
     def ekman_at(self, latitude) -> np.ndarray:
         """Ekman response at latitudes (n,), complex (s m-1)."""
         return np.interp(latitude, self.latitude, self.ekman)
 
-    def climatology(self, latitude: np.ndarray, time) -> np.ndarray:
-        """Climatology at latitudes (n,) and one time, or one time each: (C, n)."""
+    def climatology(self, latitude: np.ndarray, time, longitude: np.ndarray | float = 0.0) -> np.ndarray:
+        """Climatology at points of any shape (...) and one time, or one time each: (C, ...).
+
+        Latitude and longitude are broadcast where longitude matters: (ny, 1) and (nx,) give (C, ny, nx) in a place, and
+        (C, ny, 1) elsewhere.
+        """
         latitude = np.asarray(latitude, float)
-        on_latitude = np.array([[np.interp(latitude, self.latitude, c) for c in h] for h in self.harmonics])
-        return np.einsum("hcn,...h->cn" if np.ndim(time) == 0 else "hcn,nh->cn", on_latitude, harmonics(time))
+        if self.longitude is None:
+            here = np.array([[np.interp(latitude, self.latitude, c) for c in h] for h in self.harmonics])
+        else:
+            axes = self.latitude, self.longitude
+            points = np.broadcast_arrays(latitude, longitude)
+            points = [np.clip(p, axis[0], axis[-1]) for p, axis in zip(points, axes, strict=True)]
+            table = RegularGridInterpolator(axes, np.moveaxis(self.harmonics, (0, 1), (-2, -1)))
+            here = np.moveaxis(table(tuple(points)), (-2, -1), (0, 1))
+        return np.einsum("hc...,...h->c...", here, harmonics(time, len(self.harmonics) // 2))
 
     def scale_of(self, state: StateVector) -> np.ndarray:
         """Scale of each entry of a state, (K,)."""
         return self.scale[[self.channels.index(name) for name in state.channels]]
 
-    def climatology_of(self, state: StateVector, latitude: np.ndarray, time) -> np.ndarray:
-        """Climatology of each entry of a state around one date, (K, n)."""
+    def climatology_of(self, state: StateVector, latitude: np.ndarray, time, longitude=0.0) -> np.ndarray:
+        """Climatology of each entry of a state around one date, (K, ...), at points as in `climatology`."""
         days = {lag: np.datetime64(time, "ns") + np.timedelta64(round(lag * 86400), "s") for lag in set(state.lags)}
-        found = {lag: self.climatology(latitude, day) for lag, day in days.items()}
+        found = {lag: self.climatology(latitude, day, longitude) for lag, day in days.items()}
         return np.stack([found[lag][self.channels.index(name)] for name, lag in state.entries])
 
     def to_tensor(self, frame: xr.Dataset, time=None) -> Tensor:
         """Standardized anomalies (C, ny, nx) of one surface state (dims latitude, longitude) in physical units."""
         time = frame["time"].values if time is None else time
         fields = np.stack([frame[c].transpose("latitude", "longitude").values for c in self.channels])
-        anomaly = fields - self.climatology(frame["latitude"].values, time)[:, :, None]
-        return torch.from_numpy((anomaly / self.scale[:, None, None]).astype("f4"))
+        usual = self.climatology(frame["latitude"].values[:, None], time, frame["longitude"].values)
+        x = torch.from_numpy(((fields - usual) / self.scale[:, None, None]).astype("f4"))
+        return mirrored(x, self.channels) if self.mirrored else x
 
     def to_dataset(self, members: Tensor, grid: Grid, time, state: StateVector | None = None) -> xr.Dataset:
         """Physical fields of the date, dims (member, latitude, longitude), of standardized anomalies.
@@ -312,8 +344,10 @@ class Standardizer:
             members: (member, K, ny, nx). state: what is where in them; by default the standardizer's channels.
         """
         state = StateVector(self.channels) if state is None else state
+        members = mirrored(members, state.channels) if self.mirrored else members
         fields = members.double().cpu().numpy() * self.scale_of(state)[:, None, None]
-        fields = (fields + self.climatology_of(state, grid.latitude, time)[:, :, None]).astype("f4")
+        usual = self.climatology_of(state, grid.latitude[:, None], time, grid.longitude)
+        fields = (fields + usual).astype("f4")
         dims = ("member", "latitude", "longitude")
         ds = xr.Dataset(
             {name: (dims, fields[:, state.index(name)], dict(VARIABLES[name])) for name in state.of_date},

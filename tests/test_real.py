@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from typer.testing import CliRunner
 
 from genda_lite.baselines.interpolation import Ensemble
 from genda_lite.cli import app
+from genda_lite.errors import InputError
 from genda_lite.state import KM_PER_DEGREE, Grid
 from genda_lite.verify import real
 from genda_lite.verify.engine import CLIMATOLOGY, GAUSSIAN, OURS, Case, Method, interpolated
@@ -139,6 +141,34 @@ def files(tmp_path_factory) -> tuple[Path, Path]:
     return paths
 
 
+def test_a_region_of_the_south_is_scored_as_its_mirror_image(files, tmp_path, gaussian_prior):
+    """About a flat mean; without a climatology the prior does not go there."""
+    below = [tmp_path / path.name for path in files]
+    for path, there in zip(files, below, strict=True):
+        with xr.open_dataset(path, engine="h5netcdf") as ds:
+            turned = ds.assign_coords(latitude=(-ds["latitude"]).assign_attrs(ds["latitude"].attrs))
+            turned.to_netcdf(there, engine="h5netcdf")
+    method, side = Method(GAUSSIAN, partial(interpolated, gaussian_prior)), 15 / 12
+    tables = []
+    for paths, corners in ((files, CORNERS), (below, [(lon, -lat - side) for lon, lat in CORNERS])):
+        options = {"corners": corners, "first_days": (0,), "climatology": real.FLAT}
+        table, boxes = evaluate_real(paths[0], paths[1:], [method], gaussian_prior, 5, **options)
+        tables.append(table)
+    assert real.name_of(boxes[0]).startswith("38.0 S 60.0 W")
+    for name in ("mse", "variance"):
+        np.testing.assert_allclose(*(np.sqrt(table[name]) for table in tables), rtol=0.02)
+    with pytest.raises(InputError, match="or give climatology="):
+        evaluate_real(below[0], below[1:], [method], gaussian_prior, 5, corners=corners, first_days=(0,))
+
+
+def test_regions_are_apart_and_unknown_ones_refused():
+    boxes = [box(lon + 2.6, lat + 2.6, size=64) for corners in real.REGIONS.values() for lon, lat in corners[:1]]
+    assert len(set(units(boxes))) == len(real.REGIONS) >= 8
+    files = ["--tracks", "none.nc", "--map", "none.nc"]
+    with pytest.raises(InputError, match="'atlantis' is unknown, expected one of gulf-stream, kuroshio"):
+        CliRunner().invoke(app, ["evaluate", "real", *files, "--region", "atlantis"], catch_exceptions=False)
+
+
 def test_a_map_is_reconstructed_from_its_values_along_tracks(files, gaussian_prior):
     """What comes out of the files is scored by hand: the spread with its factor (M + 1) / M, where nothing was seen."""
     kept, members = [], 5
@@ -169,16 +199,15 @@ def test_a_map_is_reconstructed_from_its_values_along_tracks(files, gaussian_pri
 
 
 def test_the_command_says_how_much_is_independent(files, gaussian_prior, tmp_path, monkeypatch):
-    from typer.testing import CliRunner
-
     from genda_lite.verify import engine
 
     known = {name: Method(name, partial(interpolated, gaussian_prior)) for name in (engine.OURS_FAST, GAUSSIAN)}
     known[OURS] = Method(OURS, lambda task: Ensemble(torch.zeros(2, *gaussian_prior.shape), None))
     monkeypatch.setattr(engine, "load_methods", lambda prior: (gaussian_prior, known))
-    monkeypatch.setattr(real, "CORNERS", CORNERS)
+    monkeypatch.setitem(real.REGIONS, real.HOME, CORNERS)
     arguments = ["--tracks", files[0], "--map", files[1], "--quick", "--json", tmp_path / "rows.json"]
     told = CliRunner().invoke(app, ["evaluate", "real", *map(str, arguments)])
     assert told.exit_code == 0, told.exception
     assert "2 boxes" in told.output and "2 independent: too few for an interval" in told.output
+    assert "anomalies about the prior's climatology" in told.output
     assert "+-" not in told.output and (tmp_path / "rows.json").stat().st_size > 1000

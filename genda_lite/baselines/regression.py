@@ -28,7 +28,7 @@ from torch.utils.data import Dataset
 from ..errors import InputError
 from ..observe.instruments import DAY
 from ..observe.likelihood import table_operator
-from ..observe.operators import Operator
+from ..observe.operators import Mirrored, Operator
 from ..observe.systems import ObservingSystem
 from ..observe.table import Observations
 from ..prepare.frames import Frames, TrainingSet
@@ -103,9 +103,10 @@ def parts_of(
         operator = table_operator(one, grid, place, len(lags) if lagged else 1)
         value = one.value
         if lags is None:
-            usual = standardizer.climatology(grid.latitude, date)[i]
-            usual = torch.from_numpy(usual[None, None, :, None].repeat(grid.shape[1], -1)).float()
+            usual = standardizer.climatology(grid.latitude[:, None], date, grid.longitude)[i]
+            usual = torch.from_numpy(np.broadcast_to(usual, (1, 1, *grid.shape)).astype("f4"))
             value = value - operator(usual)[0].numpy()
+            operator = Mirrored(operator, [name]) if standardizer.mirrored else operator
         scale = standardizer.scale[i]
         tensors = (torch.from_numpy(np.asarray(a)).float() for a in (value / scale, (scale / one.error) ** 2))
         parts.append(Part(operator, *tensors))

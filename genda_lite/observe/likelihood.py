@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..state import Grid, Standardizer, StateVector
-from .operators import Blurred, Linear, Operator, Points, Stacked
+from .operators import Blurred, Linear, Mirrored, Operator, Points, Stacked
 from .table import Observations, _errors
 
 
@@ -133,10 +133,12 @@ class Likelihood(LinearGaussian):
         channel = np.array([state.index(c) for c in observations.channel])
         scales = standardizer.scale_of(state)
         scale = scales[channel]
-        climatology = standardizer.climatology_of(state, observations.latitude, time)[channel, np.arange(len(channel))]
+        at_points = standardizer.climatology_of(state, observations.latitude, time, observations.longitude)
+        climatology = at_points[channel, np.arange(len(channel))]
         # Smooth observations see a smooth climatology.
-        usual = standardizer.climatology_of(state, grid.latitude, time) / scales[:, None]
-        usual = torch.from_numpy(usual[None, :, :, None].repeat(len(grid.longitude), -1)).float()
+        usual = standardizer.climatology_of(state, grid.latitude[:, None], time, grid.longitude)
+        usual = np.broadcast_to(usual / scales[:, None, None], (1, len(state), *grid.shape))
+        usual = torch.from_numpy(usual.astype("f4"))
         smooth = observations.smoothing > 0
         operator = table_operator(observations, grid, channel, len(state))
         climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
@@ -172,6 +174,10 @@ class Likelihood(LinearGaussian):
             observed, place = np.unique(channel, return_inverse=True)  # often one or two of the state's
             self.observed_channels = observed.tolist()
             self.observed_operator = table_operator(observations, grid, place, len(observed))
+        if standardizer.mirrored:
+            observed = np.array(state.channels)[self.observed_channels]
+            self.operator = Mirrored(self.operator, state.channels)
+            self.observed_operator = Mirrored(self.observed_operator, observed)
 
 
 def table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:

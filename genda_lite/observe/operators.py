@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..state import KM_PER_DEGREE, Grid
+from ..state import KM_PER_DEGREE, Grid, mirrored
 
 
 class Operator(Protocol):
@@ -187,6 +187,30 @@ class Stacked:
     def adjoint(self, y: Tensor) -> Tensor:
         """H' y: values (B, m) -> states (B, C, ny, nx)."""
         return sum(part.adjoint(y[:, place]) for part, place in zip(self.parts, self.places, strict=True))
+
+
+class Mirrored:
+    """What an operator sees of a state whose mirror image lies on its grid (`state.mirrored`).
+
+    Args:
+        channels: their names, of the operator's states.
+    """
+
+    def __init__(self, operator: Operator, channels: Sequence[str]):
+        self.operator, self.channels, self.shape = operator, channels, operator.shape
+
+    def to(self, like: Tensor) -> Self:
+        """Move to the device and precision of a tensor."""
+        self.operator.to(like)
+        return self
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """H x: states (B, C, ny, nx) -> values (B, m)."""
+        return self.operator(mirrored(x, self.channels))
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """H' y: values (B, m) -> states (B, C, ny, nx)."""
+        return mirrored(self.operator.adjoint(y), self.channels)
 
 
 def check_adjoint(operator: Operator, tolerance: float = 1e-4) -> float:

@@ -17,11 +17,13 @@ from ..prepare.decompose import total_current
 from ..prior.base import Prior
 from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..prior.spectral import INFINITE_NOISE
+from ..sources import read_climatology
+from ..sources.files import Paths
 from ..state import VARIABLES
 from ..version import __version__
 from .guidance import GUIDANCES
 from .innovations import check_innovations
-from .problem import build_problem
+from .problem import build_problem, choose_grid, relocated
 from .solve import InnovationSolver, interpolated, perturbations
 
 
@@ -137,6 +139,7 @@ def assimilate(
     batch: int = 8,
     progress: bool | Callable[[int, int], None] = False,
     further: Sequence[LinearObservations] = (),
+    climatology: Paths | xr.Dataset | None = None,
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
 
@@ -149,7 +152,8 @@ def assimilate(
         region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
             by default the box around the middle of the observations that fits into the domain.
         grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, at the prior's
-            latitudes and any longitude: the prior then ignores where it is.
+            latitudes and any longitude: the prior then ignores where it is. With a climatology at any latitude, but
+            for 5 degrees about the equator.
         date: for the seasonal climatology; by default the median time of the observations.
         fast: no gradients of the network: `FAST` in place of `DEFAULT`, a third of the network calls or less.
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
@@ -158,14 +162,20 @@ def assimilate(
         batch: members that go through the network at a time, which bounds the memory; member i does not depend on it.
         progress: draw a bar; or a function that is told the step and their number before each step.
         further: the former name of `linear`, for one version more.
+        climatology: of the sea that `grid` lies in, in place of the prior's own: anything `sources.read_climatology`
+            reads, the World Ocean Atlas or the mean of a reanalysis. The scale of the anomalies stays the prior's, and
+            what the climatology lacks has a mean of zero; south of the equator the prior sees a mirror image, see
+            `prepare.local`.
 
     Returns:
         dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
-        climatology assumed, `<channel>_climatology` (latitude). Where no source of sea level has a known
-        reference, `zos` is in that of the first, see `level_source`, and as uncertain as its values leave it.
+        climatology assumed, `<channel>_climatology` (latitude), of a place (latitude, longitude). Where no source of
+        sea level has a known reference, `zos` is in that of the first, see `level_source`, and as uncertain as its
+        values leave it.
 
     Raises:
-        InputError: see `build_problem`; an unknown method, or fewer than one member.
+        InputError: see `build_problem`; an unknown method, or fewer than one member; a climatology without a grid, and
+            see `read_climatology`, `prepare.local`.
 
     Examples:
         A single measurement of sea level, and the Gaussian prior (the diffusion prior is `load_prior()`):
@@ -197,6 +207,12 @@ def assimilate(
         raise InputError(f"expected members >= 1, steps >= 2, batch >= 1, got {members}, {steps}, {batch}")
     if further:
         warnings.warn("assimilate(further=…) is now assimilate(linear=…)", DeprecationWarning, 2)
+    source = "the prior's"
+    if climatology is not None:
+        if grid is None:
+            raise InputError("climatology= goes with grid=, expected the latitudes and longitudes to analyse")
+        climatology, (grid, _) = read_climatology(climatology), choose_grid(prior, observations, region, grid)
+        prior, source = relocated(prior, climatology, grid), climatology.attrs["source"]
     problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
     solve = InnovationSolver(prior, problem.likelihood)
     check_innovations(solve, observations)
@@ -209,11 +225,13 @@ def assimilate(
         shift = constants(problem.likelihood, draws, np.flatnonzero(level), white())
         draws[:, prior.state.index("zos")] += shift[:, None, None]
     date = problem.date
-    analysis = total_current(prior.standardizer.to_dataset(draws, problem.grid, date, prior.state), prior.standardizer)
-    climatology = prior.standardizer.climatology(problem.grid.latitude, date)
-    for name, values in zip(prior.standardizer.channels, climatology, strict=True):
+    standardizer, where = prior.standardizer, problem.grid
+    analysis = total_current(standardizer.to_dataset(draws, where, date, prior.state), standardizer)
+    usual = standardizer.climatology(where.latitude[:, None], date, where.longitude)
+    dims = ("latitude",) if standardizer.longitude is None else ("latitude", "longitude")
+    for name, values in zip(standardizer.channels, usual, strict=True):
         attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
-        analysis[f"{name}_climatology"] = ("latitude", values, attrs)
+        analysis[f"{name}_climatology"] = (dims, values.squeeze(), attrs)
     if level is not None:
         analysis["zos"].attrs["comment"] = "in the reference level of the first source; the climatology has its own"
     analysis.attrs = {
@@ -227,6 +245,7 @@ def assimilate(
         "seed": seed,
         "observations": len(observations),
         "position_used": str(problem.position_used),
+        "climatology": source,
         "climatology_date": str(date) if not np.isnat(date) else "annual mean",
         "genda_lite_version": __version__,
         "torch_version": str(torch.__version__),

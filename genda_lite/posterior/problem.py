@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..observe.likelihood import Likelihood, LinearObservations
 from ..observe.table import Observations
+from ..prepare.local import local_standardizer
 from ..prior.base import Prior, grid_context
 from ..state import VARIABLES, Grid
 from .lags import lagged
@@ -80,6 +82,20 @@ def best_observed_grid(prior: Prior, observations: Observations) -> Grid:
     return grids[int(np.argmax(counts))]
 
 
+def relocated(prior: Prior, climatology: xr.Dataset, grid: Grid) -> Prior:
+    """A prior as it is, but with the climatology of another place; see `prepare.local` for what changes with it.
+
+    Args:
+        climatology: from `sources.read_climatology`.
+
+    Raises:
+        InputError: see `local_standardizer`.
+    """
+    there = copy(prior)
+    there.standardizer = local_standardizer(prior.standardizer, climatology, grid)
+    return there
+
+
 def check_latitudes(prior: Prior, grid: Grid) -> None:
     """Whether what a prior knows of each latitude (climatology, season, response of the current to the wind) can be
     continued to a grid. Any longitude will do.
@@ -87,13 +103,13 @@ def check_latitudes(prior: Prior, grid: Grid) -> None:
     Raises:
         InputError: more than `CONTINUED` degrees outside the prior's latitudes; nearer ones warn.
     """
-    south, north = prior.domain.latitude
+    south, north = prior.standardizer.latitude[[0, -1]]
     beyond = max(south - grid.latitude[0], grid.latitude[-1] - north)
     told = f"the grid ({grid}) lies up to {beyond:.2f} degrees outside the prior's latitudes ({south:g}..{north:g} N)"
     if beyond > CONTINUED:
         raise InputError(
             f"{told}, where its climatology, its seasons and its currents would be wrong; choose a grid at these "
-            f"latitudes, at any longitude"
+            f"latitudes, at any longitude, or give climatology="
         )
     if beyond > 1e-6:
         warnings.warn(f"{told}, where the climatology of its edge is taken to go on", stacklevel=4)

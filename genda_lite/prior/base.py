@@ -63,8 +63,12 @@ def make_context(domain: Domain, latitude: Tensor, longitude: Tensor, season: Te
 
 
 def grid_context(domain: Domain, grid: Grid, time, known: bool) -> Tensor:
-    """The context (1, 5, ny, nx) of one grid and date; NaT means the season is unknown."""
-    season = torch.from_numpy(harmonics(time)[None, 1:])
+    """The context (1, 5, ny, nx) of one grid and date; NaT means the season is unknown.
+
+    In the other hemisphere than the prior's the seasons are half a year apart.
+    """
+    across = np.mean(domain.latitude) * grid.latitude.mean() < 0
+    season = torch.from_numpy(harmonics(time)[None, 1:]) * (-1 if across else 1)
     rows, columns = torch.tensor(grid.latitude)[None], torch.tensor(grid.longitude)[None]
     return make_context(domain, rows, columns, season, torch.tensor([float(known)]))
 

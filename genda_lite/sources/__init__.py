@@ -2,6 +2,7 @@
 
 from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
 from .archive import Archive
+from .climatology import read_climatology
 from .download import download_glorys
 from .drifters import ragged_slices, read_drifters
 from .files import open_product
@@ -19,6 +20,7 @@ __all__ = [
     "load_sample",
     "open_product",
     "ragged_slices",
+    "read_climatology",
     "read_drifters",
     "read_glorys",
     "read_reanalysis",

@@ -42,20 +42,21 @@ _UNITS = {
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
     | {"metrepersecond": 1.0, "meter/second": 1.0},
     "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
-    | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0}
+    | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0, "degrees_celsius": 1.0}
     | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
     "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
 }
 _OFFSETS = {"K": -273.15, "kelvin": -273.15, "Kelvin": -273.15}
 
 
-def open_product(path: str | os.PathLike) -> xr.Dataset:
+def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
 
     NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy.
 
     Args:
         path: a NetCDF file, or the folder of a Zarr store.
+        decode_times: leave times as they are where this is False.
     Returns:
         the dataset as in the file, with scaled integers, fill values and times decoded.
     Raises:
@@ -63,7 +64,7 @@ def open_product(path: str | os.PathLike) -> xr.Dataset:
     """
     path = Path(path)
     if any((path / name).is_file() for name in ZARR_FILES):
-        return _open_zarr(path)
+        return _open_zarr(path, decode_times)
     if not path.is_file():
         problem = "is a folder" if path.is_dir() else "no such file"
         raise InputError(f"{path}: {problem}, expected a NetCDF file")
@@ -81,7 +82,7 @@ def open_product(path: str | os.PathLike) -> xr.Dataset:
     else:
         raise InputError(f"{path}: is not a NetCDF file (it starts with {start!r})")
     try:
-        return xr.open_dataset(path, engine=engine, decode_timedelta=False)
+        return xr.open_dataset(path, engine=engine, decode_timedelta=False, decode_times=decode_times)
     except ImportError:
         raise  # a broken installation is no fault of the file
     except Exception as error:  # a damaged file fails in ways as many as there are bytes
@@ -111,7 +112,7 @@ def _open_with_fills_in_times(path: Path, engine: str) -> xr.Dataset:
     return decoded
 
 
-def _open_zarr(path: Path) -> xr.Dataset:
+def _open_zarr(path: Path, decode_times: bool) -> xr.Dataset:
     try:
         import zarr  # noqa: F401
     except ImportError:
@@ -119,7 +120,7 @@ def _open_zarr(path: Path) -> xr.Dataset:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*consolidated", RuntimeWarning)  # matters for remote stores only
-            return xr.open_dataset(path, engine="zarr", decode_timedelta=False)
+            return xr.open_dataset(path, engine="zarr", decode_timedelta=False, decode_times=decode_times)
     except Exception as error:
         raise InputError(f"{path}: damaged, not readable as Zarr ({_summary(error)})") from error
 

@@ -62,7 +62,7 @@ def read_glorys(paths: Paths) -> xr.Dataset:
             the surface; the files lie on different grids or hold a day twice; there is no sea.
     """
     depths = {"thetao": SURFACE, "so": SURFACE, "uo": CURRENT_DEPTH, "vo": CURRENT_DEPTH}
-    ocean = _series(paths, OCEAN, depths)
+    ocean = series([open_product(path) for path in listed(paths)], OCEAN, depths)
     days = ocean["time"].values.astype("datetime64[D]")
     twice = days[1:][days[1:] == days[:-1]]
     if len(twice):
@@ -86,7 +86,7 @@ def read_winds(paths: Paths) -> xr.Dataset:
     Raises:
         InputError: as in `read_glorys`.
     """
-    winds = _series(paths, WIND, {})
+    winds = series([open_product(path) for path in listed(paths)], WIND, {})
     days, day_of, counts = np.unique(
         winds["time"].values.astype("datetime64[D]"), return_inverse=True, return_counts=True
     )
@@ -208,16 +208,25 @@ def read_reanalysis(paths: Paths) -> xr.Dataset:
     return join(read_glorys(ocean), read_winds(winds))
 
 
-def _series(paths: Paths, variables: dict[str, tuple[str, ...]], depths: dict[str, float]) -> xr.Dataset:
-    """Variables of one or more files, one after the other in time, on one grid and in the units of the state."""
+def series(
+    products: list[xr.Dataset],
+    variables: dict[str, tuple[str, ...]],
+    depths: dict[str, float],
+    needed: tuple[str, ...] | None = None,
+) -> xr.Dataset:
+    """Variables of one or more files, one after the other in time, on one grid and in the units of the state.
+
+    Args:
+        variables: of each its names in files. depths: of those at a level (m). needed: those that must be there; all.
+    """
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
-    paths, attrs, levels, first = listed(paths), {}, {}, None
-    for path in paths:
-        product = tidy(open_product(path))
+    attrs, levels, first = {}, {}, None
+    paths = [source_of(product) for product in products]
+    for path, product in zip(paths, map(tidy, products), strict=True):
         attrs = attrs or provenance(product) | {"held": held(product)}
         for name, aliases in variables.items():
             for alias in [alias for alias in aliases if alias in product.data_vars][:1]:
-                field, depth = _field(product, str(path), alias, name, depths.get(name))
+                field, depth = _field(product, path, alias, name, depths.get(name))
                 if levels.setdefault(name, depth) != depth:
                     raise InputError(f"{path}: '{alias}' lies at {depth} m, expected {levels[name]} m as before it")
                 first = field if first is None else first
@@ -227,6 +236,8 @@ def _series(paths: Paths, variables: dict[str, tuple[str, ...]], depths: dict[st
     source = attrs["source"] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
     fields: dict[str, xr.DataArray] = {}
     for name, found in parts.items():
+        if not found and needed is not None and name not in needed:
+            continue
         if not found:
             expected = " or ".join(f"'{alias}'" for alias in variables[name])
             raise InputError(f"{source}: no variable {expected}; {holds}")

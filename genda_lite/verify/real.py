@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..observe.instruments import sample_points
 from ..observe.table import Observations
 from ..ocean.currents import geostrophic_current
+from ..posterior.problem import relocated
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, KM_PER_DEGREE, Grid
@@ -33,8 +34,21 @@ from .table import less, row
 
 OBSERVED_SHARE = 0.04  # of the cells of a box
 NOISE = 0.03  # m
-# South-west corners (longitude, latitude) of adjoining 5.3 degree boxes along the Gulf Stream, clear of land.
-CORNERS = ((-70.0, 35.5), (-64.6, 36.5), (-59.2, 37.5), (-53.8, 37.5), (-48.4, 37.5))
+# South-west corners (longitude, latitude) of 5.3 degree boxes in strong currents, clear of land; the middles of
+# regions are more than 1,500 km apart.
+REGIONS = {
+    "gulf-stream": ((-70.0, 35.5), (-64.6, 36.5), (-59.2, 37.5), (-53.8, 37.5), (-48.4, 37.5)),
+    "kuroshio": ((143.0, 33.0), (148.4, 33.5), (153.8, 34.0)),
+    "agulhas": ((16.5, -42.0), (21.9, -42.5), (27.3, -42.5)),
+    "brazil-malvinas": ((-54.0, -42.0),),
+    "east-australia": ((154.0, -36.0),),
+    "kerguelen": ((65.0, -48.0),),
+    "south-pacific": ((-150.0, -58.0),),
+    "drake-passage": ((-60.0, -60.0),),
+}
+HOME = "gulf-stream"  # the region whose climatology the prior has
+FLAT = xr.Dataset()  # a climatology without a slope of sea level: where none is known, all of it is left to the tracks
+CORNERS = REGIONS[HOME]
 FIRST_DAYS = (0, 10)  # each box is seen twice, along the tracks of different days
 FAR, LONG = 300.0, 30.0  # km and days between boxes that are independent: rings are smaller, and change in less
 ENOUGH = 6  # independent units for a 95 % interval: with fewer, even if all agree, a sign test does not reach it
@@ -100,7 +114,7 @@ def units(boxes: Sequence[Case]) -> np.ndarray:
     dates = np.array([box.date for box in boxes], "datetime64[s]").astype(float) / 86400
     together = abs(dates[:, None] - dates) < LONG
     latitude, longitude = (np.array([getattr(box.grid, d)[[0, -1]] for box in boxes]) for d in scores.GRID)
-    shrunk = np.cos(np.radians(latitude.mean()))
+    shrunk = np.cos(np.radians(abs(latitude).mean()))
     gaps = [
         np.maximum(0.0, np.maximum.outer(ends[:, 0], ends[:, 0]) - np.minimum.outer(ends[:, 1], ends[:, 1])) * scale
         for ends, scale in ((latitude, KM_PER_DEGREE), (longitude, KM_PER_DEGREE * shrunk))
@@ -111,7 +125,7 @@ def units(boxes: Sequence[Case]) -> np.ndarray:
 def name_of(box: Case) -> str:
     """A box in words: its centre, its date, and from which day on it is seen."""
     latitude, longitude = (float(np.mean(getattr(box.grid, d))) for d in scores.GRID)
-    place = f"{latitude:.1f} N {abs(longitude):.1f} {'E' if longitude > 0 else 'W'}"
+    place = f"{abs(latitude):.1f} {'N' if latitude > 0 else 'S'} {abs(longitude):.1f} {'E' if longitude > 0 else 'W'}"
     return f"{place}, {np.datetime64(box.date, 'D')}, tracks from day {box.about.get('first day', 0):g}"
 
 
@@ -131,12 +145,13 @@ def evaluate_real(
     seed: int = 0,
     corners=CORNERS,
     first_days=FIRST_DAYS,
+    climatology: xr.Dataset | None = None,
 ) -> tuple[xr.Dataset, list[Case]]:
     """Reconstruct real sea level along real tracks by each method, and by climatology, a single field.
 
     Args:
         tracks_path, map_paths: DUACS L3 tracks and L4 maps, of a day each. prior: for the size of the boxes and the
-            climatology.
+            climatology. climatology: another, of the boxes' seas: from `read_climatology`, or `FLAT`.
 
     Returns:
         scores of `zos`, `ug` and `vg`, dims (experiment, case, channel, zone) of `grid_scores`; the cases.
@@ -148,8 +163,9 @@ def evaluate_real(
     chosen = [*chosen, Method(CLIMATOLOGY, lambda task: Ensemble(None, torch.zeros(prior.shape)))]
     tables = []
     for case in boxes:
-        found = analyse(chosen, case.task(prior, members, seed, grid=case.grid))
-        scored = {method.name: score(ensemble, case, prior) for method, ensemble, _ in found}
+        there = prior if climatology is None else relocated(prior, climatology, case.grid)
+        found = analyse(chosen, case.task(there, members, seed, grid=case.grid))
+        scored = {method.name: score(ensemble, case, there) for method, ensemble, _ in found}
         tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment")))
     return xr.concat(tables, "case").assign_attrs(members=members), boxes
 
