@@ -583,7 +583,8 @@ def evaluate_ose(
     if folder is None and not quick:
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
-    with TemporaryDirectory() as temporary:
+    with ExitStack() as stack, TemporaryDirectory() as temporary:
+        open_to_judge(context, stack, archive.tracks()[:1])  # says whether the folder holds test data
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST

@@ -108,7 +108,7 @@ def advance(run: NatureRun, simulation: Simulation, days: int, bar: tqdm) -> xr.
         "history": "simulated by `genda simulate` with the settings below",
         **{name: int(value) for name, value in asdict(simulation).items()},
     }
-    if differences := run.structure.differences():
+    if differences := run.model.structure.differences():
         ds.attrs["structure"] = json.dumps(differences)
     return ds
 
@@ -176,7 +176,7 @@ def settings_of(run: NatureRun, simulation: Simulation) -> dict[str, str]:
         "simulation": json.dumps(asdict(simulation)),
         "physics": json.dumps(run.physics.as_dict()),
         "channel": json.dumps(asdict(run.channel)),
-        "structure": json.dumps(run.structure.differences()),
+        "structure": json.dumps(run.model.structure.differences()),
         "fields": json.dumps({"fields": " ".join(FIELDS)}),
     }
 
