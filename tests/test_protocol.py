@@ -160,7 +160,8 @@ def test_the_ledger_is_told_before_an_experiment_on_the_sealed_twin_is_judged(mo
     data.mkdir()
     for mission in ("j3", "c2"):
         xr.Dataset(attrs={"seed": 9, "twin": 3, "season": 2}).to_netcdf(data / f"tracks_{mission}_2001.nc")
-    monkeypatch.setattr("genda_lite.verify.ose.judge.report", lambda *arguments: told.extend(protocol.read_ledger()) or [])
+    judge = lambda *arguments: told.extend(protocol.read_ledger()) or []  # noqa: E731
+    monkeypatch.setattr("genda_lite.verify.ose.judge.report", judge)
     assert genda(monkeypatch, "evaluate", "ose", "--data", data, "--folder", tmp_path) == 0
     assert [(line["data"], line["run"]) for line in told] == [("sealed twin, season 2", "1")]
     assert "test data" in capsys.readouterr().err

@@ -89,7 +89,7 @@ TABLE = (
         "the scores of the oceans, of the prior and of twin experiments: looked at many times while all this was made",
     ),
     Part(TEST, "test oceans", (7,), Twin.NONE, "`runs/test_daily.nc`, by `make test-data`", SCORES),
-    Part(TEST, "sealed twin", (), Twin.SEALED, "`runs/sealed_twin.nc`, by `make test-twin`", "nothing but the seasons cut from it"),
+    Part(TEST, "sealed twin", (), Twin.SEALED, "`runs/sealed_twin.nc`, by `make test-twin`", "its seasons"),
     *(
         Part(
             TEST,
