@@ -16,7 +16,7 @@ endif
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint tables data osse-data test-data explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve student test test-slow lint tables data osse-data test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -81,6 +81,16 @@ osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate
 test-data: $(VENV)/.installed  ## simulate the test oceans, whose scores `ledger.csv` counts (three quarters of an hour)
 	mkdir -p runs
 	$(BIN)/genda simulate --days 90 --seed 7 --members 10 --out runs/test_daily.nc $(if $(shell command -v c++),--compile)
+
+tuning-twin: $(VENV)/.installed  ## simulate a twin built otherwise than the training oceans, and observe it (ten minutes)
+	mkdir -p runs
+	test -e runs/tuning_twin.nc || $(BIN)/genda simulate --twin tuning --days 75 --seed 8 --out runs/tuning_twin.nc $(if $(shell command -v c++),--compile)
+	$(BIN)/python data_samples/make_twin.py --record runs/tuning_twin.nc --drifters 160
+
+test-twin: $(VENV)/.installed  ## simulate the sealed twin, whose scores `ledger.csv` counts, and observe its three seasons (an hour and a half)
+	mkdir -p runs
+	test -e runs/sealed_twin.nc || $(BIN)/genda simulate --twin sealed --days 625 --seed 9 --out runs/sealed_twin.nc $(if $(shell command -v c++),--compile)
+	$(BIN)/python data_samples/make_twin.py --record runs/sealed_twin.nc --drifters 160
 
 explorer-data: $(VENV)/.installed  ## assimilate for every setting of the book's explorer (most of an hour)
 	$(BIN)/genda explorer-pack --out book/_static/explorer --keep runs/explorer

@@ -1,12 +1,16 @@
 """Observe the fraternal twin as satellites and drifters observe the real ocean: the files of the default experiment.
 
     python data_samples/make_twin.py
+    python data_samples/make_twin.py --record runs/sealed_twin.nc --drifters 160    # another twin, season by season
 
 The files have the providers' formats and the names that `genda download ose` gives, so that an experiment on the real
 ocean differs from the default one in nothing but the folder it is pointed at. The twin's truth is read to make them,
 and by nothing that analyses.
 """
 
+import shutil
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +20,9 @@ import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from genda_lite.files import atomic_path, packed
+from genda_lite.files import atomic_path, packed, write_dataset
 from genda_lite.nature.drifters import DrifterProgramme, write_insitu_csv
+from genda_lite.nature.run import FIELDS
 from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors, generator
 from genda_lite.observe.nadir import nadir_errors
 from genda_lite.observe.orbits import MISSIONS, ground_track
@@ -25,10 +30,11 @@ from genda_lite.observe.radiometer import broken_clouds
 from genda_lite.observe.smooth_maps import MAPS
 from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.ocean.trajectories import at_points
-from genda_lite.sources import load_sample
+from genda_lite.sources import load_sample, open_product
 from genda_lite.sources.files import LATITUDE, LONGITUDE
 from genda_lite.sources.samples import write_checksums
-from genda_lite.state import KM_PER_DEGREE, Grid
+from genda_lite.state import KM_PER_DEGREE, QUANTUM, Grid
+from genda_lite.verify.realism import BOX
 
 FOLDER = Path(__file__).resolve().parent / "twin"
 
@@ -38,6 +44,7 @@ WITHHELD = "c2"
 REFERENCE = 0.31  # m, between the products' reference of sea level and the model's: a constant nobody is told
 CLOUD = 0.7  # mean share of the sea that infrared radiometers do not see; it varies from day to day
 KELVIN = 273.15
+SEASON, APART = 75, 200  # days of a season, and from the end of one to the next
 # Sea level's covariance in the mapping: s^2 (1 + r + r^2/6 - r^3/6) e^-r e^-(dt/T)^2, r = 3.337 d / L (Arhan & Colin
 # de Verdiere 1985, Dynamics of eddy motions in the eastern North Atlantic), L its first zero. L and T have the least
 # error at the withheld altimeter among those that `--tune` tries.
@@ -183,10 +190,10 @@ STEPS = {  # of the integers in files
 }
 
 
-def write(ds: xr.Dataset, path: Path, title: str) -> None:
-    """Write a product as compressed integers."""
+def write(ds: xr.Dataset, path: Path, title: str, marks: dict[str, int] | None = None) -> None:
+    """Write a product as compressed integers; `marks` are attributes that say which data it is of."""
     about = {"Conventions": "CF-1.11", "title": title, "institution": "genda_lite (simulated)"}
-    ds = ds.assign_attrs(ds.attrs | about | {"history": "written by data_samples/make_twin.py"})
+    ds = ds.assign_attrs(ds.attrs | (marks or {}) | about | {"history": "written by data_samples/make_twin.py"})
     ds["time"].attrs["units_metadata"] = "leap_seconds: none"
     for name in {"analysed_sst", "adjusted_sea_surface_temperature"} & set(ds):
         ds[name].attrs["units_metadata"] = "temperature: on_scale"
@@ -208,34 +215,72 @@ def write(ds: xr.Dataset, path: Path, title: str) -> None:
 
 
 def make(folder: Path, truth: xr.Dataset, drifters: int, seed: int) -> None:
-    """Write all files of the experiment."""
-    folder.mkdir(exist_ok=True)
+    """Write all files of the experiment; those of a season say which, so that `verify.protocol` knows them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marks = {name: truth.attrs[name] for name in ("seed", "twin", "season") if "season" in truth.attrs}
+    save = partial(write, marks=marks)
     year = str(truth["time"].dt.year.values[0])
     tracks = {mission: track(truth, mission, seed) for mission in FLEET}
     for mission, one in tracks.items():
         one = one.assign_coords(latitude=one["latitude"].round(4), longitude=one["longitude"].round(4))
-        write(one, folder / f"tracks_{mission}_{year}.nc", f"Simulated along-track sea level of {mission}")
+        save(one, folder / f"tracks_{mission}_{year}.nc", f"Simulated along-track sea level of {mission}")
     used = {mission: one for mission, one in tracks.items() if mission != WITHHELD}
-    write(mapped_sea_level(truth, used), folder / f"sea_level_{year}.nc", "Sea level mapped from simulated tracks")
-    write(clouded(truth, seed), folder / f"temperature_L3_{year}.nc", "Simulated infrared temperature under clouds")
+    save(mapped_sea_level(truth, used), folder / f"sea_level_{year}.nc", "Sea level mapped from simulated tracks")
+    save(clouded(truth, seed), folder / f"temperature_L3_{year}.nc", "Simulated infrared temperature under clouds")
     kelvin = {"standard_name": "sea_surface_foundation_temperature", "units": "kelvin"}
     sst = (blurred(truth, "thetao", 2, seed) + KELVIN).assign_attrs(kelvin)
-    write(sst.to_dataset(name="analysed_sst"), folder / f"temperature_L4_{year}.nc", "Simulated smooth temperature")
+    save(sst.to_dataset(name="analysed_sst"), folder / f"temperature_L4_{year}.nc", "Simulated smooth temperature")
     sss = blurred(truth, "so", 3, seed).assign_attrs(standard_name="sea_surface_salinity", units="1e-3")
-    write(sss.to_dataset(name="sos"), folder / f"salinity_{year}.nc", "Simulated smooth salinity")
+    save(sss.to_dataset(name="sos"), folder / f"salinity_{year}.nc", "Simulated smooth salinity")
     names = {"uas": "eastward_wind", "vas": "northward_wind"}
     wind = {ours: blurred(truth, channel, 3, seed) for channel, ours in names.items()}
     wind = {name: field.assign_attrs(standard_name=name, units="m s-1") for name, field in wind.items()}
-    write(xr.Dataset(wind), folder / f"winds_{year}.nc", "Simulated smooth wind")
+    save(xr.Dataset(wind), folder / f"winds_{year}.nc", "Simulated smooth wind")
     write_insitu_csv(DrifterProgramme(drifters, seed).follow(truth), folder / f"drifters_{year}.csv.gz")
+
+
+def seasons(record: xr.Dataset) -> Iterator[xr.Dataset]:
+    """The seasons of a simulated twin, 65-55 W, in memory: `SEASON` days each, `APART` days between."""
+    west, east, south, north = BOX
+    box = {"latitude": slice(south - 0.01, north + 0.01), "longitude": slice(west - 0.01, east + 0.01)}
+    whole = record[list(FIELDS)].isel(member=0).sel(box).reset_coords(drop=True)
+    for number, start in enumerate(range(0, whole.sizes["time"] - SEASON + 1, SEASON + APART), 1):
+        season = whole.isel(time=slice(start, start + SEASON)).load()
+        for variable in season.variables.values():
+            variable.encoding = {}
+        yield season.assign_attrs(season=number)
+
+
+def make_seasons(record: Path, drifters: int, seed: int) -> list[Path]:
+    """Observe each season of a twin in a folder of its own, beside its truth; one that is there stays as it is."""
+    made = []
+    with open_product(record) as ds:
+        for truth in seasons(ds):
+            number = truth.attrs["season"]
+            folder = record.with_suffix("") / str(number)
+            if not folder.exists():
+                unfinished = folder.with_name(f"{number}.part")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                make(unfinished, truth, drifters, seed + number)
+                write_dataset(truth, unfinished / f"truth_{truth['time'].dt.year.values[0]}.nc", QUANTUM)
+                unfinished.rename(folder)
+            made.append(folder)
+    return made
 
 
 def main(
     folder: Annotated[Path, typer.Option(help="Folder to write.")] = FOLDER,
     drifters: Annotated[int, typer.Option(help="How many; more only add to those there are.")] = 80,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    record: Annotated[
+        Path | None, typer.Option(help="Another twin, of `genda simulate --twin`: observe its seasons beside it.")
+    ] = None,
     tune: Annotated[bool, typer.Option(help="Try scales of the mapping at the withheld altimeter.")] = False,
 ) -> None:
+    if record is not None:
+        for path in make_seasons(record, drifters, seed):
+            typer.echo(path)
+        return
     truth = load_sample("twin_truth")
     if tune:
         tracks = {mission: track(truth, mission, seed) for mission in FLEET}

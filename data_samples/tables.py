@@ -24,7 +24,10 @@ import pandas as pd
 
 from genda_lite.errors import InputError
 from genda_lite.files import atomic_path
+from genda_lite.nature.dynamics import Channel
 from genda_lite.nature.physics import PARAMETERS
+from genda_lite.nature.structure import TRAINING
+from genda_lite.nature.twins import DESIGNS, Twin
 from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
@@ -496,11 +499,30 @@ def physics() -> str:
     )
 
 
+def structure() -> str:
+    """How the training oceans and the twins of another structure are built, from the code."""
+    twins = [DESIGNS[Twin.TUNING], DESIGNS[Twin.SEALED]]
+    channels, built = [Channel(), *(t.channel for t in twins)], [TRAINING, *(t.structure for t in twins)]
+    hills = [[f"{hill.height:.0f}" for hill in one.hills] for one in built]
+    rows = [
+        ["cells (km)", *(f"{c.dx / 1e3:g}" for c in channels)],
+        ["time step (s)", *(f"{c.dt:g}" for c in channels)],
+        ["depth (m)", *(f"{c.depth:g}" for c in channels)],
+        ["hills on the sea floor (m)", *(", ".join(heights) or "none" for heights in hills)],
+        ["`viscosity` (m4 s-1)", *(f"{one.viscosity:g}" if one.viscosity else "none" for one in built)],
+    ]
+    for name in ("momentum", "tracers", "stress", "mixed_layer"):
+        rows.append([f"`{name}`", *(getattr(one, name) for one in built)])
+    for name, p in PARAMETERS.items():
+        rows.append([f"`{name}`", f"{p.low:g} to {p.high:g}", *(f"{getattr(t.physics, name).item():g}" for t in twins)])
+    return markdown(["choice or parameter", "training oceans", "tuning twin", "sealed twin"], rows)
+
+
 def protocol() -> str:
     """Which data served for what, from the code, and how often test data were scored, from the ledger."""
     rows = []
     for part in parts.TABLE:
-        seeds = ", ".join(map(str, part.seeds)) or "to come"
+        seeds = ", ".join(map(str, part.seeds)) or "any"
         count = str(parts.runs(part.name)) if part.role == parts.TEST else "any number"
         rows.append([part.role, part.name, seeds, part.files, part.served, count])
     return markdown(["for", "data", "seed", "files", "served for", "scored"], rows)
@@ -553,6 +575,7 @@ TABLES = {
         genda,
         speed,
         physics,
+        structure,
         nature,
         drift,
         prior,

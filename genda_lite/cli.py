@@ -12,7 +12,6 @@ from .errors import InputError
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")]
 TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figures as a tidy table (CSV), too.")]
-
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -29,7 +28,7 @@ def simulate(
     members: Annotated[int, typer.Option(help="Independent oceans, integrated together.")] = 1,
     every: Annotated[int, typer.Option(help="Keep every so many daily means.")] = 1,
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
-    twin: Annotated[bool, typer.Option(help="The fraternal twin: an ocean unlike any member.")] = False,
+    twin: Annotated[str, typer.Option(help="old, tuning or sealed: one ocean, unlike any member.")] = "none",
     alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
@@ -38,9 +37,9 @@ def simulate(
 
     A run that was interrupted goes on where it stopped when the same command is given again.
     """
-    from .nature import Simulation, simulate_to_file
+    from .nature import Simulation, Twin, simulate_to_file
 
-    simulation = Simulation(days, seed, members, every, spin_up, twin, alike)
+    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
@@ -605,7 +604,8 @@ def evaluate_ose(
     if folder is None and not quick:
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
-    with TemporaryDirectory() as temporary:
+    with ExitStack() as stack, TemporaryDirectory() as temporary:
+        open_to_judge(context, stack, archive.tracks()[:1])  # says whether the folder holds test data
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST

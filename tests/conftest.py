@@ -11,6 +11,7 @@ import torch
 
 from genda_lite.errors import InputError
 from genda_lite.nature.dynamics import Channel
+from genda_lite.nature.twins import DESIGNS
 from genda_lite.prior import Domain, GaussianPrior
 from genda_lite.state import CHANNELS, Grid, Standardizer
 
@@ -109,7 +110,8 @@ def small_sea(monkeypatch) -> None:
     """Simulated oceans with 16 km cells, written in parts of two days: the machinery without the wait."""
     coarse = Channel(nx=128, ny=84, dx=16e3, dt=2700.0)
     monkeypatch.setattr("genda_lite.nature.run.Channel", lambda: coarse)
-    monkeypatch.setattr(Channel, "twin", lambda: coarse)
+    for twin, design in DESIGNS.items():
+        monkeypatch.setitem(DESIGNS, twin, design._replace(channel=coarse))
     monkeypatch.setattr("genda_lite.nature.dataset.PART_DAYS", 2)
 
 

@@ -7,19 +7,22 @@ import pytest
 import torch
 import xarray as xr
 
-from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, simulate, simulate_to_file
+from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, Twin, simulate, simulate_to_file
 from genda_lite.nature.dataset import save_restart
 from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
 from genda_lite.nature.grid import catmull_rom
 from genda_lite.nature.physics import PARAMETERS, Parameter
 from genda_lite.nature.run import FIELDS
-from genda_lite.nature.surface import RedNoise, Winds, advect, limited, limited_slope, season, wind_stress
+from genda_lite.nature.surface import ADVECTION, RedNoise, Winds, limited, limited_slope, season
+from genda_lite.nature.twins import DESIGNS
+from genda_lite.ocean.currents import wind_stress
 from genda_lite.prepare import geostrophic_current
 from genda_lite.state import VARIABLES
 
 NEVER = 1e30  # s; a relaxation time that relaxes nothing
 SMALL = Channel(nx=64, ny=48)
 FREE = Channel(nx=64, ny=48, inflow_time=NEVER, wall_time=NEVER)
+SCHEMES = pytest.mark.parametrize("advect", ADVECTION.values(), ids=ADVECTION)
 
 
 def model_of(
@@ -194,7 +197,8 @@ def test_batched_members_do_not_mix():
 # --- Surface ---------------------------------------------------------------------------------------------------------
 
 
-def test_constant_tracer_stays_constant():
+@SCHEMES
+def test_constant_tracer_stays_constant(advect):
     generator = torch.Generator().manual_seed(2)
     h = 300 + 400 * torch.rand(1, 1, SMALL.ny, SMALL.nx, generator=generator, dtype=torch.float64)
     x = 500 * torch.randn(1, 1, SMALL.ny, SMALL.nx, generator=generator, dtype=torch.float64)  # divergent, too
@@ -203,8 +207,9 @@ def test_constant_tracer_stays_constant():
     torch.testing.assert_close(advect(tracer, h, x, y, 1350.0, 8e3), tracer, atol=1e-12, rtol=0)
 
 
+@SCHEMES
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 1e-6)])
-def test_tracer_content_is_conserved(dtype, tolerance):
+def test_tracer_content_is_conserved(dtype, tolerance, advect):
     """A day of the dynamics stirs the tracer; heat and salt of the layer stay what they were."""
     model = model_of(FREE, dtype=dtype)
     start = flow = random_flow(model)
@@ -220,9 +225,10 @@ def test_tracer_content_is_conserved(dtype, tolerance):
     assert moved.min() >= 10 - 0.1 and moved.max() <= 30 + 0.1
 
 
+@SCHEMES
 @pytest.mark.parametrize("axis", [-1, -2])
 @pytest.mark.parametrize("speed", [1.0, -1.0])
-def test_tracer_travels_with_the_flow(axis, speed):
+def test_tracer_travels_with_the_flow(axis, speed, advect):
     """After a known time a bump lies where the current has carried it, little smeared and never beyond its range."""
     along = torch.arange(SMALL.nx if axis == -1 else SMALL.ny, dtype=torch.float64)
     bump = torch.exp(-(((along - 24) / 4) ** 2))
@@ -518,6 +524,16 @@ def test_oceans_alike_differ_by_their_weather_only(small_sea):
     for name, (low, high, *_) in PARAMETERS.items():
         assert run.physics.as_dict()[name] == pytest.approx([(low + high) / 2] * 2)
     assert not torch.equal(*run.advance_day())
+
+
+@pytest.mark.parametrize("twin", [Twin.OLD, Twin.TUNING])
+def test_a_file_says_which_twin_it_holds_and_how_it_is_built(small_sea, tmp_path, twin):
+    out = tmp_path / "twin.nc"
+    simulate_to_file(out, Simulation(days=1, seed=8, spin_up=0, twin=twin), progress=False)
+    with xr.open_dataset(out, engine="h5netcdf") as ds:
+        assert ds.attrs["twin"] == twin and ("structure" in ds.attrs) == (twin is Twin.TUNING)
+        assert "enstrophy" in ds.attrs.get("structure", "enstrophy")
+        np.testing.assert_array_equal(ds["physics_depth_step"], DESIGNS[twin].physics.depth_step)
 
 
 def test_twin_is_another_ocean(refuses):

@@ -12,12 +12,14 @@ import pytest
 import xarray as xr
 
 from genda_lite import cli
+from genda_lite.nature import Twin
 from genda_lite.sources.samples import FOLDER
 from genda_lite.verify import protocol
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "data_samples"))
 claims, tables, make = (import_module(name) for name in ("claims", "tables", "make"))
+SEALED = {"sealed twin", *(f"sealed twin, season {k}" for k in (1, 2, 3))}
 SIMULATED = {"days": 90, "members": 10, "every": 1, "spin_up": 150, "alike": 0}
 
 
@@ -68,6 +70,11 @@ def ledger(tmp_path, monkeypatch) -> Path:
         ({"seed": 7}, "test"),
         ({"seed": np.array([0, 7])}, "test"),
         ({"seed": 7, "twin": 1}, None),
+        ({"seed": 8, "twin": 2}, "tuning"),
+        ({"seed": 8}, None),
+        ({"seed": 9, "twin": 3}, "test"),
+        ({"seed": 4, "twin": 3, "season": 2}, "test"),  # whatever its seed: it is the same sea
+        ({"twin": 3, "season": 7}, "test"),
         ({"seed": 99}, None),
         ({"seed": "7 of 9"}, None),
         ({}, None),
@@ -78,9 +85,14 @@ def test_data_are_known_by_their_attributes(attrs, role):
     assert role == (part and part.role)
 
 
+def test_each_season_of_the_sealed_twin_has_a_name_of_its_own():
+    names = [protocol.part_of(xr.Dataset(attrs={"twin": 3, "season": season})).name for season in range(5)]
+    assert names == ["sealed twin", *(f"sealed twin, season {k}" for k in (1, 2, 3)), "sealed twin"]
+
+
 def test_each_seed_serves_for_one_thing():
     seeds = [(part.twin, seed) for part in protocol.TABLE for seed in part.seeds]
-    assert len(set(seeds)) == len(seeds)
+    assert len(set(seeds)) == len(seeds) and {part.name for part in protocol.TABLE if not part.seeds} == SEALED
     assert {part.role for part in protocol.TABLE} == set(protocol.ROLES)
 
 
@@ -92,9 +104,12 @@ def test_the_embedded_samples_and_the_makers_agree_with_the_table():
     for name, simulation in make.SIMULATIONS.items():
         part = protocol.part_of(xr.Dataset(attrs={"seed": simulation.seed, "twin": int(simulation.twin)}))
         assert f"runs/{name}.nc" in part.files or (name.startswith("train") and part.role == "training")
-    (command,) = re.findall(r"^\t.*(genda simulate .*test_daily.nc)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    (seed,) = re.findall(r"--seed (\d+)", command)
-    assert protocol.part_of(xr.Dataset(attrs={"seed": int(seed)})).role == "test"
+    for file, twin, role in (("test_daily", "none", "test"), ("tuning_twin", "tuning", "tuning")):
+        text = (ROOT / "Makefile").read_text()
+        (command,) = re.findall(rf"^\t.*(genda simulate .*{file}.nc)", text, re.MULTILINE)
+        (seed,) = re.findall(r"--seed (\d+)", command)
+        assert (f"--twin {twin}" in command) == (twin != "none")
+        assert protocol.part_of(xr.Dataset(attrs={"seed": int(seed), "twin": Twin.named(twin)})).role == role
 
 
 def test_nobody_trains_on_test_data(monkeypatch, tmp_path, capsys):
@@ -137,6 +152,19 @@ def test_the_ledger_is_told_before_anything_is_computed(monkeypatch, tmp_path, c
     assert line["run"] == "1" and line["clean"] == "yes" and len(line["commit"]) == 40
     assert line["command"].endswith(f"evaluate {what}") and line["data"] == "test oceans"
     assert "quick True" in line["settings"] and "innocent.nc" in line["settings"] and len(line["checksum"]) == 64
+
+
+def test_the_ledger_is_told_before_an_experiment_on_the_sealed_twin_is_judged(monkeypatch, tmp_path, capsys, ledger):
+    """The observations of a season say what they are, though they are no simulated fields."""
+    data, told = tmp_path / "data", []
+    data.mkdir()
+    for mission in ("j3", "c2"):
+        xr.Dataset(attrs={"seed": 9, "twin": 3, "season": 2}).to_netcdf(data / f"tracks_{mission}_2001.nc")
+    judge = lambda *arguments: told.extend(protocol.read_ledger()) or []  # noqa: E731
+    monkeypatch.setattr("genda_lite.verify.ose.judge.report", judge)
+    assert genda(monkeypatch, "evaluate", "ose", "--data", data, "--folder", tmp_path) == 0
+    assert [(line["data"], line["run"]) for line in told] == [("sealed twin, season 2", "1")]
+    assert "test data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, 99])
@@ -233,6 +261,9 @@ def test_asked_once_holds_after_one_run(ledger, tmp_path):
 
 
 def test_the_card_counts_the_runs(ledger, tmp_path):
-    assert tables.protocol().count("| 0 |") == 2
+    assert tables.protocol().count("| 0 |") == 5
     protocol.record("test oceans", ocean(tmp_path / "o.nc", seed=7), "genda evaluate osse", {})
     assert f"| {protocol.SCORES} | 1 |" in tables.protocol()
+    protocol.record("sealed twin, season 2", ocean(tmp_path / "s.nc", seed=9), "genda evaluate ose", {})
+    lines = [line for line in tables.protocol().splitlines() if "sealed twin, season" in line]
+    assert [line.split("|")[-2].strip() for line in lines] == ["0", "1", "0"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from genda_lite.nature.run import FIELDS
 from genda_lite.observe.files import kind_of, read_observations
 from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors
 from genda_lite.observe.smooth_maps import MAPS
@@ -16,6 +17,7 @@ from genda_lite.ocean.currents import geostrophic_current
 from genda_lite.sources import Archive, Report, read_salinity, read_temperature, read_tracks, read_winds
 from genda_lite.sources.samples import FOLDER
 from genda_lite.state import KM_PER_DEGREE
+from genda_lite.verify.protocol import part_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2000-06-01T12", "ns")
@@ -425,6 +427,49 @@ def test_nothing_is_left_half_written(twin, small, tmp_path, monkeypatch):
     assert len(names(tmp_path / "twin")) == 2 < len(FILES)
     for path in (tmp_path / "twin").iterdir():
         assert read_tracks(path).sizes["point"]
+
+
+def test_a_record_is_observed_season_by_season(twin, tmp_path, monkeypatch):
+    """Three seasons of two days, four days apart, of which one is there already; each says which it is."""
+    days = np.arange(14) * np.timedelta64(1, "D") + np.datetime64("2000-12-28T12", "ns")
+    field = np.arange(14.0)[:, None, None] * np.ones((1, 141, 141))
+    places = {"latitude": 32.5 + np.arange(141) / 12, "longitude": -65.5 + np.arange(141) / 12}
+    dims = ("member", "time", "latitude", "longitude")
+    record = xr.Dataset({name: (dims, field[None].astype("f4")) for name in FIELDS}, {"time": days} | places)
+    path = tmp_path / "sealed.nc"
+    record.assign_attrs(seed=9, twin=3).to_netcdf(path, engine="h5netcdf")
+    scope, calls = twin.make_seasons.__globals__, []
+    monkeypatch.setitem(scope, "SEASON", 2)
+    monkeypatch.setitem(scope, "APART", 4)
+
+    def make(folder, truth, drifters, seed):
+        calls.append((truth.attrs["season"], float(truth["zos"][0, 0, 0]), seed))
+        folder.mkdir(parents=True)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(scope, "make", make)
+    with pytest.raises(KeyboardInterrupt):
+        twin.make_seasons(path, 3, 0)
+    assert [found.name for found in twin.make_seasons(path, 3, 0)] == ["1", "2", "3"]
+    assert calls == [(1, 0.0, 1), (2, 6.0, 2), (2, 6.0, 2), (3, 12.0, 3)]
+    names = sorted(str(found.relative_to(tmp_path)) for found in tmp_path.glob("sealed/*/*"))
+    assert names == ["sealed/1/truth_2000.nc", "sealed/2/truth_2001.nc", "sealed/3/truth_2001.nc"]
+    with xr.open_dataset(tmp_path / names[1], engine="h5netcdf") as ds:
+        assert ds.attrs["season"] == 2 and part_of(ds).name == "sealed twin, season 2"
+        assert ds.sizes == {"time": 2, "latitude": 121, "longitude": 121}
+        np.testing.assert_allclose(ds["thetao"], np.broadcast_to([[[6.0]], [[7.0]]], ds["thetao"].shape), atol=0.01)
+
+
+def test_files_of_a_season_say_so(twin, small, tmp_path):
+    marks = {"seed": 9, "twin": 3, "season": 2}
+    two_days = small.isel(time=slice(2)).assign_attrs(marks | {"title": "kept to itself"})
+    twin.make(tmp_path, two_days, 1, 0)
+    files = sorted(tmp_path.glob("*.nc"))
+    assert len(files) > 8
+    for path in files:
+        with xr.open_dataset(path, engine="h5netcdf") as ds:
+            assert marks.items() <= ds.attrs.items() and ds.attrs["title"] != "kept to itself", path.name
 
 
 def test_the_command_makes_them_of_the_twins_truth(twin, small, tmp_path, monkeypatch, capsys):

@@ -17,10 +17,11 @@ from ..errors import InputError
 from ..files import atomic_path, check_folder, packed
 from ..state import QUANTUM, TIME, VARIABLES, Grid
 from ..version import __version__
-from .dynamics import DAY, Channel
+from .dynamics import DAY
 from .grid import GlorysGrid
 from .physics import PARAMETERS, Physics
 from .run import FIELDS, NatureRun
+from .twins import DESIGNS, Twin
 
 SPIN_UP_DAYS = 150
 PART_DAYS = 30  # simulated days held in memory, and between two restart points
@@ -39,7 +40,7 @@ class Simulation:
         members: number of independent oceans, integrated together, each with physics drawn from `physics.PARAMETERS`.
         every: keep every so many daily means.
         spin_up: days to discard first.
-        twin: simulate the fraternal twin instead: one ocean, finer, with physics outside those ranges.
+        twin: simulate one of the twins instead: a single ocean of another kind, see `twins`; True is the old one.
         alike: give every member the same physics, the middle of those ranges, to see what their variety is worth.
 
     Raises:
@@ -51,7 +52,7 @@ class Simulation:
     members: int = 1
     every: int = 1
     spin_up: int = SPIN_UP_DAYS
-    twin: bool = False
+    twin: Twin | bool = Twin.NONE
     alike: bool = False
 
     def __post_init__(self):
@@ -70,7 +71,8 @@ class Simulation:
     def run(self, device: str = "cpu", compile: bool = False) -> NatureRun:
         """The oceans on day zero."""
         if self.twin:
-            return NatureRun(Physics.twin(), self.seed + 1, Channel.twin(), device, compile=compile)
+            physics, channel, structure = DESIGNS[Twin(self.twin)]
+            return NatureRun(physics, self.seed + 1, channel, device, compile=compile, structure=structure)
         physics = Physics.middle(self.members) if self.alike else Physics.draw(self.members, self.seed)
         return NatureRun(physics, self.seed + 1, device=device, compile=compile)
 
@@ -106,6 +108,8 @@ def advance(run: NatureRun, simulation: Simulation, days: int, bar: tqdm) -> xr.
         "history": "simulated by `genda simulate` with the settings below",
         **{name: int(value) for name, value in asdict(simulation).items()},
     }
+    if differences := run.model.structure.differences():
+        ds.attrs["structure"] = json.dumps(differences)
     return ds
 
 
@@ -115,7 +119,7 @@ def simulate(
     members: int = 1,
     every: int = 1,
     spin_up: int = SPIN_UP_DAYS,
-    twin: bool = False,
+    twin: Twin | bool = Twin.NONE,
     alike: bool = False,
     device: str = "cpu",
     compile: bool = False,
@@ -166,12 +170,13 @@ def simulate_to_file(
 
 
 def settings_of(run: NatureRun, simulation: Simulation) -> dict[str, str]:
-    """What an unfinished file and the run that finishes it must have in common: settings, physics, channel and
-    fields."""
+    """What an unfinished file and the run that finishes it must have in common: settings, physics, channel,
+    structure and fields."""
     return {
         "simulation": json.dumps(asdict(simulation)),
         "physics": json.dumps(run.physics.as_dict()),
         "channel": json.dumps(asdict(run.channel)),
+        "structure": json.dumps(run.model.structure.differences()),
         "fields": json.dumps({"fields": " ".join(FIELDS)}),
     }
 

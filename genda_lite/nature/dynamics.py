@@ -9,7 +9,8 @@ For layer k = 1 (upper), 2 (lower), on an Arakawa C-grid, periodic in x, free-sl
 The surface pressure p_s keeps the depth-integrated flow free of divergence: one Poisson solve a stage. The thickness of
 the upper layer alone is stepped, in flux form, so both layers conserve their volume to rounding. There is no explicit
 viscosity; fifth-order upwind reconstruction of thickness and vorticity damps the grid scale. Time stepping is the
-three-stage strong-stability-preserving Runge-Kutta scheme (Shu & Osher 1988).
+three-stage strong-stability-preserving Runge-Kutta scheme (Shu & Osher 1988). That is the training oceans' structure;
+`structure.Structure` may choose hills on the sea floor, of height b, so that h_2 = H - b - h, and another scheme.
 
 Every tensor carries a leading batch dimension: members are independent oceans, and may differ in their physics.
 Shapes: h (B, ny, nx) at centres, u (B, 2, ny, nx) on west faces, v (B, 2, ny + 1, nx) on south faces.
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from ..ocean.currents import GRAVITY
 from .physics import Physics
+from .structure import TRAINING, Structure
 
 DAY = 86400.0  # s
 RECIRCULATION_WIDTH = 300e3  # m
@@ -140,19 +142,55 @@ def upwind5(stencil: list[Tensor], velocity: Tensor, bias: float = 1.0) -> Tenso
     return centred - bias * torch.sign(velocity) * upwinding
 
 
-def upwind_x(a: Tensor, velocity: Tensor, shift: int = 0, bias: float = 1.0) -> Tensor:
+def upwind3(stencil: list[Tensor], velocity: Tensor, bias: float = 1.0) -> Tensor:
+    """The same of third order, from the inner four; without the bias centred, of fourth order."""
+    _, m2, m1, p1, p2, _ = stencil
+    centred = (7.0 * (m1 + p1) - (m2 + p2)) / 12.0
+    return centred - bias * torch.sign(velocity) * (3.0 * (p1 - m1) - (p2 - m2)) / 12.0
+
+
+def upwind_x(a: Tensor, velocity: Tensor, shift: int = 0, bias: float = 1.0, scheme=upwind5) -> Tensor:
     """Values of `a` halfway between columns i-1 and i (shift 0) or i and i+1 (shift 1)."""
     n = a.shape[-1]
     padded = pad_x(a, 3)
-    return upwind5([padded[..., shift + j : shift + j + n] for j in range(6)], velocity, bias)
+    return scheme([padded[..., shift + j : shift + j + n] for j in range(6)], velocity, bias)
 
 
-def upwind_y(a: Tensor, velocity: Tensor, bias: float = 1.0) -> Tensor:
+def upwind_y(a: Tensor, velocity: Tensor, bias: float = 1.0, scheme=upwind5) -> Tensor:
     """Values of `a` halfway between rows; as many rows as `velocity` has (one more than `a`, or one fewer)."""
     rows = velocity.shape[-2]
     first = 0 if rows == a.shape[-2] + 1 else 1
     padded = pad_y(a, 3)
-    return upwind5([padded[..., first + j : first + j + rows, :] for j in range(6)], velocity, bias)
+    return scheme([padded[..., first + j : first + j + rows, :] for j in range(6)], velocity, bias)
+
+
+def v_at_u(a: Tensor) -> Tensor:
+    """From south faces to west faces, the mean of four."""
+    pairs = a[..., 1:, :] + a[..., :-1, :]
+    return 0.25 * (pairs + west(pairs))
+
+
+def u_at_v(a: Tensor) -> Tensor:
+    """From west faces to south faces, the mean of four; zero on the walls."""
+    pairs = a + east(a)
+    return with_walls(0.25 * (pairs[..., 1:, :] + pairs[..., :-1, :]))
+
+
+def laplacian_u(u: Tensor, dx: float) -> Tensor:
+    """Five-point Laplacian on west faces, between walls of free slip."""
+    padded = pad_y(u, 1)
+    return (west(u) + east(u) + padded[..., 2:, :] + padded[..., :-2, :] - 4 * u) / dx**2
+
+
+def laplacian_v(v: Tensor, dx: float) -> Tensor:
+    """The same on south faces; zero on the walls, where v is."""
+    inner = v[..., 1:-1, :]
+    return with_walls(west(inner) + east(inner) + v[..., 2:, :] + v[..., :-2, :] - 4 * inner) / dx**2
+
+
+def ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, zero where b is: an ocean at rest has nothing to solve."""
+    return torch.where(b == 0, 0.0, a / b)
 
 
 class PoissonSolver:
@@ -190,7 +228,10 @@ class TwoLayerModel:
         channel: geometry and time step.
         reduced_gravity, bottom_drag: g' (m s-2) and the lower layer's drag rate (s-1), each (B,).
         compile: fuse the step with torch.compile (needs a C++ compiler on a CPU; about twice as fast).
+        structure: sea floor and scheme.
     """
+
+    ITERATIONS = 4  # of the pressure over hills: leave less than 1e-3 of the divergence that a step makes
 
     def __init__(
         self,
@@ -200,8 +241,9 @@ class TwoLayerModel:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
         compile: bool = False,
+        structure: Structure = TRAINING,
     ):
-        self.channel, self.dtype, self.device = channel, dtype, torch.device(device)
+        self.channel, self.structure, self.dtype, self.device = channel, structure, dtype, torch.device(device)
         self.members = len(reduced_gravity)
         tensor = self.tensor
         y, yf = channel.y(), channel.y_faces()
@@ -212,6 +254,9 @@ class TwoLayerModel:
         self.inflow_rate = tensor(channel.inflow_weight()[None] / channel.inflow_time)
         self.rate_centres = tensor(self._relaxation(y))
         self.rate_faces = tensor(self._relaxation(yf))
+        self.depth: float | Tensor = channel.depth  # of the whole water (m), (ny, nx) over hills
+        if structure.hills:
+            self.depth = tensor(channel.depth - structure.elevation(channel.x(), y, channel.nx * channel.dx))
         self.poisson = PoissonSolver(channel, dtype, self.device)
         self._step = torch.compile(self._runge_kutta, dynamic=False) if compile else self._runge_kutta
 
@@ -229,9 +274,10 @@ class TwoLayerModel:
 
     def tendencies(self, u, v, h, u_ref, h_ref):
         """Right-hand sides of the module's equations without the surface pressure, and the upper layer's fluxes."""
-        dx = self.channel.dx
-        flux_x = u[:, 0] * upwind_x(h, u[:, 0])
-        flux_y = with_walls((v[:, 0] * upwind_y(h, v[:, 0]))[..., 1:-1, :])
+        dx, is_upwind = self.channel.dx, self.structure.momentum == "upwind"
+        scheme = upwind5 if is_upwind else upwind3
+        flux_x = u[:, 0] * upwind_x(h, u[:, 0], scheme=scheme)
+        flux_y = with_walls((v[:, 0] * upwind_y(h, v[:, 0], scheme=scheme))[..., 1:-1, :])
         dh = -(east(flux_x) - flux_x + flux_y[..., 1:, :] - flux_y[..., :-1, :]) / dx
 
         shear = with_walls(u[..., 1:, :] - u[..., :-1, :])  # free slip: none across the walls
@@ -240,35 +286,76 @@ class TwoLayerModel:
         kinetic = 0.25 * (u2 + east(u2) + v2[..., 1:, :] + v2[..., :-1, :])
         montgomery = torch.stack([kinetic[:, 0], kinetic[:, 1] - self.gprime * h], 1)
 
-        v_pairs = v[..., 1:, :] + v[..., :-1, :]
-        v_on_u = 0.25 * (v_pairs + west(v_pairs))
-        u_pairs = u + east(u)
-        u_on_v = with_walls(0.25 * (u_pairs[..., 1:, :] + u_pairs[..., :-1, :]))
-
-        bias = self.channel.vorticity_bias
-        du = (upwind_y(zeta, v_on_u, bias) + self.f_centres) * v_on_u - (montgomery - west(montgomery)) / dx
-        dv = -(upwind_x(zeta, u_on_v, 1, bias) + self.f_faces) * u_on_v
+        du, dv = self.upwind_flux(u, v, zeta) if is_upwind else self.enstrophy_flux(u, v, h, zeta)
+        du = du - (montgomery - west(montgomery)) / dx
         dv = dv - with_walls(montgomery[..., 1:, :] - montgomery[..., :-1, :]) / dx
+        if self.structure.viscosity:
+            du = du - self.structure.viscosity * laplacian_u(laplacian_u(u, dx), dx)
+            dv = dv - self.structure.viscosity * laplacian_v(laplacian_v(v, dx), dx)
 
         du = du - self.drag * u - self.rate_centres * (u - u_ref)
         dv = dv - (self.drag + self.rate_faces) * v
         dh = dh - self.rate_centres * (h - h_ref)
         return du, dv, dh, flux_x, flux_y
 
+    def upwind_flux(self, u: Tensor, v: Tensor, zeta: Tensor) -> tuple[Tensor, Tensor]:
+        """Coriolis force and flux of vorticity (m s-2), the vorticity upwind."""
+        bias, v_on_u, u_on_v = self.channel.vorticity_bias, v_at_u(v), u_at_v(u)
+        du = (upwind_y(zeta, v_on_u, bias) + self.f_centres) * v_on_u
+        return du, -(upwind_x(zeta, u_on_v, 1, bias) + self.f_faces) * u_on_v
+
+    def enstrophy_flux(self, u: Tensor, v: Tensor, h: Tensor, zeta: Tensor) -> tuple[Tensor, Tensor]:
+        """Coriolis force and flux of vorticity (m s-2), the mean of potential vorticity times that of the layer's
+        volume flux: conserves potential enstrophy (Sadourny 1975, his second scheme).
+
+        Sadourny, R. (1975), The dynamics of finite-difference models of the shallow-water equations,
+        doi:10.1175/1520-0469(1975)032<0680:TDOFDM>2.0.CO;2.
+        """
+        layers = torch.stack([h, self.depth - h], 1)
+        pairs = pad_y(layers, 1)
+        pairs = 0.5 * (pairs[..., 1:, :] + pairs[..., :-1, :])  # on south faces
+        potential = (zeta + self.f_faces) / (0.5 * (pairs + west(pairs)))  # at corners
+        du = 0.5 * (potential[..., 1:, :] + potential[..., :-1, :]) * v_at_u(pairs * v)
+        return du, -0.5 * (potential + east(potential)) * u_at_v(0.5 * (layers + west(layers)) * u)
+
     def divergence(self, u: Tensor, v: Tensor, h: Tensor) -> Tensor:
         """Divergence of the depth-integrated flow, (B, ny, nx), m s-1."""
-        h = torch.stack([h, self.channel.depth - h], 1)
+        h = torch.stack([h, self.depth - h], 1)
         transport_x = (0.5 * (h + west(h)) * u).sum(1)
         transport_y = with_walls((0.5 * (h[..., 1:, :] + h[..., :-1, :]) * v[..., 1:-1, :]).sum(1))
         return (east(transport_x) - transport_x + transport_y[..., 1:, :] - transport_y[..., :-1, :]) / self.channel.dx
 
     def project(self, u, v, h):
         """Remove the divergence of the depth-integrated flow; returns the velocity potential that did it (m2 s-1)."""
-        dx, depth = self.channel.dx, self.channel.depth
-        potential = self.poisson(self.divergence(u, v, h) / depth)
+        dx, potential = self.channel.dx, self.potential(self.divergence(u, v, h))
         u = u - ((potential - west(potential)) / dx)[:, None]
         v = v - with_walls((potential[..., 1:, :] - potential[..., :-1, :]) / dx)[:, None]
         return u, with_walls(v[..., 1:-1, :]), potential
+
+    def potential(self, divergence: Tensor) -> Tensor:
+        """Solve div(depth grad(phi)) = divergence for phi of zero mean (m2 s-1), (B, ny, nx): exactly over a flat
+        bottom, over hills by some steps of conjugate gradients that the flat solution preconditions (Concus & Golub
+        1973): its eigenvalues are between the least and the greatest depth over the flat one.
+
+        Concus, P. & Golub, G. H. (1973), Use of fast direct methods for the efficient numerical solution of
+        nonseparable elliptic equations, doi:10.1137/0710092.
+        """
+        if not self.structure.hills:
+            return self.poisson(divergence / self.depth)
+        dx, depth, flat = self.channel.dx, self.depth, self.channel.depth
+        depth_x, depth_y = 0.5 * (depth + west(depth)), 0.5 * (depth[1:] + depth[:-1])
+        phi, residual = torch.zeros_like(divergence), divergence
+        direction, before = phi, None
+        for _ in range(self.ITERATIONS):
+            z = self.poisson(residual / flat)
+            power = (residual * z).sum((-1, -2), keepdim=True)
+            direction = z if before is None else z + ratio(power, before) * direction
+            gradient_x = depth_x * (direction - west(direction)) / dx
+            gradient_y = with_walls(depth_y * (direction[..., 1:, :] - direction[..., :-1, :]) / dx)
+            image = (east(gradient_x) - gradient_x + gradient_y[..., 1:, :] - gradient_y[..., :-1, :]) / dx
+            length = ratio(power, (direction * image).sum((-1, -2), keepdim=True))
+            phi, residual, before = phi + length * direction, residual - length * image, power
+        return phi
 
     def _runge_kutta(self, u, v, h, u_ref, h_ref):
         dt = self.channel.dt

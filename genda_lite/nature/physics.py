@@ -72,7 +72,12 @@ class Physics(make_dataclass("_Physics", [(name, Tensor) for name in PARAMETERS]
     @classmethod
     def twin(cls) -> Self:
         """The fraternal twin, one ocean."""
-        return cls(**{name: torch.tensor([p.twin], dtype=torch.float64) for name, p in PARAMETERS.items()})
+        return cls.of(**{name: p.twin for name, p in PARAMETERS.items()})
+
+    @classmethod
+    def of(cls, **values: float) -> Self:
+        """One ocean with given values of all parameters."""
+        return cls(**{name: torch.tensor([value], dtype=torch.float64) for name, value in values.items()})
 
     def as_dict(self) -> dict[str, list[float]]:
         """Plain numbers, to record in a file."""

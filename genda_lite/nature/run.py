@@ -5,6 +5,7 @@ from torch import Tensor
 
 from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, initial_flow, jet
 from .physics import Physics
+from .structure import TRAINING, Structure
 from .surface import Surface, ornstein_uhlenbeck
 
 FORCING_STEP = 6 * 3600.0  # s
@@ -18,6 +19,7 @@ class NatureRun:
         physics: parameters of the B members.
         seed: seeds the initial meanders, the weather and the wandering of the inflow.
         compile: see `TwoLayerModel`.
+        structure: sea floor, schemes and laws.
     """
 
     def __init__(
@@ -28,11 +30,12 @@ class NatureRun:
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
         compile: bool = False,
+        structure: Structure = TRAINING,
     ):
         self.channel = channel or Channel()
         self.physics, self.day = physics, 0.0
         self.model = TwoLayerModel(
-            self.channel, physics.reduced_gravity, physics.bottom_drag, dtype, device, compile
+            self.channel, physics.reduced_gravity, physics.bottom_drag, dtype, device, compile, structure
         )
         self.generator = torch.Generator().manual_seed(seed)
         self.wander = torch.zeros(self.model.members, dtype=torch.float64)

@@ -10,9 +10,9 @@ import math
 import torch
 from torch import Tensor
 
-from ..ocean.currents import wind_stress
 from .dynamics import DAY, Channel, Flow, TwoLayerModel, east, pad_y, west, with_walls
 from .physics import Physics
+from .structure import MIXED_LAYER, STRESS
 
 COLDEST_DAY = 45.0  # day of the year
 YEAR = 365.25  # d
@@ -141,6 +141,53 @@ def advect(tracer: Tensor, h: Tensor, flux_x: Tensor, flux_y: Tensor, dt: float,
     return (h * tracer - loss(content_x, content_y)) / (h - loss(fx, fy))
 
 
+def limited_cubic(far: Tensor, near: Tensor, ahead: Tensor, courant: Tensor) -> Tensor:
+    """What crosses a face of third order in space and time, limited (Hundsdorfer & Trompert 1994):
+
+        near + s (ahead - near),   s = max(0, min(1, d0 + d1 r, r (1 - c) / c)),   r = (near - far) / (ahead - near)
+        d0 = (2 - c)(1 - c) / 6,   d1 = (1 - c^2) / 6
+
+    Hundsdorfer, W. & Trompert, R. A. (1994), Method of lines and direct discretization: a comparison for linear
+    advection, doi:10.1016/0168-9274(94)90009-4.
+
+    Args:
+        far, near, ahead: the tracer in the two cells upstream of the face, and in the one downstream.
+        courant: c, from 0 to 1.
+    """
+    step, rise = ahead - near, near - far
+    sign = torch.sign(step)
+    part = sign * ((2 - courant) * (1 - courant) * step + (1 - courant**2) * rise) / 6
+    most = torch.minimum(step.abs(), sign * rise * (1 - courant) / courant.clamp(min=1e-9))
+    return near + sign * torch.minimum(part, most).clamp(min=0.0)
+
+
+def advect_cubic(tracer: Tensor, h: Tensor, flux_x: Tensor, flux_y: Tensor, dt: float, dx: float) -> Tensor:
+    """One step of limited third-order advection, along x and then along y; arguments and promises of `advect`.
+
+    Each of the two changes thickness and content together, so that a constant stays constant.
+    """
+
+    def face(m2, m1, p1, p2, flux, h_minus, h_plus):
+        forward = flux > 0
+        courant = flux.abs() / torch.where(forward, h_minus, h_plus)
+        upstream = (torch.where(forward, a, b) for a, b in ((m2, p2), (m1, p1), (p1, m1)))
+        return flux * limited_cubic(*upstream, courant)
+
+    fx, fy = flux_x * dt / dx, flux_y * dt / dx
+    content = face(west(west(tracer)), west(tracer), tracer, east(tracer), fx, west(h), h)
+    between = h - (east(fx) - fx)
+    tracer = (h * tracer - (east(content) - content)) / between
+
+    padded, thickness, rows = pad_y(tracer, 2), pad_y(between, 1), fy.shape[-2]
+    cells = (padded[..., j : j + rows, :] for j in range(4))
+    content = face(*cells, fy, thickness[..., :-1, :], thickness[..., 1:, :])
+    after = between - (fy[..., 1:, :] - fy[..., :-1, :])
+    return (between * tracer - (content[..., 1:, :] - content[..., :-1, :])) / after
+
+
+ADVECTION = {"slopes": advect, "cubic": advect_cubic}
+
+
 class Surface:
     """Winds, Ekman layer and tracers above a `TwoLayerModel`, updated every six hours and every model step."""
 
@@ -207,8 +254,9 @@ class Surface:
 
         u, v = flow.u[:, 0], flow.v[:, 0]
         current = torch.complex(0.5 * (u + east(u)), 0.5 * (v[:, 1:] + v[:, :-1]))
-        depth = (2.2 * self.wind.abs()).clamp(10.0, 45.0)  # deeper under stronger wind (m)
-        steady = wind_stress(self.wind - current) / depth / self.rotation
+        stress = STRESS[model.structure.stress](self.wind - current)
+        depth = MIXED_LAYER[model.structure.mixed_layer](self.wind, stress, model.f_centres, season(day))
+        steady = stress / depth / self.rotation
         decay = torch.exp(-self.rotation * dt)
         mean = steady + (self.ekman - steady) * (1 - decay) / (self.rotation * dt)
         self.ekman = steady + (self.ekman - steady) * decay
@@ -234,7 +282,9 @@ class Surface:
         c = self.model.channel
         flux_x = flux_x + 0.5 * (h + west(h)) * u_ekman
         flux_y = flux_y + with_walls(0.5 * (h[:, 1:] + h[:, :-1]) * v_ekman[:, 1:-1])
-        moved = advect(tracers, h[:, None], flux_x[:, None], flux_y[:, None], c.dt, c.dx)
+        moved = ADVECTION[self.model.structure.tracers](
+            tracers, h[:, None], flux_x[:, None], flux_y[:, None], c.dt, c.dx
+        )
         return moved + c.dt * rate / (1 + c.dt * rate) * (target - moved)
 
     def step(self, h: Tensor, flow: Flow) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
+from ..nature.twins import Twin
 from ..sources.files import open_product
 from ..sources.samples import checksum
 
@@ -32,16 +33,17 @@ PLACES = {"json", "table", "folder", "maps"}  # settings that say where to write
 class Part(NamedTuple):
     """Some of the data.
 
-    `name` is what the ledger calls them, `seeds` those of `genda simulate`, `twin` whether with `--twin`; `files` that
-    hold them, and what they `served` for.
+    `name` is what the ledger calls them, `seeds` those of `genda simulate` (none: any), `twin` what was given to its
+    `--twin`; `files` that hold them, what they `served` for, and the `season` where a record was cut (0: any).
     """
 
     role: str
     name: str
     seeds: tuple[int, ...]
-    twin: bool
+    twin: Twin
     files: str
     served: str
+    season: int = 0
 
 
 TABLE = (
@@ -49,7 +51,7 @@ TABLE = (
         TRAINING,
         "training oceans",
         (0, 1, 5, 6),
-        False,
+        Twin.NONE,
         "`runs/train0.nc` to `runs/train3.nc`, `nature_training.nc`",
         "weights, climatology, covariances; of the prior and of the regression",
     ),
@@ -57,15 +59,23 @@ TABLE = (
         TUNING,
         "old twin",
         (4,),
-        True,
+        Twin.OLD,
         "`runs/twin.nc`, `twin_truth.nc`, `twin/`",
         "settings chosen by hand: lag time and its treatment, `drift_length`, steps, scales of mapped sea level",
+    ),
+    Part(
+        TUNING,
+        "tuning twin",
+        (8,),
+        Twin.TUNING,
+        "`runs/tuning_twin.nc`, `runs/tuning_twin/1/`, by `make tuning-twin`",
+        "how wide a prior must be, on an ocean of another structure",
     ),
     Part(
         VALIDATION,
         "validation oceans",
         (2,),
-        False,
+        Twin.NONE,
         "`runs/validation.nc`, `runs/validation_daily.nc`",
         "choices of network and training; `crossover` and `inflation`; the errors of altimetry that is not of the day; "
         "the spread that the regression is dressed with",
@@ -74,20 +84,34 @@ TABLE = (
         VALIDATION,
         "held-out oceans",
         (3,),
-        False,
+        Twin.NONE,
         "`runs/heldout.nc`, `runs/heldout_daily.nc`, `nature_heldout.nc`",
         "the scores of the oceans, of the prior and of twin experiments: looked at many times while all this was made",
     ),
-    Part(TEST, "test oceans", (7,), False, "`runs/test_daily.nc`, by `make test-data`", SCORES),
-    Part(TEST, "sealed twin", (), True, "to come, with a seed of its own", SCORES),
+    Part(TEST, "test oceans", (7,), Twin.NONE, "`runs/test_daily.nc`, by `make test-data`", SCORES),
+    Part(TEST, "sealed twin", (), Twin.SEALED, "`runs/sealed_twin.nc`, by `make test-twin`", "its seasons"),
+    *(
+        Part(
+            TEST,
+            f"sealed twin, season {season}",
+            (),
+            Twin.SEALED,
+            f"`runs/sealed_twin/{season}/`, by `make test-twin`",
+            f"the final score of {served}",
+            season,
+        )
+        for season, served in enumerate(("analyses in time", "cycles", "latent analyses"), 1)
+    ),
 )
 
 
 def part_of(ds: xr.Dataset) -> Part | None:
-    """Which part of the data a data set is of, by the attributes `seed` and `twin` that `genda simulate` stores; the
-    last in the table of several, none of others, such as real products."""
-    seeds, twin = set(np.atleast_1d(ds.attrs.get("seed", ())).tolist()), bool(ds.attrs.get("twin", False))
-    return next((part for part in reversed(TABLE) if part.twin == twin and seeds & set(part.seeds)), None)
+    """Which part of the data a data set is of, by the attributes `seed` and `twin` that `genda simulate` stores and the
+    `season` that it was cut to; the last in the table of several, none of others, such as real products."""
+    seeds, twin = set(np.atleast_1d(ds.attrs.get("seed", ())).tolist()), ds.attrs.get("twin", Twin.NONE)
+    season = ds.attrs.get("season", 0)
+    fitting = (part for part in reversed(TABLE) if part.twin == twin and part.season in (0, season))
+    return next((part for part in fitting if not part.seeds or seeds & set(part.seeds)), None)
 
 
 def is_test(ds: xr.Dataset) -> bool:

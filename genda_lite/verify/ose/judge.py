@@ -19,7 +19,7 @@ from ...errors import InputError
 from ...ocean.currents import coriolis, wind_stress
 from ...ocean.trajectories import HOUR
 from ...prior import load_prior
-from ...sources import Archive, load_sample
+from ...sources import Archive, load_sample, open_product
 from ...sources.archive import TWIN
 from ...sources.files import Box
 from ...sources.reanalysis import read_winds
@@ -282,9 +282,10 @@ def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = 
     Raises:
         InputError: see `open_results`, `mapped_currents`.
     """
-    if archive.folder.resolve() != TWIN.resolve():
+    truth = truth_of(archive)
+    if truth is None:
         return None
-    names, truth, rows, daily = names or methods_in(folder), load_sample("twin_truth"), {}, {}
+    names, rows, daily = names or methods_in(folder), {}, {}
     for name, channel, field, true in fields_and_truths(folder, archive, names, truth):
         found, mse = truth_scores(field, true)
         rows.setdefault(name, {}).update({f"{channel}{words}": value for words, value in found.items()})
@@ -297,6 +298,16 @@ def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = 
         if name != OURS and (OURS, channel) in daily:
             rows[name][f"{channel}, days ahead of ours"] = int((mse < daily[OURS, channel]).sum())
     return pd.DataFrame({name: rows[name] for name in ORDER if name in rows}).T.rename_axis("product")
+
+
+def truth_of(archive: Archive) -> xr.Dataset | None:
+    """The truth of a twin: the embedded one's, or what `data_samples/make_twin.py` laid beside another's files."""
+    if archive.folder.resolve() == TWIN.resolve():
+        return load_sample("twin_truth")
+    if not archive.has("truth"):
+        return None
+    with open_product(archive.files("truth")[0]) as ds:
+        return ds.load()
 
 
 def fields_and_truths(
