@@ -1,0 +1,127 @@
+// prior/checkpoint.py: priors out of files of `genda train` (safetensors), as they are.
+import { CONTEXT_CHANNELS } from "./base.mjs";
+import { DiffusionPrior, TUNED } from "./diffusion.mjs";
+import { InputError } from "./errors.mjs";
+import { GaussianPrior } from "./gaussian.mjs";
+import { Basis, Spectrum } from "./spectral.mjs";
+import { Standardizer } from "./state.mjs";
+import { weightShapes } from "./unet.mjs";
+
+const FORMATS = ["genda_lite prior 2", "genda_lite prior 3"];
+const EXPECTED = "expected a checkpoint of `genda train`";
+const TYPES = { // of safetensors: the name in torch, and the numbers in bytes
+  F16: ["torch.float16", 2, (bytes) => halves(new Uint16Array(bytes))],
+  F32: ["torch.float32", 4, (bytes) => new Float32Array(bytes)],
+  F64: ["torch.float64", 8, (bytes) => new Float64Array(bytes)],
+};
+
+/** Half precision numbers as single. */
+function halves(bits) {
+  return Float32Array.from(bits, (b) => {
+    const exponent = (b >> 10) & 31, fraction = b & 1023, size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
+    return (b & 0x8000 ? -1 : 1) * (exponent === 31 ? (fraction ? NaN : Infinity) : size);
+  });
+}
+
+const count = (shape) => shape.reduce((product, n) => product * n, 1);
+
+/** SHA-256 of all that a file says, as Python computes it; none where a page may not ask for it (plain http). */
+async function digest(entries, metadata) {
+  if (!globalThis.crypto?.subtle) return null;
+  const quoted = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => (c === "\u007f" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
+  const said = Object.keys(metadata).filter((key) => key !== "sha256").sort().map((key) => `${quoted(key)}: ${quoted(metadata[key])}`);
+  const parts = [`{${said.join(", ")}}`];
+  for (const name of Object.keys(entries).sort()) {
+    const { type, shape, bytes } = entries[name];
+    parts.push(`${name} ${type} (${shape.join(", ")}${shape.length === 1 ? "," : ""})`, bytes);
+  }
+  const sum = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
+  return Array.from(new Uint8Array(sum), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Tensors, name -> {shape, data}, and metadata of a file (an ArrayBuffer).
+ *
+ *  Throws InputError: the file is not safetensors, is cut short, was changed, or holds something else. */
+export async function readSafetensors(buffer, file) {
+  const entries = {};
+  let metadata;
+  try {
+    const length = Number(new DataView(buffer).getBigUint64(0, true));
+    if (!(length <= buffer.byteLength - 8)) throw new Error("its header is longer than the file");
+    const { __metadata__, ...listed } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 8, length)));
+    metadata = __metadata__ ?? {};
+    for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(listed)) {
+      if (8 + length + to > buffer.byteLength) throw new Error(`cut short: ${buffer.byteLength} bytes`);
+      const [type, width, numbers] = TYPES[dtype] ?? [];
+      if (!type) throw new Error(`${name} is of type ${dtype}`);
+      if (to - from !== width * count(shape)) throw new Error(`${name} has ${to - from} bytes for a shape of ${shape}`);
+      const bytes = buffer.slice(8 + length + from, 8 + length + to);
+      entries[name] = { type, shape, bytes, data: numbers(bytes) };
+    }
+  } catch (error) {
+    throw new InputError(`${file}: not a readable safetensors file (${error.message}), ${EXPECTED}`);
+  }
+  if (!FORMATS.includes(metadata.format)) {
+    const found = metadata.format ? `'${metadata.format}'` : "another program's file";
+    throw new InputError(`${file}: holds ${found}, ${EXPECTED} ('${FORMATS.join("' or '")}')`);
+  }
+  const sum = await digest(entries, metadata);
+  if (sum !== null && sum !== metadata.sha256) {
+    throw new InputError(`${file}: was changed or damaged (its checksum is wrong), expected it as it was written`);
+  }
+  const tensors = Object.fromEntries(Object.entries(entries).map(([name, { shape, data }]) => [name, { shape, data }]));
+  return { tensors, metadata };
+}
+
+/** Both priors of a checkpoint: {diffusion, gaussian}.
+ *
+ *  kernels: see kernels.mjs. buffer: the file. file: what to call it.
+ *  Throws InputError: see `readSafetensors`; a state of several days, a network of another architecture. */
+export async function loadPriors(kernels, buffer, file = "the checkpoint") {
+  const { tensors, metadata } = await readSafetensors(buffer, file);
+  const told = (key) => JSON.parse(metadata[key]);
+  try {
+    const climate = told("channels"), third = metadata.format === FORMATS[1], config = told("config");
+    const { channels, lags = [] } = third ? told("state") : { channels: climate };
+    if (lags.some((lag) => lag !== 0)) throw new InputError(`${file}: has a state of several days, expected one of one day`);
+    const { covariance } = tensors, [ny, nx, C] = covariance.shape;
+    const shapes = {
+      covariance: [ny, nx, channels.length, channels.length],
+      "basis.rows": [tensors["basis.rows"].shape[0], ny, ny],
+      "basis.columns": [tensors["basis.columns"].shape[0], nx, nx],
+      "climatology.harmonics": [3, climate.length, count(tensors["climatology.latitude"].shape)],
+      "climatology.scale": [climate.length],
+    };
+    const architecture = `${config.preconditioning}, patches of ${config.patch}, ${config.linear_estimate ? "with" : "without"} the linear estimate`;
+    if (config.preconditioning !== "wiener" || config.patch !== 2 || !config.linear_estimate) {
+      throw new InputError(`${file}: its network is of another architecture (${architecture}), expected wiener, patches of 2, with the linear estimate`);
+    }
+    const coarsest = 2 ** config.multipliers.length;
+    if (ny !== nx || ny % coarsest || ny % 4) {
+      throw new InputError(`${file}: has a grid of ${ny} x ${nx}, expected a square whose side is a multiple of ${Math.max(4, coarsest)}`);
+    }
+    for (const [name, shape] of Object.entries(weightShapes(2 * C + CONTEXT_CHANNELS, C, config))) shapes[`network.${name}`] = shape;
+    const wrong = Object.keys(shapes).find((name) => String(tensors[name]?.shape) !== String(shapes[name]));
+    const strange = Object.keys(tensors).find((name) => name.startsWith("network.") && !shapes[name]);
+    if (wrong) throw new Error(`${wrong} is of shape ${tensors[wrong]?.shape.join(" x ")}, not ${shapes[wrong].join(" x ")}`);
+    if (strange) throw new Error(`${strange} is not part of the network`);
+    if (!["rows", "columns"].every((side) => [1, C].includes(tensors[`basis.${side}`].shape[0]))) throw new Error("the basis has other channels");
+    if (!channels.every((name) => climate.includes(name))) throw new Error(`no climatology of all of ${channels}`);
+    const inflation = third ? told("tuned").inflation : TUNED.inflation;
+    if (!Object.values(inflation).every((factor) => factor > 0)) throw new Error(`inflation ${Object.values(inflation)} is not positive`);
+    const scale = tensors["climatology.scale"].data;
+    if (!scale.every((s) => s > 0)) throw new Error("a scale is not positive");
+
+    const [latitude, longitude] = told("domain"), domain = { latitude, longitude };
+    const standardizer = new Standardizer(tensors["climatology.latitude"].data, tensors["climatology.harmonics"].data, scale, climate);
+    const spectrum = new Spectrum(covariance, new Basis(kernels, tensors["basis.rows"], tensors["basis.columns"]));
+    const weights = Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith("network.")).map(([name, tensor]) => [name.slice(8), tensor]));
+    return {
+      diffusion: new DiffusionPrior(spectrum, standardizer, domain, channels, config, weights, { inflation }),
+      gaussian: new GaussianPrior(spectrum, standardizer, domain, channels),
+    };
+  } catch (error) {
+    if (error instanceof InputError || error instanceof RangeError) throw error; // a RangeError: no memory
+    throw new InputError(`${file}: incomplete or foreign checkpoint (${error.message}), expected '${metadata.format}'`);
+  }
+}
