@@ -176,7 +176,7 @@ def test_a_system_that_sees_nothing_is_told_beside_the_controls(truth, monkeypat
 
     monkeypatch.setattr(widgets, "observe", nothing)
     live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
-    assert live.status == "nothing is observed <here>" and live.failed  # the page shows it as text, see test_notebook.py
+    assert live.status == "nothing is observed <here>" and live.failed  # the page shows it as text: test_notebook.py
     assert [list(channel["maps"]) for channel in live.frame["channels"].values()] == 4 * [["truth"]]
 
 

@@ -33,7 +33,7 @@ def engine() -> str:
     """The engine of live figures for a page, `window.gendaLive` (see `live/engine.mjs`), with kernels and workers
     inside: it needs nothing else but a checkpoint, and works from the disk, where a script may not import."""
     worker = '"use strict";\n' + "".join(map(_plain, WORKER))
-    kernels = {name: _base64(f"live/{file}.wasm") for name, file in (("plain", "kernels"), ("relaxed", "kernels_relaxed"))}
+    kernels = {"plain": _base64("live/kernels.wasm"), "relaxed": _base64("live/kernels_relaxed.wasm")}
     text = _plain("errors") + _plain("engine")
     text = text.replace("WORKER_SOURCE", json.dumps(worker)).replace("KERNEL_BYTES", json.dumps(kernels))
     return f'(() => {{\n"use strict";\n{text}window.gendaLive = {{ openEngine, InputError }};\n}})();\n'

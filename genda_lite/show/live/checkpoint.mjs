@@ -17,10 +17,13 @@ const TYPES = { // of safetensors: the name in torch, and the numbers in bytes
 
 /** Half precision numbers as single. */
 function halves(bits) {
-  return Float32Array.from(bits, (b) => {
-    const exponent = (b >> 10) & 31, fraction = b & 1023, size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return (b & 0x8000 ? -1 : 1) * (exponent === 31 ? (fraction ? NaN : Infinity) : size);
-  });
+  const numbers = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const exponent = (bits[i] >> 10) & 31, fraction = bits[i] & 1023;
+    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
+    numbers[i] = (bits[i] & 0x8000 ? -1 : 1) * (exponent < 31 ? size : fraction ? NaN : Infinity);
+  }
+  return numbers;
 }
 
 const count = (shape) => shape.reduce((product, n) => product * n, 1);

@@ -20,8 +20,8 @@ export class DiffusionPrior {
   denoise(x, sigma, context) {
     const { basis, univariate: variance } = this.spectrum, [C, ny, nx] = this.shape, n = ny * nx, size = C * n, noise = sigma ** 2;
     const modes = basis.forward(x, range(C));
-    const linear = basis.inverse(modes.map((v, i) => (v * variance[i % size]) / (variance[i % size] + noise)), range(C));
-    const whitened = basis.inverse(modes.map((v, i) => v / Math.sqrt(variance[i % size] + noise)), range(C));
+    const weighted = (weight) => basis.inverse(modes.map((v, i) => v * weight[i % size]), range(C));
+    const linear = weighted(variance.map((s) => s / (s + noise))), whitened = weighted(variance.map((s) => 1 / Math.sqrt(s + noise)));
     const rms = (value) => range(C).map((c) => Math.sqrt(variance.subarray(c * n, (c + 1) * n).reduce((sum, s) => sum + value(s), 0) / n));
     const deviation = rms((s) => s ** 2 / (s + noise)), unknown = rms((s) => s / (1 + s / noise));
     const shown = new Float32Array(2 * size + context.length), estimate = linear;
@@ -35,8 +35,8 @@ export class DiffusionPrior {
     return estimate;
   }
 
-  /** The function v -> S sigma^2 (S + sigma^2)^-1 v, among some channels. */
-  covariance(sigma, channels) {
-    return this.spectrum.posteriorCovariance(sigma, channels);
+  /** The function v -> S sigma^2 (S + sigma^2)^-1 v, from some channels to some. */
+  covariance(sigma, from, to) {
+    return this.spectrum.posteriorCovariance(sigma, from, to);
   }
 }

@@ -14,7 +14,7 @@ export class GaussianPrior {
     return this.spectrum.wienerFilter(x, sigma);
   }
 
-  covariance(sigma, channels) {
-    return this.spectrum.posteriorCovariance(sigma, channels);
+  covariance(sigma, from, to) {
+    return this.spectrum.posteriorCovariance(sigma, from, to);
   }
 }

@@ -44,7 +44,7 @@ export class InnovationSolver {
   /** v for each row of d, (B, m). */
   solve(sigma, innovation) {
     const { likelihood, prior } = this, { m, observedOperator: observe } = likelihood;
-    const covariance = prior.covariance(sigma, likelihood.observedChannels);
+    const covariance = prior.covariance(sigma, likelihood.observedChannels, likelihood.observedChannels);
     const matrix = (v) => {
       const error = likelihood.covariance(v);
       return observe.forward(covariance(observe.adjoint(v))).map((seen, i) => seen + error[i]);
@@ -91,7 +91,8 @@ export class InnovationSolver {
 
   /** P H' v, in all channels. */
   increment(sigma, weights) {
-    return this.prior.covariance(sigma)(this.likelihood.operator.adjoint(weights));
+    const { observedChannels, observedOperator } = this.likelihood;
+    return this.prior.covariance(sigma, observedChannels)(observedOperator.adjoint(weights));
   }
 }
 

@@ -18,7 +18,11 @@ export function eigh(matrix, n) {
         if (a[p * n + q] === 0) continue;
         const theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
         const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1)), c = 1 / Math.hypot(t, 1), s = t * c;
-        const turn = (m, i, j) => { [m[i], m[j]] = [c * m[i] - s * m[j], s * m[i] + c * m[j]]; };
+        const turn = (m, i, j) => {
+          const x = m[i], y = m[j];
+          m[i] = c * x - s * y;
+          m[j] = s * x + c * y;
+        };
         for (let k = 0; k < n; k++) turn(a, k * n + p, k * n + q);
         for (let k = 0; k < n; k++) turn(a, p * n + k, q * n + k);
         for (let k = 0; k < n; k++) turn(v, k * n + p, k * n + q);
@@ -107,15 +111,16 @@ export class Spectrum {
     return this.#product(this.variance.map((s) => s / (s + sigma ** 2)))(x);
   }
 
-  /** The function v -> Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v for v (B, channels, ny, nx); with infinite sigma, S v. */
-  posteriorCovariance(sigma, channels) {
-    return this.#product(this.posteriorVariance(sigma), channels);
+  /** The function v -> Cov[x0 | x] v = S sigma^2 (S + sigma^2)^-1 v, with infinite sigma S v, from some channels, the others
+   *  being zero, to some: (B, from, ny, nx) -> (B, to, ny, nx). */
+  posteriorCovariance(sigma, from, to) {
+    return this.#product(this.posteriorVariance(sigma), from, to);
   }
 
-  /** The function that multiplies the modes of some channels by weights (e, mode). */
-  #product(weights, channels = range(this.shape[0])) {
-    const { basis, vectors, shape: [C, ny, nx] } = this, n = ny * nx, k = channels.length;
-    const matrix = channels.map((c) => channels.map((d) => {
+  /** The function that multiplies the uncorrelated modes by weights (e, mode). */
+  #product(weights, from = range(this.shape[0]), to = range(this.shape[0])) {
+    const { basis, vectors, shape: [C, ny, nx] } = this, n = ny * nx;
+    const matrix = to.map((c) => from.map((d) => {
       const entry = new Float32Array(n);
       for (let e = 0; e < C; e++) {
         for (let p = 0, i = (c * C + e) * n, j = (d * C + e) * n; p < n; p++) entry[p] += vectors[i + p] * weights[e * n + p] * vectors[j + p];
@@ -123,13 +128,13 @@ export class Spectrum {
       return entry;
     }));
     return (v) => {
-      const modes = basis.forward(v, channels), mixed = new Float32Array(v.length);
-      for (let b = 0; b < v.length; b += k * n) {
+      const modes = basis.forward(v, from), batch = v.length / (from.length * n), mixed = new Float32Array(batch * to.length * n);
+      for (let b = 0; b < batch; b++) {
         matrix.forEach((row, c) => row.forEach((entry, d) => {
-          for (let p = 0, i = b + c * n, j = b + d * n; p < n; p++) mixed[i + p] += entry[p] * modes[j + p];
+          for (let p = 0, i = (b * to.length + c) * n, j = (b * from.length + d) * n; p < n; p++) mixed[i + p] += entry[p] * modes[j + p];
         }));
       }
-      return basis.inverse(mixed, channels);
+      return basis.inverse(mixed, to);
     };
   }
 
