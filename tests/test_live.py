@@ -279,8 +279,8 @@ BAD = (
     ({"grid": {"latitude": [1.0, 2.0], "longitude": [1.0, 2.0]}}, "the grid has 2 x 2 points, expected 24 x 24"),
     ({"date": "yesterday"}, "date yesterday cannot be read"),
     ({"channels": ["tide"]}, "channel 'tide' is asked for"),
-    ({"members": 0}, "members is 0"),
-    ({"steps": 1.5}, "steps is 1.5"),
+    ({"members": 0}, "expected whole numbers, members >= 1"),
+    ({"steps": 1.5}, "steps >= 2, got 3, 1.5"),
 )
 
 

@@ -16,8 +16,8 @@ export function gridContext(domain, grid, time, known) {
   const [ny, nx] = grid.shape, n = ny * nx, context = new Float32Array(CONTEXT_CHANNELS * n), [, cosine, sine] = harmonics(time);
   const scaled = (value, [low, high]) => (known ? (2 * value - low - high) / (high - low) : 0);
   for (let p = 0; p < n; p++) {
-    const place = [scaled(grid.latitude[Math.floor(p / nx)], domain.latitude), scaled(grid.longitude[p % nx], domain.longitude)];
-    [Number(known), ...place, cosine, sine].forEach((value, c) => { context[c * n + p] = value; });
+    const north = scaled(grid.latitude[Math.floor(p / nx)], domain.latitude), east = scaled(grid.longitude[p % nx], domain.longitude);
+    [Number(known), north, east, cosine, sine].forEach((value, c) => { context[c * n + p] = value; });
   }
   return context;
 }

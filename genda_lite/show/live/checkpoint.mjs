@@ -28,12 +28,16 @@ function halves(bits) {
 
 const count = (shape) => shape.reduce((product, n) => product * n, 1);
 
+/** A text as Python's json.dumps quotes it. */
+function quoted(text) {
+  return JSON.stringify(text).replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** SHA-256 of all that a file says, as Python computes it; none where a page may not ask for it (plain http). */
 async function digest(entries, metadata) {
   if (!globalThis.crypto?.subtle) return null;
-  const quoted = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => (c === "\u007f" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
-  const said = Object.keys(metadata).filter((key) => key !== "sha256").sort().map((key) => `${quoted(key)}: ${quoted(metadata[key])}`);
-  const parts = [`{${said.join(", ")}}`];
+  const told = Object.keys(metadata).filter((key) => key !== "sha256").sort();
+  const parts = [`{${told.map((key) => `${quoted(key)}: ${quoted(metadata[key])}`).join(", ")}}`];
   for (const name of Object.keys(entries).sort()) {
     const { type, shape, bytes } = entries[name];
     parts.push(`${name} ${type} (${shape.join(", ")}${shape.length === 1 ? "," : ""})`, bytes);
@@ -51,7 +55,8 @@ export async function readSafetensors(buffer, file) {
   try {
     const length = Number(new DataView(buffer).getBigUint64(0, true));
     if (!(length <= buffer.byteLength - 8)) throw new Error("its header is longer than the file");
-    const { __metadata__, ...listed } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 8, length)));
+    const header = new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 8, length));
+    const { __metadata__, ...listed } = JSON.parse(header);
     metadata = __metadata__ ?? {};
     for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(listed)) {
       if (8 + length + to > buffer.byteLength) throw new Error(`cut short: ${buffer.byteLength} bytes`);
@@ -76,55 +81,68 @@ export async function readSafetensors(buffer, file) {
   return { tensors, metadata };
 }
 
+/** What a checkpoint says of its prior: {channels, climate, config, inflation, domain}; and its tensors fit to it.
+ *
+ *  Throws InputError: a state of several days, a network of another architecture; any Error: what does not fit. */
+function described({ tensors, metadata }, file) {
+  const told = (key) => JSON.parse(metadata[key]), third = metadata.format === FORMATS[1];
+  const climate = told("channels"), config = told("config"), [latitude, longitude] = told("domain");
+  const { channels, lags = [] } = third ? told("state") : { channels: climate };
+  const inflation = third ? told("tuned").inflation : TUNED, C = channels.length, [ny, nx] = tensors.covariance.shape;
+  if (lags.some((lag) => lag !== 0)) {
+    throw new InputError(`${file}: has a state of several days, expected one of one day`);
+  }
+  if (config.preconditioning !== "wiener" || config.patch !== 2 || !config.linear_estimate) {
+    const found = `${config.preconditioning}, patches of ${config.patch}, linear estimate ${config.linear_estimate}`;
+    throw new InputError(`${file}: has a network of another architecture (${found}), ` +
+      "expected wiener, patches of 2, linear estimate true");
+  }
+  const coarsest = Math.max(4, 2 ** config.multipliers.length);
+  if (ny !== nx || ny % coarsest) {
+    throw new InputError(`${file}: has a grid of ${ny} x ${nx}, expected a square, its side a multiple of ${coarsest}`);
+  }
+  const shapes = {
+    covariance: [ny, nx, C, C],
+    "basis.rows": [tensors["basis.rows"].shape[0] === 1 ? 1 : C, ny, ny],
+    "basis.columns": [tensors["basis.columns"].shape[0] === 1 ? 1 : C, nx, nx],
+    "climatology.harmonics": [3, climate.length, ...tensors["climatology.latitude"].shape],
+    "climatology.scale": [climate.length],
+  };
+  const weights = weightShapes(2 * C + CONTEXT_CHANNELS, C, config);
+  for (const [name, shape] of Object.entries(weights)) shapes[`network.${name}`] = shape;
+  for (const [name, shape] of Object.entries(shapes)) {
+    const found = tensors[name]?.shape.join(" x ");
+    if (found !== shape.join(" x ")) throw new Error(`${name} is of shape ${found}, not ${shape.join(" x ")}`);
+  }
+  const strange = Object.keys(tensors).find((name) => name.startsWith("network.") && !shapes[name]);
+  if (strange) throw new Error(`${strange} is not part of the network`);
+  if (!channels.every((name) => climate.includes(name))) throw new Error(`no climatology of all of ${channels}`);
+  const factors = [...Object.values(inflation), ...tensors["climatology.scale"].data];
+  if (!factors.every((factor) => factor > 0)) throw new Error("a scale or an inflation is not positive");
+  return { channels, climate, config, inflation, domain: { latitude, longitude } };
+}
+
 /** Both priors of a checkpoint: {diffusion, gaussian}.
  *
  *  kernels: see kernels.mjs. buffer: the file. file: what to call it.
- *  Throws InputError: see `readSafetensors`; a state of several days, a network of another architecture. */
-export async function loadPriors(kernels, buffer, file = "the checkpoint") {
-  const { tensors, metadata } = await readSafetensors(buffer, file);
-  const told = (key) => JSON.parse(metadata[key]);
+ *  Throws InputError: see `readSafetensors` and `described`. */
+export async function loadPriors(kernels, buffer, file) {
+  const content = await readSafetensors(buffer, file), { tensors, metadata } = content;
+  let told;
   try {
-    const climate = told("channels"), third = metadata.format === FORMATS[1], config = told("config");
-    const { channels, lags = [] } = third ? told("state") : { channels: climate };
-    if (lags.some((lag) => lag !== 0)) throw new InputError(`${file}: has a state of several days, expected one of one day`);
-    const { covariance } = tensors, [ny, nx, C] = covariance.shape;
-    const shapes = {
-      covariance: [ny, nx, channels.length, channels.length],
-      "basis.rows": [tensors["basis.rows"].shape[0], ny, ny],
-      "basis.columns": [tensors["basis.columns"].shape[0], nx, nx],
-      "climatology.harmonics": [3, climate.length, count(tensors["climatology.latitude"].shape)],
-      "climatology.scale": [climate.length],
-    };
-    const architecture = `${config.preconditioning}, patches of ${config.patch}, ${config.linear_estimate ? "with" : "without"} the linear estimate`;
-    if (config.preconditioning !== "wiener" || config.patch !== 2 || !config.linear_estimate) {
-      throw new InputError(`${file}: its network is of another architecture (${architecture}), expected wiener, patches of 2, with the linear estimate`);
-    }
-    const coarsest = 2 ** config.multipliers.length;
-    if (ny !== nx || ny % coarsest || ny % 4) {
-      throw new InputError(`${file}: has a grid of ${ny} x ${nx}, expected a square whose side is a multiple of ${Math.max(4, coarsest)}`);
-    }
-    for (const [name, shape] of Object.entries(weightShapes(2 * C + CONTEXT_CHANNELS, C, config))) shapes[`network.${name}`] = shape;
-    const wrong = Object.keys(shapes).find((name) => String(tensors[name]?.shape) !== String(shapes[name]));
-    const strange = Object.keys(tensors).find((name) => name.startsWith("network.") && !shapes[name]);
-    if (wrong) throw new Error(`${wrong} is of shape ${tensors[wrong]?.shape.join(" x ")}, not ${shapes[wrong].join(" x ")}`);
-    if (strange) throw new Error(`${strange} is not part of the network`);
-    if (!["rows", "columns"].every((side) => [1, C].includes(tensors[`basis.${side}`].shape[0]))) throw new Error("the basis has other channels");
-    if (!channels.every((name) => climate.includes(name))) throw new Error(`no climatology of all of ${channels}`);
-    const inflation = third ? told("tuned").inflation : TUNED.inflation;
-    if (!Object.values(inflation).every((factor) => factor > 0)) throw new Error(`inflation ${Object.values(inflation)} is not positive`);
-    const scale = tensors["climatology.scale"].data;
-    if (!scale.every((s) => s > 0)) throw new Error("a scale is not positive");
-
-    const [latitude, longitude] = told("domain"), domain = { latitude, longitude };
-    const standardizer = new Standardizer(tensors["climatology.latitude"].data, tensors["climatology.harmonics"].data, scale, climate);
-    const spectrum = new Spectrum(covariance, new Basis(kernels, tensors["basis.rows"], tensors["basis.columns"]));
-    const weights = Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith("network.")).map(([name, tensor]) => [name.slice(8), tensor]));
-    return {
-      diffusion: new DiffusionPrior(spectrum, standardizer, domain, channels, config, weights, { inflation }),
-      gaussian: new GaussianPrior(spectrum, standardizer, domain, channels),
-    };
+    told = described(content, file);
   } catch (error) {
-    if (error instanceof InputError || error instanceof RangeError) throw error; // a RangeError: no memory
+    if (error instanceof InputError) throw error;
     throw new InputError(`${file}: incomplete or foreign checkpoint (${error.message}), expected '${metadata.format}'`);
   }
+  const { channels, climate, config, inflation, domain } = told;
+  const [latitude, harmonics, scale] = ["latitude", "harmonics", "scale"].map((name) => tensors[`climatology.${name}`].data);
+  const standardizer = new Standardizer(latitude, harmonics, scale, climate);
+  const spectrum = new Spectrum(tensors.covariance, new Basis(kernels, tensors["basis.rows"], tensors["basis.columns"]));
+  const named = Object.entries(tensors).filter(([name]) => name.startsWith("network."));
+  const weights = Object.fromEntries(named.map(([name, tensor]) => [name.slice("network.".length), tensor]));
+  return {
+    diffusion: new DiffusionPrior(spectrum, standardizer, domain, channels, config, weights, inflation),
+    gaussian: new GaussianPrior(spectrum, standardizer, domain, channels),
+  };
 }

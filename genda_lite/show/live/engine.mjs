@@ -1,12 +1,12 @@
-// The diffusion prior in the reader's browser: a checkpoint of `genda train`, as it is, and the fast method of `assimilate` (OI
-// guidance, SDE-2M; see assimilate.mjs), spread over a pool of workers. A seed gives the members that it gives in Python.
+// The diffusion prior in the reader's browser: a checkpoint of `genda train`, as it is, and the fast method of `assimilate`
+// (OI guidance, SDE-2M), spread over a pool of workers. A seed gives the members that it gives in Python.
 // `show.assets.engine()` is the script that offers this to a page, from http or from the disk, as `window.gendaLive`:
 //
 //   const engine = await gendaLive.openEngine({ checkpoint: "prior.js" }); // or the ArrayBuffer of a reader's file
-//   const observations = { channel: "zos", latitude: [37.9, 38.0], longitude: [-60.1, -60.0], value: [0.31, 0.34], error: 0.03 };
-//   const grid = { latitude, longitude }; // as many as engine.prior.shape says, degrees
-//   for await (const { step, steps, fields, note } of engine.assimilate({ observations, grid, date: "2000-07-29", members: 8 })) {
-//     draw(fields.zos); // (members, ny, nx), m: each step's estimate as it comes, at last the members
+//   const observations = { channel: "zos", latitude: [37.9, 38], longitude: [-60.1, -60], value: [0.31, 0.34], error: 0.03 };
+//   const grid = { latitude, longitude }; // arrays, degrees, as many as engine.prior.shape says
+//   for await (const now of engine.assimilate({ observations, grid, date: "2000-07-29", members: 8, seed: 0 })) {
+//     draw(now.fields.zos, now.step / now.steps); // (members, ny, nx) in m: the estimates of a step, at last the members
 //   }
 //   engine.close();
 //
@@ -32,7 +32,9 @@ async function fetched(address) {
     document.head.append(file);
   });
   file.remove();
-  return decoded(window.gendaCheckpoint);
+  const text = window.gendaCheckpoint;
+  delete window.gendaCheckpoint;
+  return decoded(text);
 }
 
 function failure({ name, message }) {
@@ -42,7 +44,7 @@ function failure({ name, message }) {
 /** An engine for one checkpoint.
  *
  *  checkpoint: the address of a script, or an ArrayBuffer. file: what to call it when it is refused.
- *  workers: how many; by default one for each processor, up to four. relaxed: use fused multiply-add where there is one. */
+ *  workers: how many; by default one for each processor, up to four. relaxed: fused multiply-add where there is one. */
 export async function openEngine({ checkpoint, file = "the checkpoint", workers, relaxed = true }) {
   const [plain, fused] = await Promise.all([KERNELS.plain, KERNELS.relaxed].map(decoded));
   if (!globalThis.WebAssembly?.validate(plain)) throw new Error("this browser has no WebAssembly with SIMD, expected a current one");
@@ -80,9 +82,10 @@ class Engine {
    *    to steps, the members themselves. note: a line on what was done to the observations, or "".
    *  A newer run ends an older one, which then yields no more; so does leaving the loop. */
   async *assimilate({ members = 8, ...request }) {
-    if (!(Number.isInteger(members) && members >= 1)) throw new InputError(`members is ${members}, expected a whole number above zero`);
-    const { steps = 2, seed = 0 } = request;
-    if (!(Number.isInteger(steps) && steps >= 2 && Number.isSafeInteger(seed))) throw new InputError(`steps is ${steps} and seed ${seed}, expected whole numbers, steps above one`);
+    const { steps: wanted = 2, seed = 0 } = request;
+    if (![members, wanted, seed].every(Number.isSafeInteger) || members < 1 || wanted < 2) {
+      throw new InputError(`expected whole numbers, members >= 1, steps >= 2, got ${members}, ${wanted} and seed ${seed}`);
+    }
     const run = ++this.run, pool = this.pool.slice(0, members), arrived = [];
     this.wake(); // the older run sees that it is over
     const first = (i) => Math.floor((members * i) / pool.length);

@@ -3,6 +3,9 @@
 const SLACK = 256; // bytes around an array: shifted planes are read a little beyond their ends
 const PAGE = 65536;
 
+/** 0, 1, … n - 1. */
+export const range = (n) => Array.from({ length: n }, (_, i) => i);
+
 /** A stack of arrays, known by their addresses; `wasm` holds the functions of kernels.c. */
 export class Kernels {
   /** bytes: of kernels.wasm or kernels_relaxed.wasm. */

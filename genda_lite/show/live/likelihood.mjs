@@ -1,29 +1,32 @@
 // observe/likelihood.py: observations bound to a grid and a climatology, y = H x + e, in standardized units.
+import { range } from "./kernels.mjs";
 import { Blurred, Points, Stacked } from "./operators.mjs";
-import { range } from "./spectral.mjs";
 
 /** y, H and R in standardized units; R is diagonal plus a rank-one term s s' for each source of unknown reference.
- *  table: see `checkedTable` of problem.mjs. time: ms, of the climatology. */
+ *  table: see `checkedTable` in problem.mjs. time: ms, of the climatology. */
 export class Likelihood {
   constructor(prior, table, grid, time) {
-    const { standardizer, channels, spectrum: { basis: { kernels } } } = prior, m = table.value.length;
-    const channel = table.channel.map((name) => channels.indexOf(name)), scale = table.channel.map((name) => standardizer.scaleOf(name));
+    const { standardizer, channels, spectrum: { basis: { kernels } } } = prior;
+    const channel = table.channel.map((name) => channels.indexOf(name));
+    const scale = table.channel.map((name) => standardizer.scaleOf(name));
+    const anomaly = (name, latitude) => standardizer.climatology(name, latitude, time) / standardizer.scaleOf(name);
+    this.m = table.value.length;
     this.operator = tableOperator(kernels, table, grid, channel, channels.length);
-    const usual = Array.from(table.latitude, (latitude, i) => standardizer.climatology(table.channel[i], latitude, time) / scale[i]);
+    const usual = table.channel.map((name, i) => anomaly(name, table.latitude[i]));
     if (table.smoothing.some((width) => width > 0)) { // smooth observations see a smooth climatology
-      const [, nx] = grid.shape, rows = channels.map((name) => Array.from(grid.latitude, (latitude) => standardizer.climatology(name, latitude, time) / standardizer.scaleOf(name)));
-      const seen = this.operator.forward(Float32Array.from(rows.flat().flatMap((v) => Array(nx).fill(v))));
+      const rows = channels.flatMap((name) => Array.from(grid.latitude, (latitude) => anomaly(name, latitude)));
+      const seen = this.operator.forward(Float32Array.from(rows.flatMap((v) => Array(grid.shape[1]).fill(v))));
       table.smoothing.forEach((width, i) => { if (width > 0) usual[i] = seen[i]; });
     }
-    this.m = m;
     this.value = Float32Array.from(table.value, (v, i) => v / scale[i] - usual[i]);
     this.variance = Float32Array.from(table.error, (error, i) => (error / scale[i]) ** 2);
     const sources = [...new Set(table.source)].sort((a, b) => a - b);
-    this.shared = sources.map((source) => Float32Array.from(table.referenceError, (error, i) => (table.source[i] === source ? error / scale[i] : 0)));
+    const constant = (source) => (s, i) => (table.source[i] === source ? s / scale[i] : 0);
+    this.shared = sources.map((source) => Float32Array.from(table.referenceError, constant(source)));
     this.shared = this.shared.filter((s) => s.some((v) => v !== 0));
     this.observedChannels = [...new Set(channel)].sort((a, b) => a - b); // often one or two of the state's
-    const among = channel.map((c) => this.observedChannels.indexOf(c));
-    this.observedOperator = tableOperator(kernels, table, grid, among, this.observedChannels.length);
+    const place = channel.map((c) => this.observedChannels.indexOf(c));
+    this.observedOperator = tableOperator(kernels, table, grid, place, this.observedChannels.length);
   }
 
   /** R v for v (B, m). */
@@ -39,10 +42,11 @@ export class Likelihood {
     return image;
   }
 
-  /** Errors with covariance R, (B, m), from white noise (B, m) and (B, number of shared terms). */
+  /** Errors with covariance R, (B, m), from white noise (B, m) and, for the constants, (B, k). */
   drawErrors(white, whiteShared) {
     const { m, variance, shared } = this, k = shared.length;
-    return white.map((v, i) => shared.reduce((sum, s, j) => sum + whiteShared[Math.floor(i / m) * k + j] * s[i % m], v * Math.sqrt(variance[i % m])));
+    const constants = (i) => shared.reduce((sum, s, j) => sum + whiteShared[Math.floor(i / m) * k + j] * s[i % m], 0);
+    return white.map((v, i) => v * Math.sqrt(variance[i % m]) + constants(i));
   }
 }
 

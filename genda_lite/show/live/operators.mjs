@@ -1,5 +1,6 @@
 // observe/operators.py: the linear maps H from states (B, C, ny, nx) to values (B, m), each with its adjoint H'.
-import { Basis, range } from "./spectral.mjs";
+import { range } from "./kernels.mjs";
+import { Basis } from "./spectral.mjs";
 import { KM_PER_DEGREE } from "./state.mjs";
 
 /** Values at points, one channel each: bilinear interpolation between the four cells around.
@@ -9,7 +10,8 @@ export class Points {
     const [ny, nx] = grid.shape, m = channel.length;
     Object.assign(this, { m, nx, size: channels * ny * nx, corner: new Int32Array(m), weight: new Float32Array(4 * m) });
     const place = (value, values, n) => { // the cell before, and how far behind it
-      const at = ((value - values[0]) / (values[n - 1] - values[0])) * (n - 1), cell = Math.min(Math.max(Math.floor(at), 0), n - 2);
+      const at = ((value - values[0]) / (values[n - 1] - values[0])) * (n - 1);
+      const cell = Math.min(Math.max(Math.floor(at), 0), n - 2);
       return [cell, at - cell];
     };
     for (let i = 0; i < m; i++) {
@@ -24,8 +26,8 @@ export class Points {
     const { m, nx, size, corner, weight } = this, batch = x.length / size, y = new Float32Array(batch * m);
     for (let b = 0; b < batch; b++) {
       for (let i = 0, k = 0; i < m; i++, k += 4) {
-        const at = b * size + corner[i];
-        y[b * m + i] = weight[k] * x[at] + weight[k + 1] * x[at + 1] + weight[k + 2] * x[at + nx] + weight[k + 3] * x[at + nx + 1];
+        const at = b * size + corner[i], up = at + nx;
+        y[b * m + i] = weight[k] * x[at] + weight[k + 1] * x[at + 1] + weight[k + 2] * x[up] + weight[k + 3] * x[up + 1];
       }
     }
     return y;
@@ -51,12 +53,12 @@ export class Points {
  *  scale: standard deviation of the Gaussian (km). channels: how many the states have. */
 export class Blurred {
   constructor(kernels, points, grid, scale, channels) {
-    const { latitude, longitude } = grid, [ny, nx] = grid.shape, mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
-    const cell = (values) => ((values[values.length - 1] - values[0]) / (values.length - 1)) * KM_PER_DEGREE;
-    const means = (n, width) => ({ shape: [1, n, n], data: gaussianMeans(n, scale / width) });
-    const squeezed = Math.cos((mean(latitude) * Math.PI) / 180);
+    const { latitude, longitude, shape: [ny, nx] } = grid, middle = (latitude[0] + latitude[ny - 1]) / 2;
+    const width = (values, n) => ((values[n - 1] - values[0]) / (n - 1)) * KM_PER_DEGREE; // of a cell
+    const means = (n, cell) => ({ shape: [1, n, n], data: gaussianMeans(n, scale / cell) });
+    const squeezed = Math.cos((middle * Math.PI) / 180);
     // Not orthonormal, but two matrices like those of a basis.
-    this.means = new Basis(kernels, means(ny, cell(latitude)), means(nx, cell(longitude) * squeezed));
+    this.means = new Basis(kernels, means(ny, width(latitude, ny)), means(nx, width(longitude, nx) * squeezed));
     [this.points, this.channels, this.m] = [points, range(channels), points.m];
   }
 
@@ -87,7 +89,8 @@ export class Stacked {
   }
 
   forward(x) {
-    const all = this.parts.map((part) => part.forward(x)), batch = all[0].length / this.parts[0].m, y = new Float32Array(batch * this.m);
+    const all = this.parts.map((part) => part.forward(x)), batch = all[0].length / this.parts[0].m;
+    const y = new Float32Array(batch * this.m);
     this.places.forEach((place, part) => {
       for (let b = 0; b < batch; b++) place.forEach((at, i) => { y[b * this.m + at] = all[part][b * place.length + i]; });
     });

@@ -22,8 +22,8 @@ export function* sde2m(denoise, x, sigmas, noise, eta = 1) {
     yield { step: step + 1, steps, sigma, estimate };
     if (following === 0) return estimate;
     const h = Math.log(sigma / following), gain = -Math.expm1(-(1 + eta) * h), keep = (following / sigma) * Math.exp(-eta * h);
-    const ahead = previous ? (0.5 * gain * h) / previousH : 0, stir = following * Math.sqrt(-Math.expm1(-2 * eta * h)), fresh = noise();
-    const before = previous ?? estimate;
+    const ahead = previous ? (0.5 * gain * h) / previousH : 0, before = previous ?? estimate;
+    const stir = following * Math.sqrt(-Math.expm1(-2 * eta * h)), fresh = noise();
     x = x.map((v, i) => keep * v + gain * estimate[i] + ahead * (estimate[i] - before[i]) + stir * fresh[i]);
     [previous, previousH] = [estimate, h];
   }
@@ -57,7 +57,8 @@ export class MemberNoise {
 
 /** Unconditional draws from a prior, (members, C, ny, nx): `sample_prior`, by the deterministic sampler. */
 export function* samplePrior(prior, context, members, seed = 0, steps = PRIOR_STEPS) {
-  const { spectrum } = prior, size = spectrum.variance.length, noise = new MemberNoise(seed, members), fresh = () => noise.draw(size);
+  const { spectrum } = prior, size = spectrum.variance.length, noise = new MemberNoise(seed, members);
+  const fresh = () => noise.draw(size);
   const sigmas = noiseLevels(steps, SIGMA_MAX, PRIOR_SIGMA_MIN);
   const red = spectrum.draw(spectrum.variance, fresh()), white = fresh();
   const start = red.map((v, i) => v + sigmas[0] * white[i]);

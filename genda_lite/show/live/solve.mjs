@@ -1,5 +1,5 @@
 // posterior/solve.py: systems of innovations, (H P H' + R) v = d, and the draws that their solutions give.
-import { range } from "./spectral.mjs";
+import { range } from "./kernels.mjs";
 
 const REUSE = 30; // a factor serves until the noise has fallen by this much
 const MAX_ITERATIONS = 100, TOLERANCE = 1e-3;

@@ -1,9 +1,7 @@
 // prior/spectral.py: fields as modes. States are flat, (B, C, ny, nx); n = ny nx modes of each channel.
+import { range } from "./kernels.mjs";
 
 const FLOOR = 1e-8; // of the variance of a mode
-
-/** 0, 1, … n - 1. */
-export const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 /** Eigenvalues, ascending, and eigenvectors of a symmetric matrix (n, n), by Jacobi's rotations: {value, vector} each. */
 export function eigh(matrix, n) {
@@ -11,7 +9,7 @@ export function eigh(matrix, n) {
   for (let i = 0; i < n; i++) v[i * n + i] = 1;
   for (let sweep = 0; sweep < 30; sweep++) {
     let off = 0, on = 0;
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) i === j ? (on += a[i * n + i] ** 2) : (off += a[i * n + j] ** 2);
+    a.forEach((v, i) => (i % (n + 1) ? (off += v ** 2) : (on += v ** 2)));
     if (off <= 1e-26 * on) break;
     for (let p = 0; p < n; p++) {
       for (let q = p + 1; q < n; q++) {
@@ -123,7 +121,8 @@ export class Spectrum {
     const matrix = to.map((c) => from.map((d) => {
       const entry = new Float32Array(n);
       for (let e = 0; e < C; e++) {
-        for (let p = 0, i = (c * C + e) * n, j = (d * C + e) * n; p < n; p++) entry[p] += vectors[i + p] * weights[e * n + p] * vectors[j + p];
+        const [i, j, w] = [(c * C + e) * n, (d * C + e) * n, e * n];
+        for (let p = 0; p < n; p++) entry[p] += vectors[i + p] * weights[w + p] * vectors[j + p];
       }
       return entry;
     }));
@@ -131,7 +130,8 @@ export class Spectrum {
       const modes = basis.forward(v, from), batch = v.length / (from.length * n), mixed = new Float32Array(batch * to.length * n);
       for (let b = 0; b < batch; b++) {
         matrix.forEach((row, c) => row.forEach((entry, d) => {
-          for (let p = 0, i = (b * to.length + c) * n, j = (b * from.length + d) * n; p < n; p++) mixed[i + p] += entry[p] * modes[j + p];
+          const [i, j] = [(b * to.length + c) * n, (b * from.length + d) * n];
+          for (let p = 0; p < n; p++) mixed[i + p] += entry[p] * modes[j + p];
         }));
       }
       return basis.inverse(mixed, to);
@@ -140,12 +140,16 @@ export class Spectrum {
 
   /** Draws of N(0, diag(variance)) in the modes (e, mode), as fields, from white noise (B, C, ny, nx). */
   draw(variance, white) {
-    const { vectors, shape: [C, ny, nx] } = this, n = ny * nx, c = new Float32Array(white.length), size = variance.map(Math.sqrt);
+    const { vectors, shape: [C, ny, nx] } = this, n = ny * nx, modes = new Float32Array(white.length);
+    const deviation = variance.map(Math.sqrt);
     for (let b = 0; b < white.length; b += C * n) {
-      for (let i = 0; i < C; i++) for (let e = 0; e < C; e++) {
-        for (let p = 0, v = (i * C + e) * n, z = e * n; p < n; p++) c[b + i * n + p] += vectors[v + p] * size[z + p] * white[b + z + p];
+      for (const c of range(C)) {
+        for (const e of range(C)) {
+          const [i, v, z] = [b + c * n, (c * C + e) * n, e * n];
+          for (let p = 0; p < n; p++) modes[i + p] += vectors[v + p] * deviation[z + p] * white[b + z + p];
+        }
       }
     }
-    return this.basis.inverse(c, range(C));
+    return this.basis.inverse(modes, range(C));
   }
 }

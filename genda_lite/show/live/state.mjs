@@ -25,7 +25,9 @@ export class Grid {
     for (const [name, values] of Object.entries({ latitude, longitude })) {
       const n = values?.length ?? 0, step = n > 1 ? (values[n - 1] - values[0]) / (n - 1) : NaN;
       const even = Array.from(values ?? []).every((v, i) => Math.abs(v - values[0] - i * step) < 1e-3 * step);
-      if (!(step > 0) || !even) throw new InputError(`grid ${name} must be at least two ascending numbers, evenly spaced (degrees)`);
+      if (!(step > 0 && even)) {
+        throw new InputError(`grid ${name} must be at least two ascending numbers, evenly spaced (degrees)`);
+      }
     }
     [this.latitude, this.longitude] = [latitude, longitude];
     this.shape = [latitude.length, longitude.length];
@@ -73,14 +75,17 @@ export class Standardizer {
     }, 0);
   }
 
-  /** Physical fields (members, ny, nx) of one channel of standardized states (members, K, ny, nx), at place k. */
-  toField(states, channel, k, channels, grid, time) {
-    const [ny, nx] = grid.shape, n = ny * nx, members = states.length / (channels * n), scale = this.scaleOf(channel);
-    const usual = Array.from(grid.latitude, (latitude) => this.climatology(channel, latitude, time));
-    const field = new Float32Array(members * n);
-    for (let b = 0; b < members; b++) {
-      for (let p = 0; p < n; p++) field[b * n + p] = scale * states[(b * channels + k) * n + p] + usual[Math.floor(p / nx)];
-    }
-    return field;
+  /** Physical fields, channel -> (members, ny, nx), of standardized states (members, C, ny, nx).
+   *  state: names of the states' channels. wanted: of those to return. */
+  toFields(states, state, grid, time, wanted) {
+    const [ny, nx] = grid.shape, n = ny * nx, C = state.length, members = states.length / (C * n);
+    return Object.fromEntries(wanted.map((channel) => {
+      const scale = this.scaleOf(channel), c = state.indexOf(channel), field = new Float32Array(members * n);
+      const usual = Array.from(grid.latitude, (latitude) => this.climatology(channel, latitude, time));
+      for (let b = 0; b < members; b++) {
+        for (let p = 0; p < n; p++) field[b * n + p] = scale * states[(b * C + c) * n + p] + usual[Math.floor(p / nx)];
+      }
+      return [channel, field];
+    }));
   }
 }

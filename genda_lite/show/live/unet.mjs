@@ -1,5 +1,5 @@
 // prior/unet.py: the network. Weights stay in the kernels' memory; planes of h x h values stand in frames of zeros there.
-import { range } from "./spectral.mjs";
+import { range } from "./kernels.mjs";
 
 const GROUPS = 8;
 
@@ -52,9 +52,10 @@ export class UNet {
       this.stridedTaps[s] = kernels.integers(shifts.map(([y, x]) =>
         ((y ? 2 : 0) + (x ? 1 : 0)) * side(s) + (y < 0 ? -(s + 1) : 0) + (x < 0 ? -1 : 0)));
     }
-    this.frequencies = range(config.width).map((i) => Math.exp(Math.log(0.5) + (Math.log(100) * i) / Math.max(1, config.width - 1)));
+    this.frequencies = range(config.width).map((i) => Math.exp(Math.log(0.5) + (Math.log(100) * i) / (config.width - 1)));
     const modulated = Object.keys(weights).filter((name) => name.endsWith(".modulation.bias"));
-    this.modulations = Object.fromEntries(modulated.map((name) => [name.slice(0, -5), kernels.floats(weights[name].data.length)]));
+    const room = (name) => [name.slice(0, -".bias".length), kernels.floats(weights[name].data.length)];
+    this.modulations = Object.fromEntries(modulated.map(room));
     this.level = null; // the noise level that the modulations are for
   }
 
@@ -97,8 +98,9 @@ export class UNet {
 
   /** Group norm and SiLU. */
   #normalize(name, x, h, modulation = 0) {
-    const channels = this.weights[`${name}.bias`].data.length, out = this.#planes(channels, h), shift = modulation && modulation + 4 * channels;
-    this.kernels.wasm.normalize(out, x, channels, GROUPS, h, this.at[`${name}.weight`], this.at[`${name}.bias`], modulation, shift);
+    const channels = this.weights[`${name}.bias`].data.length, out = this.#planes(channels, h);
+    const [weight, bias, shift] = [this.at[`${name}.weight`], this.at[`${name}.bias`], modulation && modulation + 4 * channels];
+    this.kernels.wasm.normalize(out, x, channels, GROUPS, h, weight, bias, modulation, shift);
     return out;
   }
 
@@ -107,7 +109,8 @@ export class UNet {
     const outputs = this.weights[`${name}.conv1.bias`].data.length, out = this.#planes(outputs, h);
     this.kernels.scratch(() => {
       const hidden = this.#convolve(`${name}.conv1`, this.#normalize(`${name}.norm1`, x, h), h);
-      this.#convolve(`${name}.conv2`, this.#normalize(`${name}.norm2`, hidden, h, this.modulations[`${name}.modulation`]), h, out);
+      const modulated = this.#normalize(`${name}.norm2`, hidden, h, this.modulations[`${name}.modulation`]);
+      this.#convolve(`${name}.conv2`, modulated, h, out);
       const skip = this.at[`${name}.skip.weight`] ? this.#convolve(`${name}.skip`, x, h) : x;
       this.kernels.wasm.add(out, skip, outputs * side(h));
     });
@@ -153,9 +156,9 @@ export class UNet {
         for (const b of range(config.blocks)) x = this.#block(`up.${l}.${b}`, x, h);
         channels = w;
       });
-      const final = this.#convolve("last.2", this.#normalize("last.0", x, h), h), out = kernels.floats(this.outputs * this.h ** 2);
-      kernels.wasm.unfold(out, final, this.outputs, this.h);
-      return kernels.view(out, this.outputs * this.h ** 2).slice();
+      const size = this.outputs * this.h ** 2, out = kernels.floats(size);
+      kernels.wasm.unfold(out, this.#convolve("last.2", this.#normalize("last.0", x, h), h), this.outputs, this.h);
+      return kernels.view(out, size).slice();
     });
   }
 }
