@@ -82,8 +82,7 @@ INLINE int start(int h) { return h + 2; }
 INLINE int plane(int h) { return ((h + 2) * (h + 1) + 4) & ~3; }
 
 // Zeros into the frames.
-EXPORT(frame)
-void frame(float *x, int channels, int h) {
+INLINE void frame(float *x, int channels, int h) {
   for (int c = 0; c < channels; c++, x += plane(h)) {
     for (int i = 0; i < start(h); i++) x[i] = 0;
     for (int y = 0; y < h; y++) x[start(h) + y * width(h) + h] = 0;
@@ -167,25 +166,10 @@ void enlarge(float *out, const float *x, int channels, int h) {
         out[start(2 * h) + y * width(2 * h) + i] = x[start(h) + (y / 2) * width(h) + i / 2];
 }
 
-EXPORT(multiply)
-void multiply(float *out, const float *x, const float *y, int n) {
-  for (int i = 0; i < n; i += 4) store(out + i, wasm_f32x4_mul(load(x + i), load(y + i)));
-}
-
+// x is added to out.
 EXPORT(add)
 void add(float *out, const float *x, int n) {
   for (int i = 0; i < n; i += 4) store(out + i, wasm_f32x4_add(load(out + i), load(x + i)));
-}
-
-// out = a x for vectors over n modes, a matrix (k, k) for each: a[i, j, mode].
-EXPORT(mix)
-void mix(float *out, const float *a, const float *x, int k, int n) {
-  for (int i = 0; i < k; i++)
-    for (int p = 0; p < n; p += 4) {
-      Vector sum = wasm_f32x4_const_splat(0);
-      for (int j = 0; j < k; j++) sum = MADD(load(a + (i * k + j) * n + p), load(x + j * n + p), sum);
-      store(out + i * n + p, sum);
-    }
 }
 
 // The lower Cholesky factor of a symmetric matrix (m, m) in its place, its diagonal inverted; 0 where it is not positive.
