@@ -156,7 +156,7 @@ def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
         before = live.frame["channels"]
         setattr(live, control, value)
         assert live.frame["channels"] != before, control
-    # The page has what it takes to show another variable, other maps and another member by itself (test_live.py).
+    # The page has what it takes to show another variable, other maps and another member by itself (test_notebook.py).
     maps = {name: channel["maps"] for name, channel in live.frame["channels"].items()}
     assert list(maps) == [channel["name"] for channel in live.contents["channels"]] and "speed" in maps
     for panels in maps.values():
@@ -176,7 +176,7 @@ def test_a_system_that_sees_nothing_is_told_beside_the_controls(truth, monkeypat
 
     monkeypatch.setattr(widgets, "observe", nothing)
     live = OsseExplorer({"gaussian": gl.load_prior("gaussian")}, truth, members=2, steps=2)
-    assert live.status == "nothing is observed <here>" and live.failed  # the page shows it as text, see test_live.py
+    assert live.status == "nothing is observed <here>" and live.failed  # the page shows it as text: test_notebook.py
     assert [list(channel["maps"]) for channel in live.frame["channels"].values()] == 4 * [["truth"]]
 
 

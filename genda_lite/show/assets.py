@@ -1,14 +1,20 @@
 """Programs of this folder, ready to stand in a page or to be loaded as a module."""
 
+import base64
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 
 EXPLORER = ("elements", "theme", "chart", "explorer")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
     "explorer": (*EXPLORER, "packs"),
-    "live": (*EXPLORER, "live"),
+    "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
 }
+# What a worker of the engine runs, each file after those that it imports.
+WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
+          "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
 
 
 def script(name: str) -> str:
@@ -23,5 +29,30 @@ def module(name: str) -> str:
     return text.replace("STYLE_SHEET", json.dumps(_source(sheet)))
 
 
+def engine() -> str:
+    """The engine of live figures for a page, `window.gendaLive` (see `live/engine.mjs`), with kernels and workers
+    inside: it needs nothing else but a checkpoint, and works from the disk, where a script may not import."""
+    worker = '"use strict";\n' + "".join(map(_plain, WORKER))
+    kernels = {"plain": _base64("live/kernels.wasm"), "relaxed": _base64("live/kernels_relaxed.wasm")}
+    text = _plain("errors") + _plain("engine")
+    text = text.replace("WORKER_SOURCE", json.dumps(worker)).replace("KERNEL_BYTES", json.dumps(kernels))
+    return f'(() => {{\n"use strict";\n{text}window.gendaLive = {{ openEngine, InputError }};\n}})();\n'
+
+
+def checkpoint(path: str | Path) -> str:
+    """A checkpoint as a script beside a page: a page from the disk may load scripts, and no other files."""
+    return f'window.gendaCheckpoint = "{base64.b64encode(Path(path).read_bytes()).decode()}";\n'
+
+
+def _plain(name: str) -> str:
+    """A module of the engine without its imports and exports: all stand in one scope."""
+    text = re.sub(r"^import .*\n", "", _source(f"live/{name}.mjs"), flags=re.M)
+    return re.sub(r"^export ", "", text, flags=re.M)
+
+
 def _source(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _base64(name: str) -> str:
+    return base64.b64encode(files(__package__).joinpath(name).read_bytes()).decode()

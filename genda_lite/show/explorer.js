@@ -1,5 +1,5 @@
 // The explorer: maps, scores and a chart for the setting of its controls. Where the numbers come from is the affair of its
-// source: the page (packs.js) or a running kernel (live.js). A source has
+// source: the page (packs.js) or a running kernel (notebook.js). A source has
 //   data: what there is, as `static_explorer` describes it
 //   loads(dial): whether a move of that dial takes other fields
 //   fields(channel, setting): the maps of a channel, panel -> {dials, map}, in time; null as long as there are none

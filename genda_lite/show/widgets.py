@@ -1,6 +1,6 @@
 """The explorer of observing systems for a running kernel: every move of a control is a new assimilation.
 
-The kernel computes, the page's own program draws (`explorer.js`, with `live.js` in the place of `packs.js`).
+The kernel computes, the page's own program draws (`explorer.js`, with `notebook.js` in the place of `packs.js`).
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class OsseExplorer(anywidget.AnyWidget):
         options: passed to `assimilate`, which is to be fast unless told otherwise.
     """
 
-    _esm = module("live")
+    _esm = module("notebook")
     contents = traitlets.Dict().tag(sync=True)  # what there is, as `static_explorer` tells it to a page
     frame = traitlets.Dict().tag(sync=True)  # the maps of one setting
     tried = traitlets.List().tag(sync=True)  # the scores of every setting that was tried
