@@ -85,7 +85,7 @@ DESIGNS = {
             wind_mean=5.8,
             wind_std=8.6,
             wind_sst_coupling=0.050,
-            sst_north=11.2,
+            sst_north=11.8,
             sst_south=24.2,
             sst_range_north=4.6,
             sst_range_south=2.6,
@@ -95,7 +95,7 @@ DESIGNS = {
             salt_time=140.0,
         ),
         Channel(nx=292, ny=192, dx=7e3, dt=1200.0, depth=4000.0),
-        other_family(RIDGE, viscosity=1e10),
+        other_family(RIDGE, viscosity=5e9),
     ),
     Twin.SEALED: Design(
         Physics.of(
@@ -122,6 +122,6 @@ DESIGNS = {
             salt_time=180.0,
         ),
         Channel(nx=410, ny=270, dx=5e3, dt=900.0, depth=4200.0),
-        other_family(CHAIN, viscosity=4e9),
+        other_family(CHAIN, viscosity=2e9),
     ),
 }
