@@ -605,7 +605,8 @@ def evaluate_ose(
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
     with ExitStack() as stack, TemporaryDirectory() as temporary:
-        open_to_judge(context, stack, archive.tracks()[:1])  # says whether the folder holds test data
+        winds = archive.files("winds")[:1] if archive.has("winds") else None  # all files say what data they are of
+        open_to_judge(context, stack, winds)
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST

@@ -158,8 +158,8 @@ def test_the_ledger_is_told_before_an_experiment_on_the_sealed_twin_is_judged(mo
     """The observations of a season say what they are, though they are no simulated fields."""
     data, told = tmp_path / "data", []
     data.mkdir()
-    for mission in ("j3", "c2"):
-        xr.Dataset(attrs={"seed": 9, "twin": 3, "season": 2}).to_netcdf(data / f"tracks_{mission}_2001.nc")
+    for name in ("tracks_j3", "tracks_c2", "winds"):
+        xr.Dataset(attrs={"seed": 9, "twin": 3, "season": 2}).to_netcdf(data / f"{name}_2001.nc")
     judge = lambda *arguments: told.extend(protocol.read_ledger()) or []  # noqa: E731
     monkeypatch.setattr("genda_lite.verify.ose.judge.report", judge)
     assert genda(monkeypatch, "evaluate", "ose", "--data", data, "--folder", tmp_path) == 0

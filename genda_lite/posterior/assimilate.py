@@ -23,7 +23,7 @@ from ..state import VARIABLES
 from ..version import __version__
 from .guidance import GUIDANCES
 from .innovations import check_innovations
-from .problem import build_problem, choose_grid, relocated
+from .problem import build_problem, given_grid, relocated
 from .solve import InnovationSolver, interpolated, perturbations
 
 
@@ -211,7 +211,7 @@ def assimilate(
     if climatology is not None:
         if grid is None:
             raise InputError("climatology= goes with grid=, expected the latitudes and longitudes to analyse")
-        climatology, (grid, _) = read_climatology(climatology), choose_grid(prior, observations, region, grid)
+        climatology, grid = read_climatology(climatology), given_grid(grid, prior.shape[1:])
         prior, source = relocated(prior, climatology, grid), climatology.attrs["source"]
     problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
     solve = InnovationSolver(prior, problem.likelihood)

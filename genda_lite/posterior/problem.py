@@ -33,17 +33,7 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
     if region is not None and grid is not None:
         raise InputError("give either region= (inside the prior's domain) or grid= (at its latitudes), not both")
     if grid is not None:
-        if isinstance(grid, xr.Dataset | xr.DataArray):
-            grid = grid["latitude"].values, grid["longitude"].values
-        if not isinstance(grid, Grid):
-            try:
-                latitude, longitude = grid
-            except (TypeError, ValueError):
-                raise InputError("grid= must be a pair of 1-D arrays, latitude and longitude (degrees)") from None
-            grid = Grid(latitude, longitude)
-        if grid.shape != shape:
-            raise InputError(f"grid= has {grid.shape[0]} x {grid.shape[1]} points, expected {shape[0]} x {shape[1]}")
-        return grid, False
+        return given_grid(grid, shape), False
     if region is None:
         middle = [0.5 * (v.min() + v.max()) for v in (observations.longitude, observations.latitude)]
         return prior.domain.fit(*middle, shape), True
@@ -65,6 +55,25 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
             f"the region ({chosen}) leaves the prior's domain ({prior.domain}); choose another or use grid="
         )
     return chosen, True
+
+
+def given_grid(grid, shape: tuple[int, int]) -> Grid:
+    """A grid from what `assimilate` takes for one.
+
+    Raises:
+        InputError: ill-formed, or of a wrong size.
+    """
+    if isinstance(grid, xr.Dataset | xr.DataArray):
+        grid = grid["latitude"].values, grid["longitude"].values
+    if not isinstance(grid, Grid):
+        try:
+            latitude, longitude = grid
+        except (TypeError, ValueError):
+            raise InputError("grid= must be a pair of 1-D arrays, latitude and longitude (degrees)") from None
+        grid = Grid(latitude, longitude)
+    if grid.shape != shape:
+        raise InputError(f"grid= has {grid.shape[0]} x {grid.shape[1]} points, expected {shape[0]} x {shape[1]}")
+    return grid
 
 
 def best_observed_grid(prior: Prior, observations: Observations) -> Grid:
