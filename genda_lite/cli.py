@@ -30,6 +30,7 @@ def simulate(
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
     twin: Annotated[str, typer.Option(help="old, tuning or sealed: one ocean, unlike any member.")] = "none",
     alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
+    wide: Annotated[bool, typer.Option(help="Draw physics from the wide ranges.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
 ) -> None:
@@ -39,7 +40,7 @@ def simulate(
     """
     from .nature import Simulation, Twin, simulate_to_file
 
-    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike)
+    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
