@@ -536,6 +536,8 @@ def protocol() -> str:
     rows = []
     for part in parts.TABLE:
         seeds = ", ".join(map(str, part.seeds)) or "any"
+        if len(part.seeds) > 4:
+            seeds = f"{part.seeds[0]} to {part.seeds[-1]}"
         count = str(parts.runs(part.name)) if part.role == parts.TEST else "any number"
         rows.append([part.role, part.name, seeds, part.files, part.served, count])
     return markdown(["for", "data", "seed", "files", "served for", "scored"], rows)

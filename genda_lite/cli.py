@@ -86,7 +86,7 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
-    config: Annotated[str, typer.Option(help="lite (a laptop) or full (a graphics card).")] = "lite",
+    config: Annotated[str, typer.Option(help="lite or wide (a laptop), full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
@@ -108,7 +108,7 @@ def train(
 
     from .prepare.frames import training_set
     from .sources import open_product
-    from .verify.protocol import refuse_test
+    from .verify.protocol import in_words, refuse_test
 
     try:
         from .prior.climate import WIDE
@@ -132,6 +132,7 @@ def train(
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
+    trainer.prior.protocol = in_words(data)
     finished = run(trainer, out, tensorboard=tensorboard)
     if trainer.is_main:
         done = trainer.step * settings.batch

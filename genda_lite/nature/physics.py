@@ -172,8 +172,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "winter_mixing": Parameter(
         0.0, 0.0, 0.0, "1", "logarithm by which temperature is restored more slowly in late winter than on average",
-        (-0.25, 0.60), "33 and 9 W/m2/K in winter and summer (Park et al. 2005) over 60 to 300 m and 25 m; mixed layers "
-        "reached 550 m (Leetmaa 1977)",
+        (-0.25, 0.60), "33 and 9 W/m2/K in winter and summer (Park et al. 2005) over 60 to 300 m and 25 m of "
+        "mixed layer, which has reached 550 m (Leetmaa 1977)",
     ),
 }  # fmt: skip
 NEUTRAL = {name: p.low for name, p in PARAMETERS.items() if p.low == p.high}

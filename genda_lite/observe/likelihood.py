@@ -130,7 +130,7 @@ class Likelihood(LinearGaussian):
                 f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
                 f"keep those inside with observations.inside(grid)"
             )
-        channel = np.array([state.index(c) for c in observations.channel])
+        channel = np.array([state.index(c) for c in observations.channel], int)
         scales = standardizer.scale_of(state)
         scale = scales[channel]
         at_points = standardizer.climatology_of(state, observations.latitude, time, observations.longitude)

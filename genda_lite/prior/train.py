@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ from ..errors import InputError
 from ..prepare.frames import TrainingSet
 from ..state import StateVector
 from .base import Domain
-from .checkpoint import read_safetensors, save_prior, write_safetensors
-from .climate import ONE, Climate
+from .checkpoint import FORMAT_3, read_safetensors, save_prior, write_safetensors
+from .climate import ONE, WIDE, Climate
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
@@ -66,9 +67,11 @@ class TrainingConfig:
         return self.images // self.batch
 
 
-# `lite` trains on a laptop; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
+# `lite` trains on a laptop, as does `wide`, the same network for climates wider than any one sea's; `full` is of the size
+# of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
+    "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE)),
     "full": (
         NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, patch=2, dropout=0.13),
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
@@ -85,6 +88,16 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     """
     error = denoiser(x + sigma.view(-1, 1, 1, 1) * noise, sigma, context) - x
     return (weight * error**2).mean((-1, -2))
+
+
+def estimate_covariance(fields: Callable[[], Iterable[Tensor]]) -> tuple[Tensor, Basis]:
+    """The covariance of windows, see `Spectrum`, and the basis in which it is diagonal.
+
+    Args:
+        fields: gives the windows in batches (B, C, n, n), each time it is asked.
+    """
+    basis = Basis.eofs(fields(), SHARED)
+    return Spectrum.estimate(fields(), basis), basis
 
 
 class Validation:
@@ -170,8 +183,7 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        basis = Basis.eofs(self.windows.fields(COVARIANCE_WINDOWS), SHARED)
-        covariance = Spectrum.estimate(self.windows.fields(COVARIANCE_WINDOWS), basis)
+        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS))
         mixed = mixed and native_bfloat16(self.accelerator.device)
         self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
         self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
@@ -424,5 +436,5 @@ class Record:
             t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
         self.clocks = now
         t.prior.training["images_seen"] = t.step * t.config.batch
-        save_prior(t.prior, self.out)
+        save_prior(t.prior, self.out, FORMAT_3)
         t.save_state(self.out.with_suffix(".state.safetensors"))
