@@ -67,8 +67,8 @@ class TrainingConfig:
         return self.images // self.batch
 
 
-# `lite` trains on a laptop, as does `wide`, the same network for climates wider than any one sea's; `full` is of the size
-# of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
+# `lite` trains on a laptop, as does `wide`, the same network for climates wider than any one sea's. `full` is as large
+# as GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
     "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE)),
