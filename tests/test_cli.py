@@ -66,7 +66,7 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["train", "--data", "TRACKS", "--out", "OUT.pt"], "safetensors"),
         (["evaluate", "real", "--json", "OUT"], "nothing to judge by"),
         (["evaluate", "real", "--tracks", "TRACKS"], "go together"),
-        (["evaluate", "real", "--temperature", "TRACKS", "--region", "atlantis"], "'atlantis' is unknown, expected all"),
+        (["evaluate", "real", "--current", "TRACKS", "--region", "atlantis"], "is unknown, expected all"),
         (["simulate", "--days", 1, "--wide", "--alike", "--out", "OUT"], "wide oceans have physics of their own"),
         (["assimilate", "MISSING", "--out", "OUT"], "no such file"),
         (["assimilate", "TEXT", "--out", "OUT"], "not a NetCDF file"),
