@@ -8,11 +8,13 @@ from pathlib import Path
 
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
+MIXTURE = ("mixture",)
+FIGURES = {"interpolation": (), "bayes": MIXTURE, "water_masses": MIXTURE}  # and what they need beside the kit
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
     "explorer": (*EXPLORER, "fields", "packs"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
-}
+} | {name: (*FIGURE, *(f"figure/{part}" for part in (*parts, name))) for name, parts in FIGURES.items()}
 SHEETS = {"quiz": ("quiz",), "explorer": ("kit", "explorer"), "notebook": ("kit", "explorer")}
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
@@ -25,9 +27,8 @@ def script(name: str) -> str:
 
 
 def module(name: str) -> str:
-    """A program as an ECMAScript module, with its style sheet inside; `figure/NAME` is that of a live figure."""
-    parts = PROGRAMS.get(name, (*FIGURE, name))
-    text = "\n".join(_source(f"{part}.js") for part in parts)
+    """A program as an ECMAScript module, with its style sheet inside."""
+    text = "\n".join(_source(f"{part}.js") for part in PROGRAMS[name])
     sheet = "\n".join(_source(f"{part}.css") for part in SHEETS.get(name, ("kit", "figure")))
     return text.replace("STYLE_SHEET", json.dumps(sheet))
 

@@ -6,6 +6,7 @@ in Python whose mathematics they repeat. A page needs no kernel, and asks no oth
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from .assets import script
@@ -31,7 +32,7 @@ class Figure:
         return (
             f'<div data-genda-figure="{self.name}" data-state="waiting" class="genda-explorer">'
             f'<script type="application/json">{data}</script>{NO_SCRIPT}</div>'
-            f"<script>{script(f'figure/{self.name}')}</script>"
+            f"<script>{script(self.name)}</script>"
         )
 
 
@@ -45,3 +46,24 @@ def interpolation(s: float, length: float) -> Figure:
         "interpolation", "Optimal interpolation, moved by hand", s=s, length=length,
         at=[120.0, 260.0, 480.0], values=[0.6 * s, 1.2 * s, -0.8 * s], errors=[0.2 * s, 0.3 * s, 0.2 * s], target=340.0,
     )  # fmt: skip
+
+
+def water_masses(sides: Sequence[float] = (-1.0, 1.0), width: float = 0.3) -> Figure:
+    """The exact denoiser of a prior with two sides: drag the noisy value, change the noise.
+
+    Args:
+        sides, width: means and standard deviation of two equally likely Gaussians (standard deviations of the anomaly).
+    """
+    return Figure("water_masses", "Which water is it? The denoiser decides", sides=list(sides), width=width)
+
+
+def bayes(
+    sides: Sequence[float] = (-1.0, 1.0), width: float = 0.3, value: float = 0.3, error: float = 0.5
+) -> Figure:
+    """A posterior, exact and as guidance with V = gamma sigma^2 draws it: drag the measurement, its error, gamma.
+
+    Args:
+        sides, width: of the prior, as of `water_masses`. value, error: of the measurement, to start with.
+    """
+    title = "Bayes’ rule with a denoiser, and what γ does to it"
+    return Figure("bayes", title, sides=list(sides), width=width, value=value, error=error)

@@ -131,7 +131,7 @@ figures("interpolation", (data) => {
     });
   });
   shares.handle({
-    label: "Where to estimate", along: "x", step: [10, 0], at: () => [target, -0.4], kind: "target",
+    label: "Where to estimate", along: "x", step: [10, 0], at: () => [target, -0.4], kind: "dot third",
     words: () => km(target),
     moved([x]) {
       target = between(x, [LEFT, RIGHT]);
