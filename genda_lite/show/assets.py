@@ -9,7 +9,7 @@ from pathlib import Path
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
 MIXTURE = ("mixture",)
-FIGURES = {"interpolation": (), "bayes": MIXTURE, "water_masses": MIXTURE}  # and what they need beside the kit
+FIGURES = {"interpolation": (), "noise": (), "draw": (), "water_masses": MIXTURE, "bayes": MIXTURE}  # and what they need beside the kit
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
     "explorer": (*EXPLORER, "fields", "packs"),
     "notebook": (*EXPLORER, "notebook"),

@@ -15,6 +15,19 @@ function dialOf(title, [low, high], count, start, words, logarithmic = false) {
   return { title, settings, words: settings.map(words), start: apart.indexOf(Math.min(...apart)) };
 }
 
+/** A slider that shows what it is moved to: {row, inputs}. moved(value, step). */
+function lever(id, dial, moved) {
+  const made = slider(id, dial, (step) => {
+    made.show(step);
+    moved(dial.settings[step], step);
+  }, () => {});
+  made.show(dial.start);
+  return made;
+}
+
+/** Two digits of a number of any size, as people write it. */
+const rounded = (value) => Number(value.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
+
 // --- Pictures ------------------------------------------------------------------------------------------------------------
 
 /** What draws into a picture: coordinates are those of its axes, lengths are CSS pixels, colours are names of kit.css. */
@@ -231,8 +244,12 @@ class Picture {
 
 /** Codes of one byte a value, as `quantise` in static.py gives them. */
 function encoded(values, low, high) {
-  return Uint8Array.from(values, (v) => (Number.isFinite(v) ? 1 + Math.min(254, Math.max(0, Math.round((254 * (v - low)) / (high - low)))) : 0));
+  const code = (v) => 1 + between(Math.round((254 * (v - low)) / (high - low)), [0, 254]);
+  return Uint8Array.from(values, (v) => (Number.isFinite(v) ? code(v) : 0));
 }
+
+/** And back. */
+const decoded = (codes, low, high) => Float32Array.from(codes, (code) => (code ? low + ((code - 1) / 254) * (high - low) : NaN));
 
 // --- Time ----------------------------------------------------------------------------------------------------------------
 
@@ -243,10 +260,10 @@ function encoded(values, low, high) {
 function player(id, dial, moved, { seconds = 6, words = ["Play", "Pause"] } = {}) {
   let [step, playing, began] = [dial.start, 0, 0];
   const last = dial.settings.length - 1;
-  const made = slider(id, dial, (to) => {
+  const made = lever(id, dial, (value, to) => {
     stop();
     go(to);
-  }, () => {});
+  });
   const go = (to) => {
     if (to === step) return;
     step = to;
@@ -277,7 +294,6 @@ function player(id, dial, moved, { seconds = 6, words = ["Play", "Pause"] } = {}
   });
   const row = make("div", { class: "player" }, press, made.row);
   seen.observe(row);
-  made.show(step);
   return { ...made, row, play, stop, show: (to) => { step = to; made.show(to); } };
 }
 

@@ -9,8 +9,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .assets import script
+import numpy as np
+import torch
+from torch import Tensor
 
+from ..prior import Prior, samplers
+from ..state import CHANNELS
+from . import maps
+from .assets import script
+from .static import STYLES, ChannelStyle, colour_scale, pack, pack_smooth, quantise
+
+WHITE = 4.5  # standard deviations that grain and standardized fields are kept within
+ROUNDING = 0.01  # of that range, of an amplitude
 NO_SCRIPT = "<noscript>This figure is moved by hand, which needs JavaScript.</noscript>"
 
 
@@ -45,6 +55,96 @@ def interpolation(s: float, length: float) -> Figure:
     return Figure(
         "interpolation", "Optimal interpolation, moved by hand", s=s, length=length,
         at=[120.0, 260.0, 480.0], values=[0.6 * s, 1.2 * s, -0.8 * s], errors=[0.2 * s, 0.3 * s, 0.2 * s], target=340.0,
+    )  # fmt: skip
+
+
+class _Fields:
+    """Standardized fields of one channel for a page: north first, in colours that span those of one of them."""
+
+    def __init__(self, channel: str, latitude: np.ndarray, longitude: np.ndarray, like: np.ndarray):
+        """latitude, longitude: ascending, degrees. like: (ny, nx)."""
+        style = ChannelStyle(channel, "std", maps.STYLES[channel].colormap)
+        scale = colour_scale(channel, [np.array([-WHITE, WHITE])], style, "field", like)
+        self.low, self.high = scale["low"], scale["high"]
+        self.about = {
+            "channel": STYLES[channel].long_name, "scale": scale, "shape": list(like.shape),
+            "latitude": [float(latitude[-1]), float(latitude[0])], "longitude": [float(v) for v in longitude[[0, -1]]],
+        }  # fmt: skip
+
+    def smooth(self, values: np.ndarray) -> dict[str, Any]:
+        """Fields (maps, ny, nx), as waves."""
+        text = pack_smooth((values[:, ::-1] - self.low) / (self.high - self.low), ROUNDING)
+        return {"text": text, "step": ROUNDING, "count": len(values)}
+
+    def white(self, values: np.ndarray) -> str:
+        """A field of grain (ny, nx), of variance one, a byte a value."""
+        return pack(quantise(values[::-1], -WHITE, WHITE))
+
+
+def noise(
+    prior: Prior,
+    state: Tensor,
+    context: Tensor,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    channel: str = "thetao",
+    levels: int = 31,
+    seed: int = 0,
+) -> Figure:
+    """A field under noise of any strength, and the denoiser's estimate of it.
+
+    Args:
+        state: standardized, (1, C, ny, nx). context: see `grid_context`. latitude, longitude: of its grid, degrees.
+        channel: that is drawn. levels: how many strengths, from 0.05 to 50 standard deviations.
+    """
+    i = CHANNELS.index(channel)
+    white = torch.randn(state.shape, generator=torch.Generator().manual_seed(seed))
+    sigmas = torch.logspace(np.log10(0.05), np.log10(50.0), levels)
+    with torch.no_grad():
+        found = torch.cat([prior.denoise(state + sigma * white, sigma, context)[:, i] for sigma in sigmas])
+    truth = state[0, i].numpy()
+    fields = _Fields(channel, latitude, longitude, truth)
+    return Figure(
+        "noise", "One ocean under noise, and what the network makes of it", **fields.about, start=1.0,
+        truth=fields.smooth(truth[None]), white=fields.white(white[0, i].numpy()), levels=sigmas.tolist(),
+        estimates=fields.smooth(found.numpy()),
+    )  # fmt: skip
+
+
+def draw(
+    prior: Prior,
+    context: Tensor,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    channel: str = "thetao",
+    steps: int = 40,
+    seed: int = 0,
+) -> Figure:
+    """From noise to an ocean: the states and estimates of one draw of `sample_prior`.
+
+    Args:
+        Others: as of `noise`.
+    """
+    i, start, found, sigmas = CHANNELS.index(channel), [], [], []
+
+    class Recorded:
+        """A prior that keeps what it is asked and what it answers."""
+
+        def __getattr__(self, name):
+            return getattr(prior, name)
+
+        def denoise(self, x, sigma, context):
+            estimate = prior.denoise(x, sigma, context)
+            start.append(x[0, i].numpy())
+            found.append(estimate[0, i].numpy())
+            sigmas.append(float(sigma))
+            return estimate
+
+    samplers.sample_prior(Recorded(), context, 1, seed, steps)
+    fields = _Fields(channel, latitude, longitude, found[-1])
+    return Figure(
+        "draw", "From noise to an ocean that never was", **fields.about, sigmas=[*sigmas, 0.0],
+        start=fields.white(start[0] / np.hypot(1, sigmas[0])), estimates=fields.smooth(np.stack(found)),
     )  # fmt: skip
 
 

@@ -125,9 +125,10 @@ figures("bayes", (data) => {
     changed();
   }, () => {});
   method.show(0);
-  const dial = dialOf("γ", [0.003, 3], 61, gamma, (v) => v.toPrecision(2), true);
-  const strength = slider("gamma", dial, (step) => {
-    gamma = dial.settings[step];
+  const strength = lever("gamma", dialOf("γ", [0.001, 1], 61, gamma, rounded, true), (value) => {
+    gamma = value;
+    changed();
+  });
     changed();
   }, () => {});
   strength.show(dial.start);

@@ -139,11 +139,10 @@ figures("interpolation", (data) => {
     },
   });
   const dial = dialOf("Length scale", [50, 500], 91, data.length, km);
-  const scale = slider("length", dial, (step) => {
-    length = dial.settings[step];
+  const scale = lever("length", dial, (km) => {
+    length = km;
     changed();
-  }, () => {});
-  scale.show(dial.start);
+  });
   length = dial.settings[dial.start];
   const legend = keys([
     { title: "observation and its error", colour: "second", dash: "dot" }, { title: "estimate", colour: "first" },

@@ -47,11 +47,10 @@ figures("water_masses", (data) => {
     },
   });
   const dial = dialOf("Noise σ", [0.05, 5], 81, sigma, (v) => `${v.toPrecision(2)} std`, true);
-  const noise = slider("sigma", dial, (step) => {
-    sigma = dial.settings[step];
+  const noise = lever("sigma", dial, (std) => {
+    sigma = std;
     changed();
-  }, () => {});
-  noise.show(dial.start);
+  });
   const legend = keys([
     { title: "clean water", colour: "quiet", dash: "area" }, { title: "noisy, and the denoiser", colour: "first" },
     { title: "best straight line", colour: "second" },
