@@ -9,7 +9,10 @@ from pathlib import Path
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
 MIXTURE = ("mixture",)
-FIGURES = {"interpolation": (), "noise": (), "draw": (), "water_masses": MIXTURE, "bayes": MIXTURE}  # and what they need beside the kit
+FIGURES = {  # and what they need beside the kit
+    "interpolation": (), "orbits": (), "noise": (), "draw": (), "water_masses": MIXTURE, "bayes": MIXTURE,
+    "observing": (), "trails": (),
+}  # fmt: skip
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
     "explorer": (*EXPLORER, "fields", "packs"),
     "notebook": (*EXPLORER, "notebook"),

@@ -10,15 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import shapely
 import torch
+import xarray as xr
 from torch import Tensor
 
+from ..errors import InputError
+from ..observe.orbits import EQUATORIAL_RADIUS, FLATTENING, MISSIONS, SECOND
+from ..observe.systems import NADIR
 from ..prior import Prior, samplers
+from ..sources import ragged_slices
 from ..state import CHANNELS
 from . import maps
 from .assets import script
 from .static import STYLES, ChannelStyle, colour_scale, pack, pack_smooth, quantise
 
+DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
 WHITE = 4.5  # standard deviations that grain and standardized fields are kept within
 ROUNDING = 0.01  # of that range, of an amplitude
 NO_SCRIPT = "<noscript>This figure is moved by hand, which needs JavaScript.</noscript>"
@@ -79,6 +86,38 @@ class _Fields:
     def white(self, values: np.ndarray) -> str:
         """A field of grain (ny, nx), of variance one, a byte a value."""
         return pack(quantise(values[::-1], -WHITE, WHITE))
+
+
+def orbits(
+    date: np.datetime64,
+    latitude: tuple[float, float],
+    longitude: tuple[float, float],
+    days: int = 10,
+    number: int = 1,
+    wide: tuple[tuple[float, float], tuple[float, float]] = ((24, 50), (-84, -44)),
+) -> Figure:
+    """Ground tracks of altimeters, as they are flown: play the days, change the number of altimeters.
+
+    Args:
+        date: the first day. latitude, longitude: of the frame whose coverage is counted, ends, degrees.
+        number: of altimeters, to start with. wide: latitudes and longitudes of the map.
+    """
+    missions = [
+        {
+            "name": name, "inclination": orbit.inclination, "period": orbit.period, "westward": orbit.westward,
+            "flattening": FLATTENING * EQUATORIAL_RADIUS / orbit.radius, "node": orbit.node_longitude,
+            "time": float((np.datetime64(orbit.node_time, "ns") - np.datetime64(date, "ns")) / SECOND),
+        }
+        for name, orbit in MISSIONS.items() if name in NADIR
+    ]  # fmt: skip
+    (south, north), (west, east) = wide
+    shores = maps.land().intersection(shapely.box(west, south, east, north)).simplify(0.15)
+    land = [np.round(part.exterior.coords, 1).tolist() for part in shores.geoms if part.area > 0.3]
+    return Figure(
+        "orbits", "Where altimeters fly", missions=missions, days=days, start=days / 5, number=number, land=land,
+        box={"latitude": list(latitude), "longitude": list(longitude)},
+        wide={"latitude": [south, north], "longitude": [west, east]},
+    )  # fmt: skip
 
 
 def noise(
@@ -167,3 +206,58 @@ def bayes(
     """
     title = "Bayes’ rule with a denoiser, and what γ does to it"
     return Figure("bayes", title, sides=list(sides), width=width, value=value, error=error)
+
+
+def trails(
+    current: xr.Dataset,
+    drifters: xr.Dataset,
+    first: str | np.datetime64,
+    days: int = 15,
+    every: int = 3,
+    centre: tuple[float, float] | None = None,
+) -> Figure:
+    """Paths of drifters over a current, and of particles that it carries from where the drifters were.
+
+    Args:
+        current: `uo`, `vo` (m s-1), dims (time, latitude, longitude), a day apart and complete.
+        drifters: ragged array of hourly observations, see `read_drifters`. first: the date to begin with, of `current`.
+        days: to follow them. every: hours between the points that are kept of a path.
+        centre: where the reader's particles are released first, (latitude, longitude), by default the middle.
+
+    Raises:
+        InputError: the current does not hold these days, or no drifter is in it on the first.
+    """
+    begin = np.datetime64(first, "ns")
+    fields = current.sel(time=slice(begin, begin + days * DAY)).sortby("latitude").sortby("longitude")
+    if fields.sizes["time"] != days + 1 or (np.diff(fields["time"].values) != DAY).any():
+        raise InputError(f"the current has {fields.sizes['time']} dates from {first} on, expected {days + 1}, a day apart")
+    start = fields["time"].values[0]
+    latitude, longitude = fields["latitude"].values, fields["longitude"].values
+    paths = []
+    for rows in ragged_slices(drifters):
+        hours = (drifters["time"].values[rows] - start) / HOUR
+        place = np.stack([drifters[name].values[rows] for name in ("latitude", "longitude")], -1)
+        wanted = np.arange(0, min(24 * days, hours[-1]) + 1, every)
+        if hours[0] > 0 or len(wanted) < 2:
+            continue
+        path = np.stack([np.interp(wanted, hours, column) for column in place.T], -1)
+        inside = ((path >= (latitude[0], longitude[0])) & (path <= (latitude[-1], longitude[-1]))).all(1)
+        count = len(path) if inside.all() else int(inside.argmin())
+        if count > 1:
+            paths.append(path[:count].round(3).tolist())
+    if not paths:
+        raise InputError(f"no drifter is within the current on {first}, expected one or more")
+    u, v = (fields[name].transpose("time", "latitude", "longitude").values for name in ("uo", "vo"))
+    fastest, speed = float(max(abs(u).max(), abs(v).max())), np.hypot(u, v)
+
+    def packed(values: np.ndarray) -> dict[str, Any]:
+        text = pack_smooth((values[:, ::-1] / fastest + 1) / 2, ROUNDING)
+        return {"text": text, "step": ROUNDING, "count": len(values)}
+
+    middle = (float(latitude.mean()), float(longitude.mean()))
+    return Figure(
+        "trails", "Drifters, and where the analysed current takes the water", shape=list(u.shape), fastest=fastest,
+        latitude=latitude[[0, -1]].tolist(), longitude=longitude[[0, -1]].tolist(), start=f"{start.astype('datetime64[s]')}Z",
+        u=packed(u), v=packed(v), speed=colour_scale("speed", [speed], STYLES["speed"], "field"), drifters=paths, every=every,
+        centre=list(centre or middle),
+    )  # fmt: skip

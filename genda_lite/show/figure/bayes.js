@@ -129,10 +129,6 @@ figures("bayes", (data) => {
     gamma = value;
     changed();
   });
-    changed();
-  }, () => {});
-  strength.show(dial.start);
-  gamma = dial.settings[dial.start];
   const legend = keys([
     { title: "prior", colour: "quiet", dash: "area" }, { title: "measurement and its error", colour: "third", dash: "dot" },
     { title: "likelihood", colour: "ink", dash: [2, 3] }, { title: "exact posterior", colour: "first", dash: "area" },
