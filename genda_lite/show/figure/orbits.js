@@ -18,14 +18,21 @@ function position(orbit, revolution) {
  *  `orbit.time` (s). */
 function groundTrack(orbit, length, [south, north], [west, east], sampling) {
   const number = (time) => Math.floor((2 * (time - orbit.time)) / orbit.period + 0.5); // of the pass at a time
-  const samples = Math.ceil(orbit.period / 2 / sampling), found = [];
+  const samples = Math.ceil(orbit.period / 2 / sampling), block = Math.max(1, Math.floor(20 / sampling)), found = [];
+  const margin = 3 / Math.cos(Math.max(Math.abs(south), Math.abs(north)) * RADIANS);
+  const at = (track, sample) => {
+    const turned = (track - 0.5) / 2 + (sample * sampling) / orbit.period, [latitude, there] = position(orbit, turned);
+    return { latitude, longitude: west + ((((there - west) % 360) + 360) % 360), time: orbit.time + turned * orbit.period, track };
+  };
+  const inside = ({ latitude, longitude }, beyond) => latitude >= south - beyond && latitude <= north + beyond &&
+    (longitude - west + beyond) % 360 <= east - west + 2 * beyond;
   for (let track = number(0) - 1; track <= number(length) + 1; track++) {
-    for (let sample = 0; sample < samples; sample++) {
-      const turned = (track - 0.5) / 2 + (sample * sampling) / orbit.period, time = orbit.time + turned * orbit.period;
-      if (time < 0 || time >= length) continue;
-      const [latitude, there] = position(orbit, turned), around = (((there - west) % 360) + 360) % 360;
-      if (latitude < south || latitude > north || around > east - west) continue;
-      found.push({ latitude, longitude: west + around, time, track });
+    for (let first = 0; first < samples; first += block) { // every 20 s, 140 km: what comes near at all
+      if (!inside(at(track, first), margin)) continue;
+      for (let sample = first; sample < Math.min(samples, first + block); sample++) {
+        const point = at(track, sample);
+        if (inside(point, 0) && point.time >= 0 && point.time < length) found.push(point);
+      }
     }
   }
   return found;
@@ -76,14 +83,18 @@ figures("orbits", (data) => {
   const even = ([low, high]) => Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
   const [latitude, longitude] = [even(box.latitude), even(box.longitude)];
   const beyond = ([low, high]) => [low - 2, high + 2]; // so that lines reach the edges
-  const flown = data.missions.map((orbit) => ({
+  const known = [];
+  /** Lines and coverage of the first missions, worked out when they are first asked for. */
+  const flown = () => data.missions.slice(0, number).map((orbit, i) => (known[i] ??= {
     lines: passes(groundTrack(orbit, days * DAY, beyond(wide.latitude), beyond(wide.longitude), 20)),
     seen: firstSeen(groundTrack(orbit, days * DAY, box.latitude, box.longitude, 2), latitude, longitude),
   }));
   let [now, number] = [data.start, data.number];
   const said = speaker(), told = make("p", { class: "told" });
-  const seenNow = () => latitude.flatMap((_, y) => longitude.map((_, x) =>
-    flown.slice(0, number).some(({ seen }) => seen[y * count + x] <= now * DAY)));
+  const seenNow = () => {
+    const missions = flown();
+    return Array.from({ length: count ** 2 }, (_, i) => missions.some(({ seen }) => seen[i] <= now * DAY));
+  };
 
   const picture = new Picture({
     label: "Ground tracks over the North Atlantic", x: wide.longitude, y: wide.latitude, margins: [8, 8, 24, 36],
@@ -104,7 +115,7 @@ figures("orbits", (data) => {
         const [[left, right], [bottom, top]] = [columns[i % count], rows[Math.floor(i / count)]];
         if (yes) context.fillRect(left, top, right - left, bottom - top);
       }), { colour: "third", opacity: 0.35 });
-      for (const { lines } of flown.slice(0, number)) {
+      for (const { lines } of flown()) {
         const past = lines.filter((line) => line[0].time <= now * DAY);
         past.forEach((line, i) => {
           const part = line.filter((point) => point.time <= now * DAY), newest = i === past.length - 1 && now - line[0].time / DAY < 0.2;
