@@ -30,3 +30,19 @@ const rootMeanSquare = (map) => Math.sqrt(map.reduce((sum, v) => sum + v * v, 0)
 
 /** The values of a map of codes. */
 const decoded = (codes, { low, high }) => Float32Array.from(codes, (code) => (code ? low + ((code - 1) / 254) * (high - low) : NaN));
+
+/** Scores of an ensemble against the true map, as `verify.scores` has them over all cells: the mean fair CRPS, … */
+function scoresOf(members, truth, n) {
+  const count = members.length / n, { mean, spread } = summary(members, n), one = new Float32Array(count);
+  let crps = 0;
+  for (let p = 0; p < n; p++) {
+    for (let i = 0; i < count; i++) {
+      one[i] = members[i * n + p];
+      crps += Math.abs(one[i] - truth[p]) / count / n;
+    }
+    one.sort();
+    for (let i = 0; i < count; i++) crps -= ((2 * i + 1 - count) * one[i]) / (count * (count - 1)) / n;
+  }
+  const [rmse, width] = [rootMeanSquare(apart(mean, truth)), rootMeanSquare(spread)];
+  return { mean_spread: width, rmse, crps, spread_skill: (Math.sqrt((count + 1) / count) * width) / rmse };
+}

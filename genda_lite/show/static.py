@@ -192,6 +192,7 @@ def static_explorer(
     against: str | None = None,
     split: Collection[str] = (),
     smooth: float | None = None,
+    differences: Mapping[str, tuple[str, str, str]] | None = None,
     title: str = "Explorer",
 ) -> Explorer:
     """Maps, scores and a chart under controls, from results computed for every setting of the controls.
@@ -219,6 +220,8 @@ def static_explorer(
         split: dials whose settings are kept in files of their own when a pack is written.
         smooth: keep complete maps as waves, rounded to this fraction of the range of colours (see `pack_smooth`): a
             fraction of the size. By default every value is kept in one byte.
+        differences: name -> title and two panels: a further one, which the page works out itself, of how far the first
+            departs from the second, in the colours of the first group of magnitudes.
         title: names the explorer to screen readers.
 
     Raises:
@@ -229,9 +232,11 @@ def static_explorer(
     scores = [name for name in frames if name not in panels and name != against]
     if not panels:
         raise InputError("the frames hold no map: no variable has the dimensions latitude and longitude")
-    views = {"All": panels} if views is None else views
+    differences = dict(differences or {})
+    views = {"All": [*panels, *differences]} if views is None else views
     for what, names, known in (
-        ("view", [name for shown in views.values() for name in shown], panels),
+        ("view", [name for shown in views.values() for name in shown], [*panels, *differences]),
+        ("panel of a difference", [name for _, *two in differences.values() for name in two], panels),
         ("score", [against] if against else [], [name for name in frames if name not in panels]),
         ("split dial", split, dials),
     ):
@@ -301,7 +306,10 @@ def static_explorer(
             "longitude": frames.longitude.values[[0, -1]].tolist(),
             "shape": [frames.sizes[dim] for dim in GRID],
             "dials": [dial_data(name, words) for name, words in dials.items()],
-            "panels": [describe(panel) | {"kind": kinds[panel], "smooth": complete[panel]} for panel in panels],
+            "panels": [
+                *(describe(panel) | {"kind": kinds[panel], "smooth": complete[panel]} for panel in panels),
+                *(difference(name, *about, next(iter(groups.values()), "field")) for name, about in differences.items()),
+            ],
             "views": [{"title": title, "panels": list(shown)} for title, shown in views.items()],
             "scores": [describe(score) | {"units": frames[score].attrs.get("units")} for score in scores],
             "against": axis,
@@ -310,6 +318,11 @@ def static_explorer(
             "chunks": chunks,
         }
     )
+
+
+def difference(name: str, title: str, first: str, second: str, kind: str) -> dict[str, Any]:
+    """A panel that the page works out of two others."""
+    return {"name": name, "title": title, "dials": [], "kind": kind, "smooth": True, "of": [first, second]}
 
 
 def _varying(variable: xr.DataArray, dials: Collection[str]) -> xr.DataArray:

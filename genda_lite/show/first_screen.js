@@ -45,8 +45,8 @@ class FirstScreen {
   makeMaps() {
     const panel = (name, title) => mapFigure({ name, title, smooth: true }, this.film);
     this.maps = {
-      truth: panel("truth", "True ocean"), member: panel("member", "Ensemble"), mean: panel("mean", "Mean"),
-      spread: panel("spread", "Spread"), error: panel("error", "Error of mean"), gaussian: panel("gaussian", "Gaussian prior"),
+      truth: panel("truth", "True ocean"), member: panel("member", "Ensemble"),
+      spread: panel("spread", "Spread"), error: panel("error", "Error of the mean"), gaussian: panel("gaussian", "Gaussian prior"),
     };
     const { truth, member, ...few } = this.maps;
     this.overlay = make("canvas", { class: "hand", role: "application", tabindex: 0, "aria-describedby": "keys",
@@ -70,8 +70,8 @@ class FirstScreen {
     this.status = make("p", { class: "told" });
     this.speaker = speaker();
     this.parts = [
-      make("p", { class: "caption" }, "An ocean, and all that satellites tell us of it: each picture on the right is one of ",
-        `${film.members} oceans that agree with the measurements. Where the picture stands still, we know; where it moves, we do not.`),
+      make("p", { class: "caption" }, "Left, a true ocean under its satellites. Right, in turn, ",
+        `${film.members} oceans that agree with what they saw: what stands still is known.`),
       this.pair, this.few, this.bars,
       make("div", { class: "controls" }, this.tools.row, this.views.row, make("div", { class: "keysrow" }, this.play, this.clear)),
       make("div", { class: "run" }, this.progress, this.status),
@@ -400,7 +400,6 @@ class FirstScreen {
       maps[name].canvas.setAttribute("aria-label", `${maps[name].title.textContent}: ${title}, ${extremes(codes, scale, units)}`);
     };
     put("truth", truth, scales.field);
-    put("mean", mean, scales.field);
     put("gaussian", gaussian, scales.field);
     put("spread", spread, scales.spread);
     put("error", error, scales.spread);
@@ -447,11 +446,11 @@ class FirstScreen {
     const cells = points.filter(({ channel }) => channel === "thetao");
     if (cells.length || (this.live && this.tool === "thetao")) this.paintClouds(context, cells, width, height, style);
     const size = Math.max(1.6, width / 130), { name, scales: { field } } = this.channel;
-    for (const { channel, latitude, longitude, value } of points) {
-      if (channel !== "zos") continue;
-      const colour = name === channel ? css(this.inks.zos[encoded([value], field.low, field.high)[0]]) : "#fff";
-      disc(context, x(longitude), y(latitude), size + 0.9, "#000");
-      disc(context, x(longitude), y(latitude), size, colour);
+    const level = points.filter(({ channel }) => channel === "zos");
+    for (const at of level) disc(context, x(at.longitude), y(at.latitude), size + 1, "#000");
+    for (const at of level) {
+      const colour = name === "zos" ? css(this.inks.zos[encoded([at.value], field.low, field.high)[0]]) : "#fff";
+      disc(context, x(at.longitude), y(at.latitude), size, colour);
     }
     if (flying) {
       disc(context, x(flying.longitude), y(flying.latitude), 7, "#000");
