@@ -145,7 +145,7 @@ def test_the_form_of_addresses_is_judged():
 
 # --- Works of others -------------------------------------------------------------------------------------------------
 
-OURS = ("book.css", "favicon.svg", "documentation_options.js", "explorer/")
+OURS = ("book.css", "favicon.svg", "documentation_options.js", "explorer/", "live/")
 OTHERS = {
     "MathJax": ("vendor/mathjax/",),
     "Font Awesome": ("vendor/fontawesome/",),

@@ -6,12 +6,14 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-EXPLORER = ("elements", "theme", "chart", "explorer")
+EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
+FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "packs"),
+    "explorer": (*EXPLORER, "fields", "packs"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
 }
+SHEETS = {"quiz": ("quiz",), "explorer": ("kit", "explorer"), "notebook": ("kit", "explorer")}
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
           "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
@@ -23,10 +25,11 @@ def script(name: str) -> str:
 
 
 def module(name: str) -> str:
-    """A program as an ECMAScript module, with its style sheet inside."""
-    text = "\n".join(_source(f"{part}.js") for part in PROGRAMS[name])
-    sheet = "quiz.css" if name == "quiz" else "explorer.css"
-    return text.replace("STYLE_SHEET", json.dumps(_source(sheet)))
+    """A program as an ECMAScript module, with its style sheet inside; `figure/NAME` is that of a live figure."""
+    parts = PROGRAMS.get(name, (*FIGURE, name))
+    text = "\n".join(_source(f"{part}.js") for part in parts)
+    sheet = "\n".join(_source(f"{part}.css") for part in SHEETS.get(name, ("kit", "figure")))
+    return text.replace("STYLE_SHEET", json.dumps(sheet))
 
 
 def engine() -> str:
@@ -42,6 +45,14 @@ def engine() -> str:
 def checkpoint(path: str | Path) -> str:
     """A checkpoint as a script beside a page: a page from the disk may load scripts, and no other files."""
     return f'window.gendaCheckpoint = "{base64.b64encode(Path(path).read_bytes()).decode()}";\n'
+
+
+def write_engine(folder: str | Path, path: str | Path) -> None:
+    """The engine and a checkpoint as scripts of a folder beside pages, where `sharedEngine` of `figure.js` looks."""
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / "engine.js").write_text(engine(), encoding="utf-8")
+    (folder / "prior.js").write_text(checkpoint(path), encoding="utf-8")
 
 
 def _plain(name: str) -> str:

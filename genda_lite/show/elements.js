@@ -46,3 +46,28 @@ function paint(canvas, codes, colours) {
 
 /** Maps that stand one after the other: a function from the number of a map to its codes. */
 const slices = (codes, size) => (map) => codes.subarray(map * size, (map + 1) * size);
+
+/** Runs a script beside the page, which a page from the disk may do, too. */
+function loadScript(address) {
+  return new Promise((resolve, reject) => {
+    const file = make("script", { src: address });
+    file.onload = () => resolve();
+    file.onerror = () => {
+      file.remove();
+      reject(new Error(`${address.split("/").at(-1)} did not arrive`));
+    };
+    document.head.append(file);
+  });
+}
+
+/** Resolves when an element comes near the part of the page that is seen. */
+function approached(element) {
+  return new Promise((resolve) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      resolve();
+    }, { rootMargin: "600px" });
+    observer.observe(element);
+  });
+}

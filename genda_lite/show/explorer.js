@@ -9,116 +9,6 @@ const STYLE = STYLE_SHEET;
 const NOTHING_READ = "Point at a map, tap it, or go there by keyboard, to read every panel at a point.";
 const MAPS_LABEL = "Maps. The arrow keys move a point, by one cell with Shift; Escape leaves it.";
 
-// --- Controls: each a row, its inputs, and a function that shows a step of it --------------------------------------------
-
-/** Buttons of which one is pressed; the arrow keys move along them. */
-function choice(name, title, options, moved, rested) {
-  const inputs = options.map((_, i) => make("input", { type: "radio", name, id: `${name}-${i}`, value: i }));
-  inputs.forEach((input, i) => input.addEventListener("change", () => {
-    moved(i);
-    rested();
-  }));
-  const buttons = inputs.map((input, i) => make("span", {}, input, make("label", { for: input.id }, options[i])));
-  const row = make("fieldset", { class: "control choice" }, make("legend", {}, title),
-    make("div", { class: "buttons" }, ...buttons));
-  return { row, inputs, show: (step) => { inputs[step].checked = true; } };
-}
-
-function slider(id, dial, moved, rested) {
-  const input = make("input", { type: "range", id, min: 0, max: dial.settings.length - 1, step: 1, value: dial.start });
-  const output = make("output", { for: id, "aria-live": "off" }); // the control says it itself
-  input.addEventListener("input", () => moved(input.valueAsNumber));
-  input.addEventListener("change", rested);
-  const show = (step) => {
-    input.valueAsNumber = step;
-    output.textContent = dial.words[step];
-    input.setAttribute("aria-valuetext", dial.words[step]);
-  };
-  return { row: make("div", { class: "control" }, make("label", { for: id }, dial.title), output, input), inputs: [input], show };
-}
-
-function toggle(id, dial, moved, rested) {
-  const input = make("input", { type: "checkbox", role: "switch", id });
-  const output = make("output", { for: id, "aria-live": "off" });
-  input.addEventListener("change", () => {
-    moved(Number(input.checked));
-    rested();
-  });
-  const show = (step) => {
-    input.checked = step === 1;
-    output.textContent = dial.words[step];
-  };
-  return { row: make("div", { class: "control toggle" }, make("label", { for: id }, dial.title), output, input), inputs: [input], show };
-}
-
-function dialControl(dial, i, moved, rested) {
-  const id = `dial-${i}`;
-  if (dial.kind === "choice") return choice(id, dial.title, dial.words, moved, rested);
-  return (dial.kind === "switch" ? toggle : slider)(id, dial, moved, rested);
-}
-
-// --- Maps ----------------------------------------------------------------------------------------------------------------
-
-/** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out. None
-    stands in the lower left corner, where those of the two edges would meet. */
-function degrees({ longitude, latitude, shape: [rows, columns] }) {
-  const label = (kind, [first, last], count, edge, [positive, negative]) => {
-    const half = (last - first) / (count - 1) / 2;
-    const across = (value) => (value - first + half) / (last - first + 2 * half);
-    const corner = (value) => (edge === "left" ? across(value) : 1 - across(value)) < 0.1;
-    const shown = ticks(Math.min(first, last), Math.max(first, last), 3).filter((value) => !corner(value));
-    return shown.map((value) => make("span", { class: `tick ${kind}`, style: `${edge}: ${100 * across(value)}%` },
-      `${Math.abs(value)}°${value < 0 ? negative : positive}`));
-  };
-  return [
-    ...label("longitude", longitude, columns, "left", ["E", "W"]),
-    ...label("latitude", latitude, rows, "top", ["N", "S"]),
-  ];
-}
-
-function mapFigure(panel, data) {
-  const [height, width] = data.shape;
-  const smooth = panel.smooth ? { class: "smooth" } : {};
-  const canvas = make("canvas", { width, height, role: "img", "data-panel": panel.name, ...smooth });
-  const output = make("output", { "aria-live": "off" }); // five would speak at once
-  const title = make("span", {}, panel.title);
-  const mark = make("div", { class: "mark", hidden: "" });
-  const map = make("div", { class: "map" }, canvas, mark, ...degrees(data));
-  return { panel, canvas, output, title, mark, figure: make("figure", {}, make("figcaption", {}, title, output), map) };
-}
-
-const format = (value, { low, high }) => minus(value.toFixed(Math.max(0, Math.ceil(2 - Math.log10(high - low)))));
-const amount = (code, scale) => format(scale.low + ((code - 1) / 254) * (scale.high - scale.low), scale);
-
-/** The range of a map in words, for those who do not see it. */
-function extremes(codes, scale, units) {
-  const present = codes.filter((code) => code);
-  if (!present.length) return "no value";
-  const ends = [Math.min, Math.max].map((end) => amount(present.reduce((a, b) => end(a, b)), scale));
-  return withUnits(`${ends[0]} to ${ends[1]}`, units);
-}
-
-/** Where a cell lies, in words. */
-function whereabouts({ latitude, longitude, shape: [rows, columns] }, { row, column }) {
-  const along = ([first, last], count, i) => first + ((last - first) * i) / (count - 1);
-  const side = (value, [positive, negative]) => `${Math.abs(value).toFixed(2)}°${value < 0 ? negative : positive}`;
-  return `${side(along(latitude, rows, row), "NS")}, ${side(along(longitude, columns, column), "EW")}`;
-}
-
-/** The colours of a scale, between the ends that they span. */
-function colourBar(kind, scale, title) {
-  const [first, last] = scale.drawn;
-  const code = (value) => 1 + Math.round((254 * (value - scale.low)) / (scale.high - scale.low));
-  const codes = Uint8Array.from({ length: code(last) - code(first) + 1 }, (_, i) => code(first) + i);
-  const canvas = make("canvas", { width: codes.length, height: 1, role: "presentation" });
-  paint(canvas, codes, palette(scale));
-  const labels = ticks(first, last, 5).map((value) => {
-    const across = (100 * (value - first)) / (last - first);
-    return make("span", { class: "tick", style: `left: ${across}%` }, minus(`${value}`));
-  });
-  return make("div", { "data-scale": kind }, title, make("div", { class: "bar" }, canvas, ...labels));
-}
-
 // --- The explorer --------------------------------------------------------------------------------------------------------
 
 class Explorer {
@@ -146,7 +36,7 @@ class Explorer {
       this.bars,
       ...(data.scores.length ? [this.table] : []),
       ...(this.charted.length ? [this.chart] : []),
-      this.spoken);
+      this.speaker.line);
   }
 
   makeControls() {
@@ -198,7 +88,7 @@ class Explorer {
       return make("tr", {}, make("th", { scope: "row" }, ...key, each.title), this.cells[i]);
     }));
     this.chart = draw("svg", { class: "chart", viewBox: `0 0 340 ${ratios.length ? 250 : 190}`, role: "img" });
-    this.spoken = make("p", { class: "spoken", role: "status" }); // read out once the hand rests
+    this.speaker = speaker();
   }
 
   /** Puts all that was made into the page. */
@@ -343,12 +233,9 @@ class Explorer {
   }
 
   speak() {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => {
-      const told = this.point
-        ? this.maps.flatMap(({ title, output, figure }) => (figure.hidden ? [] : [`${title.textContent} ${output.textContent}`]))
-        : this.data.scores.map((each, i) => `${each.title} ${this.cells[i].textContent}`);
-      this.spoken.textContent = `${this.channel.title}, ${this.point ? this.note.textContent : this.words()}. ${told.join(", ")}.`;
-    }, 500);
+    const told = this.point
+      ? this.maps.flatMap(({ title, output, figure }) => (figure.hidden ? [] : [`${title.textContent} ${output.textContent}`]))
+      : this.data.scores.map((each, i) => `${each.title} ${this.cells[i].textContent}`);
+    this.speaker.say(`${this.channel.title}, ${this.point ? this.note.textContent : this.words()}. ${told.join(", ")}.`);
   }
 }
