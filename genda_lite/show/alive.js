@@ -3,6 +3,7 @@
 const SIZES = [2, 4, 8, 16, 32, 64];
 const FACTORS = [0.25, 0.5, 1, 2, 4, 8];
 const SYSTEM = ["altimeters", "swot", "cloud", "error", "method", "members"]; // dials that take a new ensemble
+const MOST_USED = 1000; // observations, as many as the engine takes
 const MOST_KEPT = 12; // ensembles to come back to
 
 /** The dials of a pack without their limits: as many settings as the instruments, and the page, have. */
@@ -60,7 +61,19 @@ class Alive {
     return SYSTEM.includes(dial.name);
   }
 
-  chosen() {}
+  chosen(name) {
+    if (name === "members") this.sizeMembers();
+  }
+
+  /** As many members to leaf through as there are. */
+  sizeMembers() {
+    const { explorer, data: { dials } } = this, at = (name) => dials.findIndex((dial) => dial.name === name);
+    const count = dials[at("members")].settings[explorer.setting[at("members")]], i = at("member"), [input] = explorer.controls[i].inputs;
+    dials[i].settings = Array.from({ length: count }, (_, m) => m + 1);
+    dials[i].words = dials[i].settings.map((m) => `Member ${m}`);
+    input.max = count - 1;
+    explorer.setting[i] = Math.min(explorer.setting[i], count - 1);
+  }
 
   rested() {
     this.run(this.explorer.setting).catch((error) => this.told(error.message, 0, true));
@@ -79,12 +92,12 @@ class Alive {
       return;
     }
     const inside = (table) => rowsOf(table, (i) => engine.prior.channels.includes(table.channel[i]) && holds(grid, table.latitude[i], table.longitude[i]));
-    const table = inside(observedBy(this.scene, setting)), { length } = table.value;
+    const table = inside(observedBy(this.scene, setting)), { length } = table.value, used = thinned(table);
     const names = data.channels.map(({ name }) => name), begun = performance.now();
     const now = (this.now = { key, table, running: true, members: null });
     this.told(`Drawing ${setting.members} members …`, 0);
     const request = {
-      observations: length ? table : null, grid, date: this.scene.date, members: setting.members, gaussian: setting.method === "gaussian", channels: names,
+      observations: length ? used : null, grid, date: this.scene.date, members: setting.members, gaussian: setting.method === "gaussian", channels: names,
     };
     try {
       for await (const { step, steps: of, fields, note } of engine.assimilate(request)) {
@@ -93,7 +106,8 @@ class Alive {
         now.done = step === of;
         const what = length ? `${length} observations` : "nothing observed, draws of the prior";
         const took = ((performance.now() - begun) / 1000).toFixed(1);
-        now.words = `${setting.members} members, ${what}: ${now.done ? `drawn here in ${took} s.` : `step ${step} of ${of}`} ${note}`;
+        const fewer = used === table ? "" : ` ${used.value.length} of them are used: all of sea level, some of temperature.`;
+        now.words = `${setting.members} members, ${what}: ${now.done ? `drawn here in ${took} s.` : `step ${step} of ${of}.`}${fewer} ${note}`;
         if (now.done) this.learn(now, setting, steps);
         this.told(now.words, step / of);
         await this.changed();
@@ -147,5 +161,102 @@ class Alive {
   }
 }
 
+/** At most `MOST_USED` observations: temperature, which is dense, makes room first. */
+function thinned(table) {
+  const count = table.value.length, level = table.channel.filter((name) => name === "zos").length, room = MOST_USED - level;
+  if (count <= MOST_USED || room <= 0) return table;
+  let dense = -1;
+  return rowsOf(table, (i) => table.channel[i] === "zos" ||
+    Math.floor((++dense * room) / (count - level)) !== Math.floor(((dense - 1) * room) / (count - level)));
+}
+
 const holds = ({ latitude, longitude }, lat, lon) =>
   lat >= latitude[0] && lat <= latitude.at(-1) && lon >= longitude[0] && lon <= longitude.at(-1);
+
+/** A row of the controls: buttons, and what goes on; {row, told(words, share, failed)}. */
+function liveRow(...buttons) {
+  const bar = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" }), status = make("p", { role: "status" });
+  const row = make("div", { class: "kernel" }, ...buttons, bar, status);
+  const told = (words, share, failed = false) => {
+    bar.value = share;
+    status.textContent = words;
+    row.classList.toggle("failed", failed);
+  };
+  return { row, told };
+}
+
+/** A button that opens a file of the reader's own: open(file). */
+function picker(words, open) {
+  const input = make("input", { type: "file", accept: ".safetensors" });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = ""; // the same file may be chosen again
+    if (file) open(file);
+  });
+  return make("label", { class: "file" }, words, input);
+}
+
+/** Offer to draw ensembles in the page, by the shipped prior or by a reader's checkpoint; whatever fails leaves the pack.
+ *
+ *  stored: the explorer of the pack, and what the pack says of itself. folder: of engine, prior and scene. */
+function offerLive(stored, pack, folder) {
+  const { host } = stored;
+  let own = null; // the engine of a reader's checkpoint
+  const closeOwn = () => {
+    own?.close();
+    own = null;
+  };
+
+  async function opened(file) {
+    if (!file) return sharedEngine(folder);
+    if (!window.gendaLive) await loadScript(`${folder}/engine.js`);
+    const engine = await gendaLive.openEngine({ checkpoint: await file.arrayBuffer(), file: file.name });
+    closeOwn();
+    own = engine;
+    return engine;
+  }
+
+  /** Show an explorer in the place of another, at the same setting as far as it has it. */
+  function replace(older, newer) {
+    newer.setting = newer.data.dials.map(({ name, settings, start }) => {
+      const i = older.data.dials.findIndex((dial) => dial.name === name);
+      const found = i < 0 ? -1 : settings.indexOf(older.data.dials[i].settings[older.setting[i]]);
+      return found < 0 ? start : found;
+    });
+    newer.view = older.view;
+    newer.selector.selectedIndex = Math.max(0, newer.data.channels.findIndex(({ name }) => name === older.channel.name));
+    stopFollowing?.();
+    stopFollowing = newer.attach();
+    newer.layout.querySelector(".kernel :is(button, input)").focus({ preventScroll: true });
+  }
+  let stopFollowing = null;
+
+  async function start(shown, told, file) {
+    told(file ? `Opening ${file.name} …` : "Fetching the model and the ocean, 5 MB, once …", 0);
+    try {
+      const [engine, scene] = await Promise.all([opened(file), sceneOf(folder)]);
+      const back = button("Back to what is stored", () => {
+        source.runs++;
+        engine.cancel();
+        closeOwn();
+        replace(explorer, stored);
+        stored.refresh(true).catch(stored.failed);
+      });
+      const source = new Alive(pack, engine, scene, (...now) => row.told(...now), () => explorer.refresh(true));
+      const explorer = (source.explorer = new Explorer(host, source));
+      const row = liveRow(back, picker("Open a checkpoint …", (chosen) => start(explorer, row.told, chosen)));
+      explorer.layout.querySelector(".controls").append(row.row);
+      replace(shown, explorer);
+      source.sizeMembers();
+      host.dataset.computed = file ? file.name : "live";
+      await source.run(explorer.setting);
+    } catch (error) {
+      const sentence = error.message.replace(/\.$/, "");
+      told(error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`, 0, true);
+    }
+  }
+
+  const row = liveRow(button("Compute it live", () => start(stored, row.told, null)), picker("Open a checkpoint …", (file) => start(stored, row.told, file)));
+  row.told("Any system, any number of members, drawn in your browser.", 0);
+  stored.layout.querySelector(".controls").append(row.row);
+}

@@ -9,11 +9,17 @@ from pathlib import Path
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "fields", "packs"),
+    "explorer": (*EXPLORER, "fields", "ensemble", "company", "alive", "packs"),
+    "first_screen": (*FIGURE, "ensemble", "company", "first_screen"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
 }
-SHEETS = {"quiz": ("quiz",), "explorer": ("kit", "explorer"), "notebook": ("kit", "explorer")}
+SHEETS = {
+    "quiz": ("quiz",),
+    "explorer": ("kit", "explorer"),
+    "notebook": ("kit", "explorer"),
+    "first_screen": ("kit", "figure", "first_screen"),
+}
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
           "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip

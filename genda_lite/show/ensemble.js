@@ -28,9 +28,6 @@ function summary(members, n) {
 const apart = (a, b) => a.map((v, p) => Math.abs(v - b[p]));
 const rootMeanSquare = (map) => Math.sqrt(map.reduce((sum, v) => sum + v * v, 0) / map.length);
 
-/** The values of a map of codes. */
-const decoded = (codes, { low, high }) => Float32Array.from(codes, (code) => (code ? low + ((code - 1) / 254) * (high - low) : NaN));
-
 /** Scores of an ensemble against the true map, as `verify.scores` has them over all cells: the mean fair CRPS, … */
 function scoresOf(members, truth, n) {
   const count = members.length / n, { mean, spread } = summary(members, n), one = new Float32Array(count);

@@ -229,11 +229,6 @@ class Picture {
   }
 }
 
-/** Codes of one byte a value, as `quantise` in static.py gives them. */
-function encoded(values, low, high) {
-  return Uint8Array.from(values, (v) => (Number.isFinite(v) ? 1 + Math.min(254, Math.max(0, Math.round((254 * (v - low)) / (high - low)))) : 0));
-}
-
 // --- Time ----------------------------------------------------------------------------------------------------------------
 
 /** A slider with a button that plays it: {row, inputs, show, play, stop}. The button stops at the end, or at a touch of the
@@ -322,17 +317,4 @@ async function startFigure(host, build) {
   new MutationObserver(redraw).observe(host, { attributeFilter: ["data-mode"] });
   redraw();
   host.dataset.state = "ready";
-}
-
-/** The engine of `live/` with the shipped prior, from the scripts of a folder beside the page: loaded once a page, when it
- *  is first asked for, and kept. */
-function sharedEngine(folder) {
-  const load = async () => {
-    await loadScript(`${folder}/engine.js`);
-    return gendaLive.openEngine({ checkpoint: `${folder}/prior.js` });
-  };
-  return (window.gendaEngine ??= load().catch((error) => {
-    delete window.gendaEngine;
-    throw error;
-  }));
 }

@@ -46,7 +46,7 @@ class FirstScreen {
     const panel = (name, title) => mapFigure({ name, title, smooth: true }, this.film);
     this.maps = {
       truth: panel("truth", "True ocean"), member: panel("member", "Ensemble"),
-      spread: panel("spread", "Spread"), error: panel("error", "Error of the mean"), gaussian: panel("gaussian", "Gaussian prior"),
+      spread: panel("spread", "Spread"), error: panel("error", "Error of mean"), gaussian: panel("gaussian", "Gaussian prior"),
     };
     const { truth, member, ...few } = this.maps;
     this.overlay = make("canvas", { class: "hand", role: "application", tabindex: 0, "aria-describedby": "keys",
@@ -89,14 +89,15 @@ class FirstScreen {
     const { channel, film, n } = this, key = `${channel.name} ${stage}`;
     channel.maps.open ??= Promise.all(["truth", "members", "gaussian"].map(async (name) => {
       const how = { step: channel.step, count: channel.counts[name] };
-      return cosines(await inflate(channel.maps[name]), how, ...film.shape);
+      const exact = waves(await inflate(channel.maps[name]), how, ...film.shape), { low, high } = channel.scales.field;
+      return (map) => exact(map).map((v) => low + v * (high - low));
     }));
-    const [truth, members, gaussian] = await channel.maps.open, scale = channel.scales.field;
-    channel.truth ??= decoded(truth(0), scale);
+    const [truth, members, gaussian] = await channel.maps.open;
+    channel.truth ??= truth(0);
     if (!this.kept[key]) {
       const all = new Float32Array(film.members * n);
-      for (let m = 0; m < film.members; m++) all.set(decoded(members(stage * film.members + m), scale), m * n);
-      this.kept[key] = { members: all, gaussian: decoded(gaussian(stage), scale), ...summary(all, n) };
+      for (let m = 0; m < film.members; m++) all.set(members(stage * film.members + m), m * n);
+      this.kept[key] = { members: all, gaussian: gaussian(stage), ...summary(all, n) };
     }
     return this.kept[key];
   }
@@ -403,7 +404,7 @@ class FirstScreen {
     put("gaussian", gaussian, scales.field);
     put("spread", spread, scales.spread);
     put("error", error, scales.spread);
-    const say = (map) => withUnits(digits(rootMeanSquare(map)), units);
+    const say = (map) => withUnits(minus(rootMeanSquare(map).toPrecision(2)), units);
     maps.spread.output.textContent = say(spread);
     maps.error.output.textContent = say(error);
     maps.gaussian.output.textContent = `error ${say(apart(gaussian, truth))}`;
@@ -444,8 +445,10 @@ class FirstScreen {
       });
     }
     const cells = points.filter(({ channel }) => channel === "thetao");
-    if (cells.length || (this.live && this.tool === "thetao")) this.paintClouds(context, cells, width, height, style);
     const size = Math.max(1.6, width / 130), { name, scales: { field } } = this.channel;
+    context.globalAlpha = name === "thetao" ? 1 : 0.4; // sea level is seen through clouds
+    if (cells.length || (this.live && this.tool === "thetao")) this.paintClouds(context, cells, width, height, style);
+    context.globalAlpha = 1;
     const level = points.filter(({ channel }) => channel === "zos");
     for (const at of level) disc(context, x(at.longitude), y(at.latitude), size + 1, "#000");
     for (const at of level) {

@@ -104,8 +104,7 @@ def film(
     Returns:
         `stages`: what came last, {name, channel, latitude, longitude, value} and the `count` of all observations until
         then; the first is nothing. `channels`: with the scales of their colours and, packed as smooth maps from the
-        north, `truth`, `members` (one stage after the other) and `gaussian`, the mean of as many members of the Gaussian
-        prior.
+        north, `truth`, `members` (one stage after the other) and `gaussian`, the mean of as many of the Gaussian prior.
     """
     grid, names = Grid(truth["latitude"].values, truth["longitude"].values), list(FILM_CHANNELS)
     stages: list[dict[str, Any]] = [{"name": "", "count": 0}]

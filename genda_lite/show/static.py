@@ -157,25 +157,27 @@ class Explorer:
 class Packed:
     """A pack that stands beside a page, shown where it is looked at."""
 
-    def __init__(self, address: str):
-        self.address = address
+    def __init__(self, address: str, live: str | None):
+        self.address, self.live = address, live
 
     def _repr_html_(self) -> str:
         address = html.escape(self.address)
+        live = f' data-live="{html.escape(self.live)}"' if self.live else ""
         return (
-            f'{WAITING} data-pack="{address}"><p>This figure is drawn here from files that come with the page. In a '
-            "running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
+            f'{WAITING} data-pack="{address}"{live}><p>This figure is drawn here from files that come with the page. In '
+            "a running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
             f'{NO_SCRIPT}<script defer src="{address}/{PROGRAM}"></script>'
         )
 
 
-def packed(address: str = "../_static/explorer") -> Packed:
+def packed(address: str = "../_static/explorer", live: str | None = "../_static/live") -> Packed:
     """Show a pack written by `Explorer.write`.
 
     Args:
         address: of its folder, as seen from the page; by default where the pages of this book find theirs.
+        live: the folder of what draws ensembles in the page, on request; None for a pack without.
     """
-    return Packed(address)
+    return Packed(address, live)
 
 
 def _json(data: Any) -> str:
@@ -244,6 +246,7 @@ def static_explorer(
             raise InputError(f"{what} {unknown[0]!r} is unknown, expected one of {_listed(known)}")
     groups = magnitudes if isinstance(magnitudes, Mapping) else {name: name for name in magnitudes}
     kinds = {panel: groups.get(panel, "field") for panel in panels}
+    magnitude = next(iter(groups.values()), "field")
     complete = {panel: smooth is not None and bool(frames[panel].notnull().all()) for panel in panels}
     styles = STYLES | dict(channels or {})
     names = [str(name) for name in frames.channel.values]
@@ -308,7 +311,7 @@ def static_explorer(
             "dials": [dial_data(name, words) for name, words in dials.items()],
             "panels": [
                 *(describe(panel) | {"kind": kinds[panel], "smooth": complete[panel]} for panel in panels),
-                *(difference(name, *about, next(iter(groups.values()), "field")) for name, about in differences.items()),
+                *(difference(name, *about, magnitude) for name, about in differences.items()),
             ],
             "views": [{"title": title, "panels": list(shown)} for title, shown in views.items()],
             "scores": [describe(score) | {"units": frames[score].attrs.get("units")} for score in scores],
