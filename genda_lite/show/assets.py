@@ -8,17 +8,22 @@ from pathlib import Path
 
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
-MIXTURE = ("mixture",)
 FIGURES = {  # and what they need beside the kit
-    "interpolation": (), "orbits": (), "noise": (), "draw": (), "water_masses": MIXTURE, "bayes": MIXTURE,
-    "observing": (), "trails": (),
+    "interpolation": (), "orbits": (), "noise": ("fields",), "draw": ("fields",), "water_masses": ("mixture",),
+    "bayes": ("mixture",), "observing": ("fields",), "trails": ("fields",),
 }  # fmt: skip
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "fields", "packs"),
+    "explorer": (*EXPLORER, "fields", "ensemble", "company", "alive", "packs"),
+    "first_screen": (*FIGURE, "ensemble", "company", "first_screen"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
 } | {name: (*FIGURE, *(f"figure/{part}" for part in (*parts, name))) for name, parts in FIGURES.items()}
-SHEETS = {"quiz": ("quiz",), "explorer": ("kit", "explorer"), "notebook": ("kit", "explorer")}
+SHEETS = {
+    "quiz": ("quiz",),
+    "explorer": ("kit", "explorer"),
+    "notebook": ("kit", "explorer"),
+    "first_screen": ("kit", "figure", "first_screen"),
+}
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
           "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip

@@ -6,6 +6,7 @@
 //   chosen(name, value): is told what a control was moved to, and rested(), that the hand has let go of it.
 
 const STYLE = STYLE_SHEET;
+const BEAT = 600; // ms that a setting stands while they are played
 const NOTHING_READ = "Point at a map, tap it, or go there by keyboard, to read every panel at a point.";
 const MAPS_LABEL = "Maps. The arrow keys move a point, by one cell with Shift; Escape leaves it.";
 
@@ -51,7 +52,12 @@ class Explorer {
       rested();
     });
     this.controls = data.dials.map((dial, i) => dialControl(dial, i, (step) => this.move(i, step), rested));
-    data.dials.forEach((dial, i) => { this.controls[i].row.hidden = dial.settings.length < 2; });
+    data.dials.forEach((dial, i) => {
+      this.controls[i].row.hidden = dial.settings.length < 2;
+      if (!dial.own || dial.kind !== "slider") return;
+      this.controls[i].row.classList.add("played");
+      this.controls[i].row.append(this.player(i));
+    });
     this.views = choice("view", "Show", data.views.map((each) => each.title), (i) => {
       this.view = data.views[i];
       source.chosen("view", this.view.title);
@@ -93,11 +99,27 @@ class Explorer {
 
   /** Puts all that was made into the page. */
   attach() {
-    this.host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), this.layout);
+    const root = this.host.shadowRoot ?? this.host.attachShadow({ mode: "open" });
+    root.replaceChildren(make("style", {}, STYLE), this.layout);
     return followTheme(this.host);
   }
 
   // --- what the hand does ---
+
+  /** A button that goes through the settings of a dial, over and over. */
+  player(i) {
+    let timer = 0;
+    const press = button("Play", () => {
+      clearInterval(timer);
+      timer = timer ? 0 : setInterval(() => {
+        if (press.isConnected) this.move(i, (this.setting[i] + 1) % this.data.dials[i].settings.length);
+        else clearInterval(timer);
+      }, BEAT);
+      press.textContent = timer ? "Stop" : "Play";
+    });
+    press.setAttribute("aria-label", `Play: ${this.data.dials[i].title}, one after the other`);
+    return press;
+  }
 
   move(i, step) {
     const dial = this.data.dials[i];
@@ -173,10 +195,23 @@ class Explorer {
 
   /** The codes of a panel's map, and the scale that they are to be read by; all missing where there is no map. */
   codes(panel) {
-    const field = this.fields[panel.name];
-    const scale = this.channel.scales[panel.kind] ?? this.channel.scales.field;
-    if (!field) return [new Uint8Array(this.data.shape[0] * this.data.shape[1]), scale];
-    return [field.map(place(this.data.dials, field.dials, this.setting)), scale];
+    const field = this.fields[panel.name], scale = this.scaleOf(panel), { data: { dials, shape }, setting } = this;
+    if (field) return [field.map(place(dials, field.dials, setting)), scale];
+    const two = (panel.of ?? []).map((name) => this.values(name));
+    if (two.length && two.every(Boolean)) return [encoded(two[0].map((v, p) => Math.abs(v - two[1][p])), scale.low, scale.high), scale];
+    return [new Uint8Array(shape[0] * shape[1]), scale];
+  }
+
+  scaleOf({ kind }) {
+    return this.channel.scales[kind] ?? this.channel.scales.field;
+  }
+
+  /** The numbers of a panel's map, as exactly as they are kept; null where there is none. */
+  values(name) {
+    const field = this.fields[name], { data: { dials, panels }, setting } = this;
+    if (!field) return null;
+    const map = place(dials, field.dials, setting), scale = this.scaleOf(panels.find((panel) => panel.name === name));
+    return field.exact ? field.exact(map).map((v) => scale.low + v * (scale.high - scale.low)) : decoded(field.map(map), scale);
   }
 
   showMaps() {
@@ -220,7 +255,8 @@ class Explorer {
   showBars() {
     const { channel, data: { panels } } = this;
     this.bars.replaceChildren(...Object.entries(channel.scales).map(([kind, scale]) => {
-      const title = kind === "field" ? channel.title : panels.find((panel) => panel.kind === kind).title;
+      const first = panels.find((panel) => panel.kind === kind), further = panels.filter((panel) => panel.kind === kind && panel.of);
+      const title = kind === "field" ? channel.title : [first, ...further].map((panel) => panel.title).join(", ");
       return colourBar(kind, scale, channel.units ? `${title} (${channel.units})` : title);
     }), this.note);
   }

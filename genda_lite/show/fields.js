@@ -12,17 +12,18 @@ function summed(codes, size) {
   return slices(codes, size);
 }
 
-/** Smooth maps, kept as rounded amplitudes of cosines: the same. The inverse of `pack_smooth`. */
-function cosines(planes, { step, count }, rows, columns) {
+/** Smooth maps, kept as rounded amplitudes of cosines: a function from the number of a map to its values, 0 to 1 within the
+ *  range that they were packed for. The inverse of `pack_smooth`. */
+function waves(planes, { step, count }, rows, columns) {
   const total = planes.length / 2;
   const wave = (n) => Array.from({ length: n }, (_, k) =>
     Float32Array.from({ length: n }, (_, i) => Math.sqrt((k ? 2 : 1) / n) * Math.cos((Math.PI * (i + 0.5) * k) / n)));
   const [vertical, horizontal] = [wave(rows), wave(columns)];
   const squared = (place) => Math.floor(place / columns) ** 2 + (place % columns) ** 2;
   const order = Array.from({ length: rows * columns }, (_, i) => i).sort((a, b) => squared(a) - squared(b) || a - b);
-  let [last, codes] = [-1, null];
+  let [last, values] = [-1, null];
   return (map) => {
-    if (map === last) return codes;
+    if (map === last) return values;
     const half = new Float32Array(rows * columns); // summed over vertical waves: row of the map, horizontal wave
     for (let k = 0; k * count < total; k++) {
       const at = k * count + map;
@@ -32,16 +33,14 @@ function cosines(planes, { step, count }, rows, columns) {
       const [ky, kx] = [Math.floor(order[k] / columns), order[k] % columns];
       for (let y = 0; y < rows; y++) half[y * columns + kx] += amplitude * vertical[ky][y];
     }
-    [last, codes] = [map, new Uint8Array(rows * columns)];
-    const line = new Float32Array(columns);
+    [last, values] = [map, new Float32Array(rows * columns)];
     for (let y = 0; y < rows; y++) {
-      line.fill(0);
+      const line = values.subarray(y * columns, (y + 1) * columns);
       for (let kx = 0; kx < columns; kx++) {
         const amplitude = half[y * columns + kx];
         if (amplitude) for (let x = 0; x < columns; x++) line[x] += amplitude * horizontal[kx][x];
       }
-      for (let x = 0; x < columns; x++) codes[y * columns + x] = 1 + Math.min(254, Math.max(0, Math.round(254 * line[x])));
     }
-    return codes;
+    return values;
   };
 }

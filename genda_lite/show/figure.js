@@ -242,15 +242,6 @@ class Picture {
   }
 }
 
-/** Codes of one byte a value, as `quantise` in static.py gives them. */
-function encoded(values, low, high) {
-  const code = (v) => 1 + between(Math.round((254 * (v - low)) / (high - low)), [0, 254]);
-  return Uint8Array.from(values, (v) => (Number.isFinite(v) ? code(v) : 0));
-}
-
-/** And back. */
-const decoded = (codes, low, high) => Float32Array.from(codes, (code) => (code ? low + ((code - 1) / 254) * (high - low) : NaN));
-
 // --- Time ----------------------------------------------------------------------------------------------------------------
 
 /** A slider with a button that plays it: {row, inputs, show, play, stop}. The button stops at the end, or at a touch of the
@@ -342,17 +333,4 @@ async function startFigure(host, build) {
   new MutationObserver(redraw).observe(host, { attributeFilter: ["data-mode"] });
   redraw();
   host.dataset.state = "ready";
-}
-
-/** The engine of `live/` with the shipped prior, from the scripts of a folder beside the page: loaded once a page, when it
- *  is first asked for, and kept. */
-function sharedEngine(folder) {
-  const load = async () => {
-    await loadScript(`${folder}/engine.js`);
-    return gendaLive.openEngine({ checkpoint: `${folder}/prior.js` });
-  };
-  return (window.gendaEngine ??= load().catch((error) => {
-    delete window.gendaEngine;
-    throw error;
-  }));
 }

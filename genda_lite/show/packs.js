@@ -28,15 +28,18 @@ async function packed(host) {
     const name = [channel.name, ...apart].join("-");
     const chunk = folder ? await fetched(folder, name) : data.chunks[name];
     const raw = await inflate(chunk[panel.name]);
-    return { dials: entry.dials, map: entry.step ? cosines(raw, entry, rows, columns) : summed(raw, rows * columns) };
+    if (!entry.step) return { dials: entry.dials, map: summed(raw, rows * columns) };
+    const exact = waves(raw, entry, rows, columns);
+    return { dials: entry.dials, exact, map: (i) => encoded(exact(i), 0, 1) };
   }
 
   return {
     data,
     loads: (dial) => data.split.includes(dial.name),
     async fields(channel, steps) {
-      const all = await Promise.all(data.panels.map((panel) => unpacked(channel, panel, steps)));
-      return Object.fromEntries(data.panels.map((panel, i) => [panel.name, all[i]]));
+      const kept = data.panels.filter((panel) => channel.fields[panel.name]);
+      const all = await Promise.all(kept.map((panel) => unpacked(channel, panel, steps)));
+      return Object.fromEntries(kept.map((panel, i) => [panel.name, all[i]]));
     },
     chosen() {},
     rested() {},
@@ -44,7 +47,8 @@ async function packed(host) {
 }
 
 async function explore(host) {
-  const explorer = new Explorer(host, await packed(host));
+  const source = await packed(host), explorer = new Explorer(host, source);
+  if (host.dataset.live) offerLive(explorer, source.data, host.dataset.live);
   await explorer.refresh(true);
   explorer.attach();
 }

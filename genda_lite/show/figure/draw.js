@@ -1,7 +1,5 @@
 // From noise to an ocean: a draw from the prior, step by step.
 
-const WHITE = 4.5; // standard deviations
-
 /** prior/samplers.py, `sde_2m` with eta = 0: the states that its estimates lead through, from the first to the last. */
 function states(start, estimates, sigmas) {
   const found = [start];
@@ -16,10 +14,8 @@ function states(start, estimates, sigmas) {
 }
 
 figures("draw", async (data) => {
-  const [rows, columns] = data.shape, { low, high } = data.scale, { sigmas } = data, last = sigmas.length - 1;
-  const { text, ...how } = data.estimates, packed = cosines(await inflate(text), how, rows, columns);
-  const codes = Array.from({ length: last }, (_, i) => packed(i)), estimates = codes.map((some) => decoded(some, low, high));
-  const white = decoded(summed(await inflate(data.start), rows * columns)(0), -WHITE, WHITE);
+  const { scale: { low, high }, sigmas } = data, last = sigmas.length - 1;
+  const estimates = await unpackedFields(data.estimates, data), white = await unpackedGrain(data.start, data);
   const passed = states(white.map((v) => Math.hypot(1, sigmas[0]) * v), estimates, sigmas);
   const colours = palette(data.scale), said = speaker(), told = make("p", { class: "told" });
 
@@ -31,7 +27,7 @@ figures("draw", async (data) => {
   function show(step) {
     const sigma = sigmas[step], shown = passed[step].map((v) => v / Math.hypot(1, sigma));
     paint(maps[0].canvas, encoded(sigma ? shown : passed[step], low, high), colours);
-    paint(maps[1].canvas, codes[Math.min(step, last - 1)], colours);
+    paint(maps[1].canvas, encoded(estimates[Math.min(step, last - 1)], low, high), colours);
     maps[0].canvas.setAttribute("aria-label", `The state at noise ${rounded(sigma)}`);
     maps[1].canvas.setAttribute("aria-label", "The network's estimate of the ocean in it");
     told.textContent = sigma

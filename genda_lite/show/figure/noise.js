@@ -1,12 +1,8 @@
 // One field under noise, and what the network makes of it at every level: chapter 03's first figure, moved by hand.
 
-const WHITE = 4.5; // what white noise and standardized fields are drawn and kept within, in standard deviations
-
 figures("noise", async (data) => {
-  const [rows, columns] = data.shape, { low, high } = data.scale;
-  const decode = async ({ text, ...how }) => cosines(await inflate(text), how, rows, columns);
-  const truth = decoded((await decode(data.truth))(0), low, high), estimates = await decode(data.estimates);
-  const white = decoded(summed(await inflate(data.white), rows * columns)(0), -WHITE, WHITE);
+  const [truth] = await unpackedFields(data.truth, data), estimates = await unpackedFields(data.estimates, data);
+  const white = await unpackedGrain(data.white, data), { low, high } = data.scale;
   const colours = palette(data.scale), said = speaker(), told = make("p", { class: "told" });
 
   const maps = ["Under noise", "Denoised", "Truth"].map((title, i) =>
@@ -18,10 +14,10 @@ figures("noise", async (data) => {
   const dial = dialOf("Noise σ", [data.levels[0], data.levels.at(-1)], data.levels.length, data.start,
     (v) => `${rounded(v)} std`, true);
   function show(step) {
-    const sigma = data.levels[step], strength = Math.hypot(1, sigma), codes = estimates(step);
+    const sigma = data.levels[step], strength = Math.hypot(1, sigma), estimate = estimates[step];
     paint(noisy.canvas, encoded(truth.map((v, i) => (v + sigma * white[i]) / strength), low, high), colours);
-    paint(denoised.canvas, codes, colours);
-    const error = Math.sqrt(decoded(codes, low, high).reduce((sum, v, i) => sum + (v - truth[i]) ** 2, 0) / truth.length);
+    paint(denoised.canvas, encoded(estimate, low, high), colours);
+    const error = Math.sqrt(estimate.reduce((sum, v, i) => sum + (v - truth[i]) ** 2, 0) / truth.length);
     told.textContent = `The noise has ${rounded(sigma ** 2)} times the variance of the ocean. ` +
       `The network errs by ${error.toFixed(2)} standard deviations.`;
     noisy.canvas.setAttribute("aria-label", `${data.channel} under noise of ${dial.words[step]}`);

@@ -65,13 +65,14 @@ function hourly(path, every) {
 
 figures("trails", async (data) => {
   const [days, rows, columns] = data.shape, size = rows * columns, hours = 24 * (days - 1);
+  const ends = { shape: [rows, columns], scale: { low: -data.fastest, high: data.fastest } };
   const fields = await Promise.all(["u", "v"].map(async (name) => {
-    const { text, ...how } = data[name], map = cosines(await inflate(text), how, rows, columns);
     const all = new Float32Array(days * size);
-    for (let day = 0; day < days; day++) {
-      const values = decoded(map(day), -data.fastest, data.fastest); // north first
-      for (let row = 0; row < rows; row++) all.set(values.subarray((rows - 1 - row) * columns, (rows - row) * columns), day * size + row * columns);
-    }
+    (await unpackedFields(data[name], ends)).forEach((values, day) => { // south first from here on
+      for (let row = 0; row < rows; row++) {
+        all.set(values.subarray((rows - 1 - row) * columns, (rows - row) * columns), day * size + row * columns);
+      }
+    });
     return all;
   }));
   const current = interpolator(fields, data.shape, data), colours = palette(data.speed);
