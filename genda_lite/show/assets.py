@@ -10,11 +10,13 @@ EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
 FIGURES = {  # and what they need beside the kit
     "interpolation": (), "orbits": (), "noise": ("fields",), "draw": ("fields",), "water_masses": ("mixture",),
-    "bayes": ("mixture",), "observing": ("fields",), "trails": ("fields",),
+    "bayes": ("mixture",), "trails": ("fields",),
 }  # fmt: skip
+COMPANY = ("ensemble", "company")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "fields", "ensemble", "company", "alive", "packs"),
-    "first_screen": (*FIGURE, "ensemble", "company", "first_screen"),
+    "explorer": (*EXPLORER, "fields", *COMPANY, "alive", "packs"),
+    "first_screen": (*FIGURE, *COMPANY, "first_screen"),
+    "observing": (*FIGURE, *COMPANY, "figure/observing"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
 } | {name: (*FIGURE, *(f"figure/{part}" for part in (*parts, name))) for name, parts in FIGURES.items()}

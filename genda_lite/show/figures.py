@@ -16,11 +16,15 @@ import xarray as xr
 from torch import Tensor
 
 from ..errors import InputError
+from ..observe.instruments import InstrumentErrors
 from ..observe.orbits import EQUATORIAL_RADIUS, FLATTENING, MISSIONS, SECOND
 from ..observe.systems import NADIR
+from ..ocean.trajectories import distance
+from ..posterior import assimilate
 from ..prior import Prior, samplers
 from ..sources import ragged_slices
-from ..state import CHANNELS
+from ..state import CHANNELS, Grid
+from ..verify.osse import sweep
 from . import maps
 from .assets import script
 from .static import STYLES, ChannelStyle, colour_scale, pack, pack_smooth, quantise
@@ -260,4 +264,43 @@ def trails(
         latitude=latitude[[0, -1]].tolist(), longitude=longitude[[0, -1]].tolist(), start=f"{start.astype('datetime64[s]')}Z",
         u=packed(u), v=packed(v), speed=colour_scale("speed", [speed], STYLES["speed"], "field"), drifters=paths, every=every,
         centre=list(centre or middle),
+    )  # fmt: skip
+
+
+def observing(
+    prior: Prior,
+    truth: xr.Dataset,
+    altimeters: int = 3,
+    members: int = 8,
+    steps: int = 12,
+    folder: str = "../_static/live",
+) -> Figure:
+    """Tracks of the reader's own, with as many kilometres as real satellites flew: the page assimilates what they
+    measure by the fast method, and says what it is worth.
+
+    Args:
+        prior: the shipped one, which the page has. truth: `pack.sample_truth`, which the page has, too.
+        altimeters: whose kilometres in three days are the budget, and whose score is the one to beat.
+        steps: of the sampler.
+        folder: of the engine, the prior and the ocean, as seen from the page.
+    """
+    seen = sweep.observe(truth, altimeters, cloud=1.0)
+    place = np.stack([seen.latitude, seen.longitude])
+    grid = Grid(truth["latitude"].values, truth["longitude"].values)
+    there = {"region": sweep.southwest(grid), "date": truth["time"].values}
+    analysis = assimilate(prior, seen, members, 0, fast=True, steps=steps, **there)
+    scored = sweep.score_table({"real": analysis}, truth, ["zos"]).sel(experiment="real", channel="zos")
+    spacing = float(np.median(distance(*place[:, :-1], *place[:, 1:]))) / 1e3
+    truth = truth["zos"].values
+    scale = colour_scale("zos", [truth], STYLES["zos"], "field")
+    spread = float(np.ceil(10 * analysis["zos"].std("member").max()) / 10)
+    return Figure(
+        "observing", "Your own satellites, on a budget", folder=folder, shape=list(grid.shape), scale=scale,
+        latitude=[float(grid.latitude[-1]), float(grid.latitude[0])], longitude=[float(v) for v in grid.longitude[[0, -1]]],
+        spread=colour_scale("zos", [np.array([0.0, spread])], STYLES["zos"], "spread", np.array([0.0, spread])),
+        spacing=spacing, budget=len(seen) * spacing, altimeters=altimeters, members=members, steps=steps, error=float(seen.error[0]),
+        noise=InstrumentErrors().nadir, white=np.random.default_rng(0).standard_normal(300).round(3).tolist(),
+        flown={name: getattr(seen, name).round(2).tolist() for name in ("latitude", "longitude")},
+        reference={name: float(scored[name]) for name in ("crps", "rmse")},
+        tracks=[[[35.3, -63.5], [40.0, -61.5]], [[40.0, -61.0], [35.3, -59.2]]],
     )  # fmt: skip
