@@ -57,6 +57,10 @@ class Figure:
         )
 
 
+def _ends(values: np.ndarray) -> list[float]:
+    return [float(values[0]), float(values[-1])]
+
+
 def interpolation(s: float, length: float) -> Figure:
     """Optimal interpolation of three observations on a line: drag them, their errors, the place, the length scale.
 
@@ -79,7 +83,7 @@ class _Fields:
         self.low, self.high = scale["low"], scale["high"]
         self.about = {
             "channel": STYLES[channel].long_name, "scale": scale, "shape": list(like.shape),
-            "latitude": [float(latitude[-1]), float(latitude[0])], "longitude": [float(v) for v in longitude[[0, -1]]],
+            "latitude": _ends(latitude[::-1]), "longitude": _ends(longitude),
         }  # fmt: skip
 
     def smooth(self, values: np.ndarray) -> dict[str, Any]:
@@ -234,7 +238,8 @@ def trails(
     begin = np.datetime64(first, "ns")
     fields = current.sel(time=slice(begin, begin + days * DAY)).sortby("latitude").sortby("longitude")
     if fields.sizes["time"] != days + 1 or (np.diff(fields["time"].values) != DAY).any():
-        raise InputError(f"the current has {fields.sizes['time']} dates from {first} on, expected {days + 1}, a day apart")
+        found = fields.sizes["time"]
+        raise InputError(f"the current has {found} dates from {first} on, expected {days + 1}, a day apart")
     start = fields["time"].values[0]
     latitude, longitude = fields["latitude"].values, fields["longitude"].values
     paths = []
@@ -261,9 +266,9 @@ def trails(
     middle = (float(latitude.mean()), float(longitude.mean()))
     return Figure(
         "trails", "Drifters, and where the analysed current takes the water", shape=list(u.shape), fastest=fastest,
-        latitude=latitude[[0, -1]].tolist(), longitude=longitude[[0, -1]].tolist(), start=f"{start.astype('datetime64[s]')}Z",
-        u=packed(u), v=packed(v), speed=colour_scale("speed", [speed], STYLES["speed"], "field"), drifters=paths, every=every,
-        centre=list(centre or middle),
+        latitude=_ends(latitude), longitude=_ends(longitude), centre=list(centre or middle),
+        start=f"{start.astype('datetime64[s]')}Z", u=packed(u), v=packed(v), drifters=paths, every=every,
+        speed=colour_scale("speed", [speed], STYLES["speed"], "field"),
     )  # fmt: skip
 
 
@@ -293,13 +298,13 @@ def observing(
     spacing = float(np.median(distance(*place[:, :-1], *place[:, 1:]))) / 1e3
     truth = truth["zos"].values
     scale = colour_scale("zos", [truth], STYLES["zos"], "field")
-    spread = float(np.ceil(10 * analysis["zos"].std("member").max()) / 10)
+    spread = np.array([0.0, np.ceil(10 * float(analysis["zos"].std("member").max())) / 10])
     return Figure(
         "observing", "Your own satellites, on a budget", folder=folder, shape=list(grid.shape), scale=scale,
-        latitude=[float(grid.latitude[-1]), float(grid.latitude[0])], longitude=[float(v) for v in grid.longitude[[0, -1]]],
-        spread=colour_scale("zos", [np.array([0.0, spread])], STYLES["zos"], "spread", np.array([0.0, spread])),
-        spacing=spacing, budget=len(seen) * spacing, altimeters=altimeters, members=members, steps=steps, error=float(seen.error[0]),
-        noise=InstrumentErrors().nadir, white=np.random.default_rng(0).standard_normal(300).round(3).tolist(),
+        latitude=_ends(grid.latitude[::-1]), longitude=_ends(grid.longitude), members=members, steps=steps,
+        spread=colour_scale("zos", [spread], STYLES["zos"], "spread", spread), altimeters=altimeters,
+        spacing=spacing, budget=len(seen) * spacing, error=float(seen.error[0]), noise=InstrumentErrors().nadir,
+        white=np.random.default_rng(0).standard_normal(300).round(3).tolist(),
         flown={name: getattr(seen, name).round(2).tolist() for name in ("latitude", "longitude")},
         reference={name: float(scored[name]) for name in ("crps", "rmse")},
         tracks=[[[35.3, -63.5], [40.0, -61.5]], [[40.0, -61.0], [35.3, -59.2]]],
