@@ -84,8 +84,8 @@ def test_interpolation_is_the_closed_form_of_the_package(shown):
     values, errors, length, s = np.array([5.0, 9.0, -7.0]), np.array([2.0, 4.0, 3.0]), 180.0, 10.0
     covariance = s**2 * shape(abs(to[:, None] - to), length)
     size, functions = np.linalg.eigh(covariance)
-    basis = Basis(torch.tensor(functions.T.copy())[None], torch.ones(1, 1, 1, dtype=torch.float64))
-    spectrum = Spectrum(torch.tensor(size.clip(0)).view(-1, 1, 1, 1), basis=basis)
+    basis = Basis(torch.tensor(functions.T.copy())[None].float(), torch.ones(1, 1, 1))
+    spectrum = Spectrum(torch.tensor(size.clip(0)).view(-1, 1, 1, 1).float(), basis=basis)
 
     def back(y):
         x = torch.zeros(len(y), 1, len(to), 1, dtype=y.dtype)
@@ -93,13 +93,14 @@ def test_interpolation_is_the_closed_form_of_the_package(shown):
         return x
 
     points = Linear(lambda x: x[:, 0, at, 0], back, (1, len(to), 1))
-    seen = LinearGaussian(points, torch.tensor(values) * points.gain, torch.tensor(errors * points.gain) ** 2)
+    gain = float(points.gain)
+    seen = LinearGaussian(points, torch.tensor(values * gain).float(), torch.tensor((errors * gain) ** 2).float())
     found = condition(spectrum, seen, seen.value[None])
     expression = "interpolate(argument.errors, argument.at, argument.to, (d) => argument.s ** 2 * shape(d, argument.length))"
     given = {"errors": errors.tolist(), "at": to[at].tolist(), "to": to.tolist(), "s": s, "length": length}
     told = shown.work("interpolation", expression, given)
     mean = np.array(told["weights"]) @ values
-    assert abs(mean - found.mean[0, 0, :, 0].numpy()).max() < 1e-3
+    assert abs(mean - found.mean[0, 0, :, 0].numpy()).max() < 5e-3
     assert abs(np.array(told["error"]) - found.variance[0, :, 0].clamp(min=0).sqrt().numpy()).max() < 1e-2
 
 
@@ -206,7 +207,7 @@ def test_draws_of_the_page_are_those_of_the_package(shown, two_sided, thermomete
     draws = samplers.euler(guide(two_sided, thermometer, None), start, levels, None).flatten()
     # Where two starts are parted by rounding, at the saddle between the sides, a draw may be of either.
     apart = np.sort(abs(draws.numpy() - np.array(told["draws"])))
-    assert apart[-4] < 5e-3 and start.std() == pytest.approx(levels[0], rel=0.05)
+    assert apart[-4] < 5e-3 and float(start.std()) == pytest.approx(float(levels[0]), rel=0.05)
 
 
 # --- 03: noise --------------------------------------------------------------------------------------------------------
@@ -322,7 +323,7 @@ def test_drifters_and_their_particles_part_as_told(shown, current, drifters):
     page = shown.open(figure)
     page.get_by_role("slider", name="Date").fill("48")
     path = np.array(figure.data["drifters"][0])
-    carried = trajectories.advect(trajectories.Interpolator(current), 0.0, *path[0], 48)
+    carried = trajectories.advect(trajectories.Interpolator(current), 0.0, *path[:1].T, 48)
     apart = float(trajectories.distance(*path[16], *carried[-1, 0])) / 1e3
     days, number, told = shown.numbers()
     assert (days, number) == (2.0, 1) and told == pytest.approx(apart, abs=3)  # the other one has left
