@@ -111,6 +111,7 @@ class Alive {
         if (now.done) this.learn(now, setting, steps);
         this.told(now.words, step / of);
         await this.changed();
+        if (now.done) this.explorer.speaker.say(now.words);
       }
       if (!over() && !now.done) this.told("Another figure of this page has taken over; move a control to draw this again.", 0);
     } finally {
@@ -175,7 +176,7 @@ const holds = ({ latitude, longitude }, lat, lon) =>
 
 /** A row of the controls: buttons, and what goes on; {row, told(words, share, failed)}. */
 function liveRow(...buttons) {
-  const bar = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" }), status = make("p", { role: "status" });
+  const bar = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" }), status = make("p");
   const row = make("div", { class: "kernel" }, ...buttons, bar, status);
   const told = (words, share, failed = false) => {
     bar.value = share;
@@ -252,7 +253,9 @@ function offerLive(stored, pack, folder) {
       await source.run(explorer.setting);
     } catch (error) {
       const sentence = error.message.replace(/\.$/, "");
-      told(error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`, 0, true);
+      const words = error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`;
+      told(words, 0, true);
+      shown.speaker.say(words);
     }
   }
 
