@@ -1,5 +1,5 @@
-"""The first screen of the book and the explorer that computes in the page: a film until the reader touches it, then members
-of the reader's own, from a server and from the disk; and bad input, which gets a sentence."""
+"""The first screen of the book and the explorer that computes in the page: a film until the reader touches it, then
+members of the reader's own, from a server and from the disk; and bad input, which gets a sentence."""
 
 import base64
 import functools
@@ -17,6 +17,8 @@ from test_live import SMALL, STATE
 
 import genda_lite as gl
 from genda_lite.posterior import assimilate
+from genda_lite.posterior.assimilate import FAST, sample_posterior
+from genda_lite.posterior.problem import build_problem
 from genda_lite.prior.checkpoint import FORMAT_3, save_prior
 from genda_lite.prior.diffusion import DiffusionPrior, Tuned
 from genda_lite.show import assets, pack, scene
@@ -35,6 +37,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <script defer src="live/first_screen.js"></script><script defer src="explorer/explorer.js"></script></html>
 """
 FIRST, EXPLORER = "[data-genda-figure]", "[data-pack]"
+TOLD = f"document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent"
 RUN = ".hand[data-run={}]"
 
 
@@ -103,7 +106,7 @@ class Screen:
         self.page.mouse.move(*self.at(*places[0]))
         self.page.mouse.down()
         for place in places[1:]:
-            self.page.mouse.move(*self.at(*place), steps=12)
+            self.page.mouse.move(*self.at(*place), steps=6)
         self.page.mouse.up()
 
     def done(self) -> str:
@@ -114,13 +117,20 @@ class Screen:
     def told(self) -> str:
         return self.page.locator(f"{FIRST} .told").inner_text()
 
+    def waits(self, words: str) -> None:
+        self.page.wait_for_function(f"words => {TOLD}.includes(words)", arg=words)
+
+    def waits_for_more_than(self, count: int) -> None:
+        """Until more observations are told of."""
+        self.page.wait_for_function(f"count => parseInt({TOLD}) > count", arg=count)
+
     def picture(self, panel: str) -> str:
         return self.page.locator(f"{FIRST} canvas[data-panel={panel}]").evaluate("canvas => canvas.toDataURL()")
 
 
 @pytest.fixture
 def screen(page):
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.set_viewport_size({"width": 1280, "height": 800})
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
@@ -139,7 +149,7 @@ def disk(site) -> str:
 def test_the_film_plays_by_itself_and_loads_nothing_more(screen, disk):
     screen.open(disk)
     before = screen.picture("member"), screen.told()
-    screen.page.wait_for_function(f"document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent.includes('Pass 1')")
+    screen.waits("Pass 1")
     screen.page.wait_for_timeout(1500)
     assert screen.picture("member") != before[0] and "Nothing is observed" in before[1]
     assert screen.picture("truth") == screen.picture("truth")
@@ -212,7 +222,7 @@ def test_a_click_flies_a_pass_and_the_members_answer_step_by_step(screen, reques
     assert all(screen.picture(panel) != picture for panel, picture in before.items())
     count = int(screen.told().split()[0])
     screen.stroke((0.1, 0.2), (0.5, 0.4), (0.9, 0.2))  # adds to what was seen
-    screen.page.wait_for_function(f"parseInt(document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent) > {count}")
+    screen.waits_for_more_than(count)
     screen.done()
     screen.page.get_by_role("button", name="Clear").click()
     assert "Draw across the true ocean" in screen.told()
@@ -240,7 +250,7 @@ def test_a_newer_stroke_ends_an_older_run(screen, disk):
     screen.open(disk)
     for across in (0.3, 0.5, 0.7):  # the second and third come while the first still runs
         screen.page.mouse.click(*screen.at(across, 0.5))
-    screen.page.wait_for_function(f"parseInt(document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent) > 200")
+    screen.waits_for_more_than(200)
     told = screen.done()
     screen.page.wait_for_timeout(500)
     assert screen.told() == told and int(told.split()[0]) > 200
@@ -249,10 +259,9 @@ def test_a_newer_stroke_ends_an_older_run(screen, disk):
 def test_gaps_in_the_clouds_are_thinned_with_a_line(screen, disk):
     screen.open(disk)
     screen.page.get_by_role("radio", name="Gap in the clouds").check()
-    assert screen.page.get_by_label("Surface temperature").is_checked()
-    rows = [row / 12 for row in range(1, 12)]
-    screen.stroke(*((across, row) for i, row in enumerate(rows) for across in ((0.02, 0.98) if i % 2 else (0.98, 0.02))))
-    screen.page.wait_for_function(f"document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent.includes('members')")
+    assert screen.page.get_by_role("radio", name="Temperature").is_checked()
+    screen.stroke(*((across, row / 12) for row in range(1, 12) for across in ((0.02, 0.98) if row % 2 else (0.98, 0.02))))
+    screen.waits("members")
     assert re.search(r"1000 of \d{4} observations are used", screen.done())
 
 
@@ -262,11 +271,12 @@ def test_a_stroke_that_leaves_the_box_is_cut_and_one_of_nothing_is_told(screen, 
     assert "observations, 8 members" in screen.done()
     screen.page.get_by_role("button", name="Clear").click()
     screen.stroke((0.0, 0.0), (-0.5, -0.2))
-    screen.page.wait_for_function(f"document.querySelector('{FIRST}').shadowRoot.querySelector('.told').textContent.includes('Nothing of that')")
+    screen.waits("Nothing of that")
 
 
 def touch(page, kind: str, *places: tuple[float, float]) -> None:
-    page.context.touching.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in places]})
+    points = [{"x": x, "y": y} for x, y in places]
+    page.context.touching.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 def test_a_finger_scrolls_the_page_or_draws(browser, disk):
@@ -337,6 +347,12 @@ class Computing:
         self.page.wait_for_selector(f"{EXPLORER}[data-genda-explorer=ready]")
         return self
 
+    def few(self) -> "Computing":
+        """Few observations, which are soon assimilated: one altimeter, all hidden by clouds."""
+        self.slide("Altimeters", "Home", 1)
+        self.slide("Cloud cover", "End", 1)
+        return self
+
     def press(self, name: str) -> None:
         self.host.get_by_role("button", name=name).click()
 
@@ -371,24 +387,27 @@ def computing(screen):
 
 def test_what_is_computed_in_the_page_scores_as_in_python(computing, disk, small, truth):
     """The whole way: the observing system's measurements, the members, their scores."""
-    page = computing.open(disk)
-    assert "unknown" not in page.picture("mean_error")
+    page = computing.open(disk).few()
     before = {panel: page.picture(panel) for panel in ("mean", "spread", "mean_error")}
     page.press("Compute it live")
-    page.waits("drawn here in")
-    page.slide("Altimeters", "ArrowLeft", 3)
-    page.slide("Cloud cover", "ArrowRight", 5)
+    assert "16 members, 38 observations" in page.waits("drawn here in")
     page.slide("Members", "ArrowLeft", 2)
-    told = page.waits("4 members, ")
+    page.slide("Altimeters", "ArrowRight", 3)
+    page.slide("Cloud cover", "ArrowLeft", 1)
+    page.waits("4 members, ")
     told = page.waits("drawn here in")
     assert all(page.picture(panel) != picture for panel, picture in before.items())
     seen = sweep.observe(truth, 4, 0.95, 0)
     assert f"4 members, {len(seen)} observations" in told
     region = sweep.southwest(Grid(truth["latitude"].values, truth["longitude"].values))
-    expected = assimilate(gl.load_prior(small), seen, 4, 0, region, date=truth["time"].values, fast=True)
-    field, true = expected["zos"].drop_vars(("latitude", "longitude")), truth["zos"].drop_vars(("latitude", "longitude", "member"))
-    found = {"rmse": scores.rmse(field.mean("member"), true), "mean_spread": scores.spread(field), "crps": scores.crps(field, true)}
-    for name, value in found.items():
+    prior = gl.load_prior(small)
+    problem = build_problem(prior, seen, region=region, date=truth["time"].values)
+    draws = sample_posterior(prior, problem.likelihood, problem.context, 4, 0, *FAST)
+    members = prior.standardizer.to_dataset(draws, problem.grid, problem.date, prior.state)
+    places = ("latitude", "longitude", "time")
+    field, true = (ds["zos"].drop_vars(places) for ds in (members, truth.drop_vars("member")))
+    rmse, crps = scores.rmse(field.mean("member"), true), scores.crps(field, true)
+    for name, value in {"rmse": rmse, "crps": crps, "mean_spread": scores.spread(field)}.items():
         assert page.score(name) == pytest.approx(float(value), rel=6e-3), name
     first = page.picture("member_map")
     page.slide("Member", "ArrowRight", 3)
@@ -422,7 +441,7 @@ def test_the_error_map_is_the_mean_less_the_truth(computing, disk):
 
 
 def test_readers_open_checkpoints_of_their_own(computing, disk, small, standardizer, domain, tmp_path):
-    page = computing.open(disk)
+    page = computing.open(disk).few()
     whole = small.read_bytes()
     stored = page.picture("mean")
     for name, content, told in (
@@ -463,30 +482,44 @@ def test_without_simd_the_pack_stays_and_says_so(computing, disk):
 # --- Budgets ----------------------------------------------------------------------------------------------------------
 
 
+class Worked:
+    """How long a page has worked, s of its processor: a clock on the wall would count what else a machine does."""
+
+    def __init__(self, page):
+        self.session = page.context.new_cdp_session(page)
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def __call__(self) -> float:
+        metrics = self.session.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
 def test_the_first_picture_comes_soon_and_is_light(browser, server):
-    """Within 1.5 s and 600 kB of a local server; the best of three, for the machine does other work, too."""
-    took = []
-    for _ in range(3):
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        weight = []
-        page.on("response", lambda response: weight.append(len(response.body())))
-        Screen(page).open(server)
-        took.append(page.evaluate("performance.now()"))
-        page.wait_for_selector(f"{EXPLORER}[data-genda-explorer=ready]")
-        assert sum(weight) < 600e3
-        page.close()
-    assert min(took) < 1500, took
+    """Within 1.5 s of work and 600 kB of a local server, the explorer further down included."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    weight, worked = [], Worked(page)
+    page.on("response", lambda response: weight.append(len(response.body())))
+    Screen(page).open(server)
+    took = worked()
+    page.wait_for_selector(f"{EXPLORER}[data-genda-explorer=ready]")
+    assert 0.02 < took < 1.5 and 100e3 < sum(weight) < 600e3, (took, sum(weight))
+    page.close()
 
 
 def test_a_slider_of_the_pack_answers_at_once(computing, disk):
     page = computing.open(disk)
-    took = page.host.evaluate("""host => [...Array(12)].map((_, i) => {
-      const slider = host.shadowRoot.querySelector("#dial-0"), begun = performance.now();
-      slider.valueAsNumber = i % 5;
-      slider.dispatchEvent(new Event("input"));
-      return performance.now() - begun;
-    })""")
-    assert sorted(took)[len(took) // 2] < 50, took
+    worked = Worked(computing.page)
+    before, moves = worked(), 12
+    computing.page.locator(FIRST).get_by_role("button", name="Pause").click()
+    page.host.evaluate("""(host, moves) => {
+      const slider = host.shadowRoot.querySelector("#dial-0");
+      for (let i = 0; i < moves; i++) {
+        slider.valueAsNumber = i % 5;
+        slider.dispatchEvent(new Event("input"));
+      }
+    }""", moves)
+    took = (worked() - before) / moves
+    assert 0.001 < took < 0.05, took
 
 
 def memory(browser, page) -> float:

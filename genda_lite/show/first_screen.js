@@ -3,6 +3,7 @@
 
 const MEMBERS = 8;
 const STEPS = 12; // of the sampler
+const GAUSSIAN_STEPS = 4; // any number has the right mean
 const FLIGHT = 900, STAY = 2400, LAST = 5000; // ms of the film: a pass, what it changed, and the end
 const TURN = 800, FADE = 450; // ms: a member, and the way from one picture to the next
 const ALONG = 0.056; // degrees of latitude between points of a track, 6.6 km along it
@@ -13,6 +14,7 @@ const SENSORS = {
   zos: { instrument: 0.025, unresolved: 0.01 }, // m
   thetao: { instrument: 0.4, unresolved: 0.2 }, // degC
 };
+const VIEWS = { zos: "Sea level", thetao: "Temperature" };
 const TOOLS = ["zos", "thetao"]; // what an altimeter, and a radiometer, measure
 const HINT = {
   zos: "Draw across the true ocean, or click on it: a satellite measures sea level along your line.",
@@ -63,7 +65,7 @@ class FirstScreen {
     const { film } = this;
     this.line = make("p", { class: "line" });
     this.tools = choice("tool", "Draw", ["Altimeter track", "Gap in the clouds"], (i) => this.takeTool(TOOLS[i]), () => {});
-    this.views = choice("view", "Show", film.channels.map((each) => each.title), (i) => this.showChannel(i), () => {});
+    this.views = choice("view", "Show", film.channels.map((each) => VIEWS[each.name]), (i) => this.showChannel(i), () => {});
     this.play = button("", () => this.press());
     this.clear = button("Clear", () => this.empty());
     this.progress = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" });
@@ -256,7 +258,7 @@ class FirstScreen {
   /** Load what the members need, ahead of being asked for it. */
   prepare() {
     sceneOf(this.folder).catch(() => {});
-    sharedEngine(this.folder).catch(() => {});
+    sharedEngine(this.folder).then(() => { this.fetched = true; }, () => {});
   }
 
   /** Away from the film: nothing is observed but what the reader draws. */
@@ -299,7 +301,7 @@ class FirstScreen {
   async observe(stroke) {
     const mine = ++this.runs, { tool } = this;
     if (!this.live) await this.empty();
-    this.busy = "Fetching the ocean and the model (5 MB), once";
+    this.busy = this.fetched ? "Assimilating" : "Fetching the ocean and the model (5 MB), once";
     this.tell();
     try {
       this.scene = await sceneOf(this.folder);
@@ -341,7 +343,7 @@ class FirstScreen {
       const { request } = this;
       this.results = null;
       let gaussian = null;
-      for await (const now of engine.assimilate({ ...request, gaussian: true })) if (now.step === now.steps) gaussian = now.fields;
+      for await (const now of engine.assimilate({ ...request, gaussian: true, steps: GAUSSIAN_STEPS })) if (now.step === now.steps) gaussian = now.fields;
       if (over() || !gaussian) return;
       const means = Object.fromEntries(TOOLS.map((name) => [name, turned(summary(gaussian[name], this.n).mean, shape)]));
       for await (const now of engine.assimilate(request)) {
@@ -349,7 +351,7 @@ class FirstScreen {
         const members = Object.fromEntries(TOOLS.map((name) => [name, turned(now.fields[name], shape)]));
         this.results = { members, means, done: now.step === now.steps };
         this.progress.value = now.step / now.steps;
-        this.busy = now.step < now.steps ? `${this.drawn.length} observations, step ${now.step} of ${now.steps}` : "";
+        this.busy = now.step < now.steps ? `${this.drawn.length} observations, step ${now.step + 1} of ${now.steps}` : "";
         this.note = now.note;
         this.showResults();
       }

@@ -21,6 +21,7 @@ VIEWS = {"All": (*PANELS, *DIFFERENCES)} | {
     title: ("truth", "observations", name)
     for title, name in zip(("Mean", "Member", "Spread", "Error"), (*ANALYSIS, *DIFFERENCES), strict=True)
 }
+# The case shown first is a typical one: of its neighbours with as many altimeters, half are easier and half harder.
 START = {"method": "diffusion", "altimeters": 7, "swot": False, "cloud": 70, "error": 1.0, "member": 1}
 ROUNDING = 0.02  # of the range of colours; maps then err by a third of this, and the pack stays below 3 MB
 TITLE = "Explorer of observing systems"
