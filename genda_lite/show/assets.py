@@ -8,12 +8,18 @@ from pathlib import Path
 
 EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
 FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
+FIGURES = {  # and what they need beside the kit
+    "interpolation": (), "orbits": (), "noise": ("fields",), "draw": ("fields",), "water_masses": ("mixture",),
+    "bayes": ("mixture",), "trails": ("fields",),
+}  # fmt: skip
+COMPANY = ("ensemble", "company")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "fields", "ensemble", "company", "alive", "packs"),
-    "first_screen": (*FIGURE, "ensemble", "company", "first_screen"),
+    "explorer": (*EXPLORER, "fields", *COMPANY, "alive", "packs"),
+    "first_screen": (*FIGURE, *COMPANY, "first_screen"),
+    "observing": (*FIGURE, *COMPANY, "figure/observing"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
-}
+} | {name: (*FIGURE, *(f"figure/{part}" for part in (*parts, name))) for name, parts in FIGURES.items()}
 SHEETS = {
     "quiz": ("quiz",),
     "explorer": ("kit", "explorer"),
@@ -31,9 +37,8 @@ def script(name: str) -> str:
 
 
 def module(name: str) -> str:
-    """A program as an ECMAScript module, with its style sheet inside; `figure/NAME` is that of a live figure."""
-    parts = PROGRAMS.get(name, (*FIGURE, name))
-    text = "\n".join(_source(f"{part}.js") for part in parts)
+    """A program as an ECMAScript module, with its style sheet inside."""
+    text = "\n".join(_source(f"{part}.js") for part in PROGRAMS[name])
     sheet = "\n".join(_source(f"{part}.css") for part in SHEETS.get(name, ("kit", "figure")))
     return text.replace("STYLE_SHEET", json.dumps(sheet))
 

@@ -15,6 +15,19 @@ function dialOf(title, [low, high], count, start, words, logarithmic = false) {
   return { title, settings, words: settings.map(words), start: apart.indexOf(Math.min(...apart)) };
 }
 
+/** A slider that shows what it is moved to: {row, inputs}. moved(value, step). */
+function lever(id, dial, moved) {
+  const made = slider(id, dial, (step) => {
+    made.show(step);
+    moved(dial.settings[step], step);
+  }, () => {});
+  made.show(dial.start);
+  return made;
+}
+
+/** Two digits of a number of any size, as people write it. */
+const rounded = (value) => Number(value.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
+
 // --- Pictures ------------------------------------------------------------------------------------------------------------
 
 /** What draws into a picture: coordinates are those of its axes, lengths are CSS pixels, colours are names of kit.css. */
@@ -31,15 +44,15 @@ class Pen {
     return this.style.getPropertyValue(`--${name}`) || name;
   }
 
-  /** Ticks and titles along the left and lower edge. x, y: titles; none for no axis. */
-  axes({ x, y, xCount = 5, yCount = 4, xFormat = String, yFormat = String }) {
+  /** Ticks and titles along the left and lower edge. x, y: titles; none for no axis. grid: lines across. */
+  axes({ x, y, xCount = 5, yCount = 4, xFormat = String, yFormat = String, grid = true }) {
     const { context, frame: { left, right, bottom } } = this;
     context.lineWidth = 1;
     context.strokeStyle = this.colour("line");
     context.fillStyle = this.colour("quiet");
     if (y !== undefined) {
       for (const value of ticks(...this.yRange, yCount)) {
-        this.stroke([[left, this.y(value)], [right, this.y(value)]]);
+        this.stroke([[grid ? left : left - 4, this.y(value)], [grid ? right : left, this.y(value)]]);
         this.write(minus(yFormat(value)), left - 6, this.y(value), "right", "middle");
       }
       this.write(y, 2, 1, "left", "top");
@@ -121,12 +134,12 @@ class Pen {
  *
  *  label: what it shows, for those who do not see it. x, y: ranges, west to east and south to north; may be set later, then
  *  call `refresh`. tall: height over width, or a function of the width (px). margins: top, right, bottom, left (px).
- *  draw(pen): draws all of it. */
+ *  kind: a class for its looks, "square" for a map that is narrower than the page. draw(pen): draws all of it. */
 class Picture {
-  constructor({ label, x = [0, 1], y = [0, 1], tall = 0.5, margins = [20, 8, 38, 40], draw }) {
+  constructor({ label, x = [0, 1], y = [0, 1], tall = 0.5, margins = [20, 8, 38, 40], kind = "", draw }) {
     Object.assign(this, { x, y, tall, margins, paintAll: draw, handles: [], asked: false });
     this.canvas = make("canvas", { role: "img", "aria-label": label });
-    this.element = make("div", { class: "picture" }, this.canvas);
+    this.element = make("div", { class: `picture ${kind}` }, this.canvas);
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
@@ -137,7 +150,7 @@ class Picture {
 
   get frame() {
     const [top, right, bottom, left] = this.margins, width = this.element.clientWidth;
-    const height = Math.round(typeof this.tall === "function" ? this.tall(width) : this.tall * width);
+    const height = Math.round(typeof this.tall === "function" ? Math.max(1, this.tall(width)) : this.tall * width);
     return { left, right: width - right, top, bottom: height - bottom, width, height };
   }
 
@@ -238,10 +251,10 @@ class Picture {
 function player(id, dial, moved, { seconds = 6, words = ["Play", "Pause"] } = {}) {
   let [step, playing, began] = [dial.start, 0, 0];
   const last = dial.settings.length - 1;
-  const made = slider(id, dial, (to) => {
+  const made = lever(id, dial, (value, to) => {
     stop();
     go(to);
-  }, () => {});
+  });
   const go = (to) => {
     if (to === step) return;
     step = to;
@@ -272,22 +285,25 @@ function player(id, dial, moved, { seconds = 6, words = ["Play", "Pause"] } = {}
   });
   const row = make("div", { class: "player" }, press, made.row);
   seen.observe(row);
-  made.show(step);
   return { ...made, row, play, stop, show: (to) => { step = to; made.show(to); } };
 }
 
 // --- Figures -------------------------------------------------------------------------------------------------------------
 
-/** Keys of a picture: [{title, colour, dash}]; `dash` as of a pen, or "area" or "dot". */
+/** Keys of a picture: [{title, colour, dash}]; `dash` as of a pen, or "area" or "dot". A colour that the theme does not
+ *  change stands on a ground of its own. */
 function keys(entries) {
+  const paint = (colour) => (colour.startsWith("#") ? colour : `var(--${colour})`);
   return make("ul", { class: "keys" }, ...entries.map(({ title, colour, dash = [] }) => {
     const shape = {
-      area: () => draw("rect", { width: 26, height: 10, opacity: 0.3, style: `fill: var(--${colour})` }),
-      dot: () => draw("circle", { cx: 13, cy: 5, r: 4, style: `fill: var(--${colour})` }),
+      area: () => draw("rect", { width: 26, height: 10, opacity: 0.3, style: `fill: ${paint(colour)}` }),
+      dot: () => draw("circle", { cx: 13, cy: 5, r: 4, style: `fill: ${paint(colour)}` }),
     }[dash] ?? (() => draw("path", {
-      d: "M0 5H26", "stroke-width": 2, "stroke-dasharray": dash.join(" "), style: `stroke: var(--${colour})`,
+      d: "M0 5H26", "stroke-width": 2, "stroke-dasharray": dash.join(" "), style: `stroke: ${paint(colour)}`,
     }));
-    return make("li", {}, draw("svg", { viewBox: "0 0 26 10", "aria-hidden": true }, shape()), title);
+    return make("li", {}, draw("svg", {
+      viewBox: "0 0 26 10", "aria-hidden": true, ...(colour.startsWith("#") ? { class: "map-colour" } : {}),
+    }, shape()), title);
   }));
 }
 

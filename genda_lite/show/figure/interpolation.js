@@ -131,7 +131,7 @@ figures("interpolation", (data) => {
     });
   });
   shares.handle({
-    label: "Where to estimate", along: "x", step: [10, 0], at: () => [target, -0.4], kind: "target",
+    label: "Where to estimate", along: "x", step: [10, 0], at: () => [target, -0.4], kind: "dot third",
     words: () => km(target),
     moved([x]) {
       target = between(x, [LEFT, RIGHT]);
@@ -139,11 +139,10 @@ figures("interpolation", (data) => {
     },
   });
   const dial = dialOf("Length scale", [50, 500], 91, data.length, km);
-  const scale = slider("length", dial, (step) => {
-    length = dial.settings[step];
+  const scale = lever("length", dial, (km) => {
+    length = km;
     changed();
-  }, () => {});
-  scale.show(dial.start);
+  });
   length = dial.settings[dial.start];
   const legend = keys([
     { title: "observation and its error", colour: "second", dash: "dot" }, { title: "estimate", colour: "first" },
