@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -277,6 +278,45 @@ def test_a_stroke_that_leaves_the_box_is_cut_and_one_of_nothing_is_told(screen, 
     screen.waits("Nothing of that")
 
 
+def test_a_page_that_was_put_to_sleep_goes_on(screen, disk):
+    screen.open(disk)
+    screen.page.mouse.click(*screen.at(0.5, 0.5))
+    screen.page.wait_for_selector(RUN.format("running"))
+    session = screen.page.context.new_cdp_session(screen.page)
+    for state in ("frozen", "active"):
+        session.send("Page.setWebLifecycleState", {"state": state})
+        time.sleep(1)
+    assert "observations, 8 members" in screen.done()
+
+
+UNNAMED = """root => [...root.querySelectorAll("button, input, select, progress, canvas:not([role=presentation])")]
+  .filter((e) => !e.closest("[hidden]"))
+  .filter((e) => ![e.getAttribute("aria-label"), e.textContent, ...[...(e.labels ?? [])].map((label) => label.textContent)]
+    .some((words) => words?.trim()))
+  .map((e) => e.outerHTML)"""
+
+
+def test_every_control_and_picture_has_a_name_and_its_place_in_the_order(computing, disk):
+    page = computing.open(disk).page
+    for host in (FIRST, EXPLORER):
+        assert page.locator(host).evaluate(f"host => ({UNNAMED})(host.shadowRoot)") == []
+    page.locator(FIRST).locator(".hand").focus()
+    reached = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("(e => e.name || e.textContent)(document.activeElement.shadowRoot.activeElement)"))
+    assert reached == ["tool", "view", "Pause"]
+
+
+def test_the_page_prints_light_and_without_controls(screen, disk):
+    screen.page.emulate_media(color_scheme="dark")
+    screen.open(disk)
+    assert screen.page.locator(FIRST).get_attribute("data-mode") == "dark"
+    screen.page.emulate_media(color_scheme="dark", media="print")
+    screen.page.wait_for_selector(f"{FIRST}[data-mode=light]")
+    assert screen.hand.is_visible() and not screen.page.get_by_role("button", name="Pause").is_visible()
+
+
 def touch(page, kind: str, *places: tuple[float, float]) -> None:
     points = [{"x": x, "y": y} for x, y in places]
     page.context.touching.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
@@ -412,6 +452,9 @@ def test_what_is_computed_in_the_page_scores_as_in_python(computing, disk, small
     rmse, crps = scores.rmse(field.mean("member"), true), scores.crps(field, true)
     for name, value in {"rmse": rmse, "crps": crps, "mean_spread": scores.spread(field)}.items():
         assert page.score(name) == pytest.approx(float(value), rel=6e-3), name
+    page.slide("Altimeters", "Home", 1)
+    page.slide("Cloud cover", "End", 1)
+    page.waits("4 members, nothing observed, draws of the prior: drawn here in")
     first = page.picture("member_map")
     page.slide("Member", "ArrowRight", 3)
     assert page.picture("member_map") != first and page.host.get_attribute("data-dial-member") == "4"

@@ -390,8 +390,8 @@ class FirstScreen {
   }
 
   showBars() {
-    const { scales, title, units } = this.channel;
-    const words = { field: `${title} (${units})`, spread: `Spread, error (${units})` };
+    const { name, scales, units } = this.channel;
+    const words = { field: `${VIEWS[name]} (${units})`, spread: `Spread, error (${units})` };
     this.bars.replaceChildren(...Object.entries(words).map(([kind, text]) => colourBar(kind, scales[kind], text)));
   }
 
