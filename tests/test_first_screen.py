@@ -69,9 +69,7 @@ def site(truth, small, tmp_path_factory) -> Path:
         for path in (BOOK / "_static" / name).iterdir():
             (folder / name / path.name).write_bytes(path.read_bytes())
     (folder / "explorer" / "explorer.js").write_text(assets.script("explorer"), encoding="utf-8")
-    (folder / "live" / "first_screen.js").write_text(assets.script("first_screen"), encoding="utf-8")
-    assets.write_engine(folder / "live", small)
-    scene.write(folder / "live" / "scene.js", "scene", scene.scene(truth))
+    scene.write_live(folder / "live", small, truth)
     (folder / "page.html").write_text(PAGE.format())
     return folder
 
@@ -165,13 +163,19 @@ def test_the_film_plays_by_itself_and_loads_nothing_more(screen, disk):
 
 def test_who_wants_no_motion_sees_a_still(browser, disk):
     page = browser.new_context(reduced_motion="reduce").new_page()
+    page.set_default_timeout(120_000)
     screen = Screen(page).open(disk)
     pictures = [screen.picture("member")]
     page.wait_for_timeout(1200)
     assert screen.picture("member") == pictures[0] and "Temperature between the clouds" in screen.told()
+    page.mouse.click(*screen.at(0.5, 0.5))
+    screen.done()
+    pictures.append(screen.picture("member"))
+    page.wait_for_timeout(1200)
+    assert screen.picture("member") == pictures[1] != pictures[0]
     page.locator(FIRST).get_by_role("button", name="Play").click()
     page.wait_for_timeout(1500)
-    assert screen.picture("member") != pictures[0]
+    assert screen.picture("member") != pictures[1]
     page.context.close()
 
 
@@ -291,8 +295,7 @@ def test_a_page_that_was_put_to_sleep_goes_on(screen, disk):
 
 UNNAMED = """root => [...root.querySelectorAll("button, input, select, progress, canvas:not([role=presentation])")]
   .filter((e) => !e.closest("[hidden]"))
-  .filter((e) => ![e.getAttribute("aria-label"), e.textContent, ...[...(e.labels ?? [])].map((label) => label.textContent)]
-    .some((words) => words?.trim()))
+  .filter((e) => !(e.getAttribute("aria-label") ?? [e, ...(e.labels ?? [])].map((one) => one.textContent).join("")))
   .map((e) => e.outerHTML)"""
 
 

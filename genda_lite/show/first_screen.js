@@ -67,6 +67,7 @@ class FirstScreen {
     this.tools = choice("tool", "Draw", ["Altimeter track", "Gap in the clouds"], (i) => this.takeTool(TOOLS[i]), () => {});
     this.views = choice("view", "Show", film.channels.map((each) => VIEWS[each.name]), (i) => this.showChannel(i), () => {});
     this.play = button("", () => this.press());
+    this.back = button("Back to the film", () => this.rewind());
     this.clear = button("Clear", () => this.empty());
     this.progress = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" });
     this.status = make("p", { class: "told" });
@@ -75,7 +76,7 @@ class FirstScreen {
       make("p", { class: "caption" }, "Left, a true ocean under its satellites. Right, in turn, ",
         `${film.members} oceans that agree with what they saw: what stands still is known.`),
       this.pair, this.few, this.bars,
-      make("div", { class: "controls" }, this.tools.row, this.views.row, make("div", { class: "keysrow" }, this.play, this.clear)),
+      make("div", { class: "controls" }, this.tools.row, this.views.row, make("div", { class: "keysrow" }, this.play, this.clear, this.back)),
       make("div", { class: "run" }, this.progress, this.status),
       make("p", { class: "spoken", id: "keys" }, KEYS), this.speaker.line,
     ];
@@ -113,7 +114,7 @@ class FirstScreen {
 
   /** What stands before the reader: an ensemble; with a fade where it is another one. */
   show(ensemble, fade = true) {
-    if (this.ensemble && fade) [this.from, this.fading] = [this.shown, 0];
+    [this.from, this.fading] = this.ensemble && fade && this.playing ? [this.shown, 0] : [null, 1];
     this.ensemble = ensemble;
     this.paintMaps();
     this.tell();
@@ -148,13 +149,16 @@ class FirstScreen {
   }
 
   press() {
-    if (this.live) {
-      this.runs++; // ends what runs
-      this.live = false;
-      [this.stage, this.clock, this.playing] = still() ? [this.film.stages.length - 1, 0, false] : [0, 0, true];
-      this.showStage();
-      this.paintHand();
-    } else this.playing = !this.playing;
+    this.playing = !this.playing;
+    this.tell();
+  }
+
+  /** From what the reader drew back to the film. */
+  rewind() {
+    this.runs++; // ends what runs
+    Object.assign(this, { live: false, results: null, clock: 0, stage: this.playing ? 0 : this.film.stages.length - 1 });
+    this.showStage();
+    this.paintHand();
     this.tell();
   }
 
@@ -264,17 +268,16 @@ class FirstScreen {
   /** Away from the film: nothing is observed but what the reader draws. */
   async empty() {
     this.runs++;
-    Object.assign(this, { live: true, drawn: [], stage: 0, clock: 0, busy: "" });
-    this.playing = this.playing || !still();
+    Object.assign(this, { live: true, drawn: [], results: null, stage: 0, clock: 0, busy: "" });
     const stage = await this.filmed(0);
     this.show(stage);
     this.paintHand();
   }
 
   /** Points that a stroke measures, {latitude, longitude}: along it, or the cells around it. */
-  points(stroke) {
+  points(stroke, tool) {
     const { grid } = this.scene, seen = [];
-    if (this.tool === "zos") {
+    if (tool === "zos") {
       let rest = 0; // degrees to go to the next point
       stroke.slice(1).forEach((to, i) => {
         const from = stroke[i], narrow = Math.cos((to.latitude * Math.PI) / 180);
@@ -299,7 +302,7 @@ class FirstScreen {
 
   /** Measure along a stroke, and let the members answer. */
   async observe(stroke) {
-    const mine = ++this.runs, { tool } = this;
+    const { tool } = this;
     if (!this.live) await this.empty();
     this.busy = this.fetched ? "Assimilating" : "Fetching the ocean and the model (5 MB), once";
     this.tell();
@@ -310,8 +313,8 @@ class FirstScreen {
       return;
     }
     const { instrument } = SENSORS[tool], field = this.scene.truth[tool];
-    const inside = this.points(stroke).map((at) => ({ ...at, channel: tool, value: sampled(this.scene, field, at.latitude, at.longitude) + instrument * noise() }))
-      .filter(({ value }) => Number.isFinite(value));
+    const measured = ({ latitude, longitude }) => sampled(this.scene, field, latitude, longitude) + instrument * noise();
+    const inside = this.points(stroke, tool).map((at) => ({ ...at, channel: tool, value: measured(at) })).filter(({ value }) => Number.isFinite(value));
     this.drawn.push(...inside);
     if (tool === "zos") this.ascending = !this.ascending;
     this.paintHand();
@@ -320,7 +323,6 @@ class FirstScreen {
       this.busy = "";
       this.tell("Nothing of that lies in the box. Draw across the true ocean.");
     }
-    return mine;
   }
 
   // --- The members -------------------------------------------------------------------------------------------------------
@@ -416,9 +418,9 @@ class FirstScreen {
 
   /** One member after the other; between two, a state of their spread. While they take shape, the first. */
   paintMember() {
-    const { ensemble: { members, mean }, n, channel: { scales: { field } } } = this, count = members.length / n;
+    const { ensemble: { members, mean, first }, n, channel: { scales: { field } } } = this, count = members.length / n;
     const rough = this.live && this.results && !this.results.done;
-    const turn = rough ? 0 : this.turn, i = Math.floor(turn) % count, part = Math.min(1, Math.max(0, (turn % 1) * 2.5 - 1.5));
+    const turn = rough ? first : this.turn, i = Math.floor(turn) % count, part = Math.min(1, Math.max(0, (turn % 1) * 2.5 - 1.5));
     const [a, b] = [memberOf(members, i, n), memberOf(members, (i + 1) % count, n)], angle = (Math.PI / 2) * part;
     let shown = part ? a.map((v, p) => mean[p] + Math.cos(angle) * (v - mean[p]) + Math.sin(angle) * (b[p] - mean[p])) : a;
     if (this.fading < 1 && this.from) shown = shown.map((v, p) => this.from[p] + this.fading * (v - this.from[p]));
@@ -495,8 +497,8 @@ class FirstScreen {
 
   tell(words) {
     const { film: { stages }, stage, live } = this, last = stages.length - 1;
-    this.play.textContent = live ? "Back to the film" : this.playing ? "Pause" : "Play";
-    this.clear.hidden = !live;
+    this.play.textContent = this.playing ? "Pause" : "Play";
+    this.clear.hidden = this.back.hidden = !live;
     this.progress.classList.toggle("idle", !live);
     if (!live) {
       const { name, count } = stages[stage];
