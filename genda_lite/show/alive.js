@@ -11,14 +11,14 @@ function freed(pack) {
   const known = (name) => pack.dials.find((dial) => dial.name === name);
   const counted = (low, high, step) => Array.from({ length: (high - low) / step + 1 }, (_, i) => low + i * step);
   const dial = (name, settings, words, first) => ({ ...known(name), settings, words: settings.map(words), start: settings.indexOf(first) });
-  const members = { name: "members", kind: "slider", title: "Members", own: false, settings: SIZES, words: SIZES.map(String), start: SIZES.indexOf(16) };
+  const members = { name: "members", kind: "slider", title: "Members", own: false };
   return [
     dial("altimeters", counted(0, 7, 1), String, 3),
     known("swot"),
     dial("cloud", counted(0, 100, 5), (v) => `${v} %`, 70),
     dial("error", FACTORS, (v) => ({ 0.5: "half", 1: "as flown", 2: "twice" })[v] ?? `${v} times`, 1),
     { ...known("method"), start: 0 },
-    members,
+    { ...members, settings: SIZES, words: SIZES.map(String), start: SIZES.indexOf(16) },
     dial("member", counted(1, 16, 1), (v) => `Member ${v}`, 1),
   ];
 }
@@ -91,8 +91,9 @@ class Alive {
       await this.changed();
       return;
     }
-    const inside = (table) => rowsOf(table, (i) => engine.prior.channels.includes(table.channel[i]) && holds(grid, table.latitude[i], table.longitude[i]));
-    const table = inside(observedBy(this.scene, setting)), { length } = table.value, used = thinned(table);
+    const all = observedBy(this.scene, setting), known = engine.prior.channels;
+    const table = rowsOf(all, (i) => known.includes(all.channel[i]) && holds(grid, all.latitude[i], all.longitude[i]));
+    const { length } = table.value, used = thinned(table);
     const names = data.channels.map(({ name }) => name), begun = performance.now();
     const now = (this.now = { key, table, running: true, members: null });
     this.told(`Drawing ${setting.members} members …`, 0);

@@ -169,7 +169,8 @@ class FirstScreen {
     let stroke = null, began = null;
     const place = ({ offsetX, offsetY }) => {
       const { west, east, south, north } = this.edges;
-      return { latitude: north + ((south - north) * offsetY) / overlay.clientHeight, longitude: west + ((east - west) * offsetX) / overlay.clientWidth };
+      const [down, across] = [offsetY / overlay.clientHeight, offsetX / overlay.clientWidth];
+      return { latitude: north + (south - north) * down, longitude: west + (east - west) * across };
     };
     overlay.addEventListener("pointerdown", (event) => {
       if (event.button) return;
@@ -283,8 +284,8 @@ class FirstScreen {
         const from = stroke[i], narrow = Math.cos((to.latitude * Math.PI) / 180);
         const length = Math.hypot(to.latitude - from.latitude, (to.longitude - from.longitude) * narrow);
         for (; rest <= length && length; rest += ALONG) {
-          const part = rest / length;
-          seen.push({ latitude: from.latitude + part * (to.latitude - from.latitude), longitude: from.longitude + part * (to.longitude - from.longitude) });
+          const [latitude, longitude] = ["latitude", "longitude"].map((name) => from[name] + (rest / length) * (to[name] - from[name]));
+          seen.push({ latitude, longitude });
         }
         rest -= length;
       });
@@ -314,7 +315,8 @@ class FirstScreen {
     }
     const { instrument } = SENSORS[tool], field = this.scene.truth[tool];
     const measured = ({ latitude, longitude }) => sampled(this.scene, field, latitude, longitude) + instrument * noise();
-    const inside = this.points(stroke, tool).map((at) => ({ ...at, channel: tool, value: measured(at) })).filter(({ value }) => Number.isFinite(value));
+    const inside = this.points(stroke, tool).map((at) => ({ ...at, channel: tool, value: measured(at) }))
+      .filter(({ value }) => Number.isFinite(value));
     this.drawn.push(...inside);
     if (tool === "zos") this.ascending = !this.ascending;
     this.paintHand();
@@ -345,7 +347,9 @@ class FirstScreen {
       const { request } = this;
       this.results = null;
       let gaussian = null;
-      for await (const now of engine.assimilate({ ...request, gaussian: true, steps: GAUSSIAN_STEPS })) if (now.step === now.steps) gaussian = now.fields;
+      for await (const { step, steps, fields } of engine.assimilate({ ...request, gaussian: true, steps: GAUSSIAN_STEPS })) {
+        if (step === steps) gaussian = fields;
+      }
       if (over() || !gaussian) return;
       const means = Object.fromEntries(TOOLS.map((name) => [name, turned(summary(gaussian[name], this.n).mean, shape)]));
       for await (const now of engine.assimilate(request)) {
@@ -412,7 +416,8 @@ class FirstScreen {
     maps.spread.output.textContent = say(spread);
     maps.error.output.textContent = say(error);
     maps.gaussian.output.textContent = `error ${say(apart(gaussian, truth))}`;
-    this.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${extremes(encoded(truth, scales.field.low, scales.field.high), scales.field, units)}`);
+    const { low, high } = scales.field, range = extremes(encoded(truth, low, high), scales.field, units);
+    this.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${range}`);
     this.paintMember();
   }
 
@@ -444,7 +449,9 @@ class FirstScreen {
       film.stages.slice(1, this.stage + 1).forEach((stage, i) => {
         const now = i + 1 === this.stage && stage.channel === "zos" && this.playing;
         const share = now ? Math.min(1, this.clock / FLIGHT) : 1, count = Math.ceil(share * stage.value.length);
-        for (let p = 0; p < count; p++) points.push({ channel: stage.channel, latitude: stage.latitude[p], longitude: stage.longitude[p], value: stage.value[p] });
+        for (let p = 0; p < count; p++) {
+          points.push({ channel: stage.channel, latitude: stage.latitude[p], longitude: stage.longitude[p], value: stage.value[p] });
+        }
         if (now && share < 1) flying = points.at(-1);
       });
     }
@@ -487,8 +494,8 @@ class FirstScreen {
     cover.fillStyle = style.getPropertyValue("--cloud");
     cover.fillRect(0, 0, columns, rows);
     for (const { latitude, longitude } of cells) {
-      const [row, column] = [Math.round(((north - latitude) / (north - south)) * (rows - 1)), Math.round(((longitude - west) / (east - west)) * (columns - 1))];
-      cover.clearRect(column, row, 1, 1);
+      const row = Math.round(((north - latitude) / (north - south)) * (rows - 1));
+      cover.clearRect(Math.round(((longitude - west) / (east - west)) * (columns - 1)), row, 1, 1);
     }
     context.drawImage(sheet, 0, 0, width, height);
   }
@@ -508,7 +515,7 @@ class FirstScreen {
       return;
     }
     if (!this.drawn.length) this.progress.value = 0;
-    const found = this.drawn.length && !this.busy && this.results ? `${this.drawn.length} observations, ${MEMBERS} members. ${this.note ?? ""}` : HINT[this.tool];
+    const found = this.drawn.length && this.results ? `${this.drawn.length} observations, ${MEMBERS} members. ${this.note ?? ""}` : HINT[this.tool];
     this.status.textContent = words ?? (this.busy ? `${this.busy} …` : found);
   }
 }
