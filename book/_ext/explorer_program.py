@@ -4,8 +4,9 @@ the explorer's pack and the first screen, the engine of live figures, the shippe
 from pathlib import Path
 
 from genda_lite.prior import load_prior
-from genda_lite.show import assets, scene
+from genda_lite.show import assets
 from genda_lite.show.pack import sample_truth
+from genda_lite.show.scene import write_live
 from genda_lite.show.static import PROGRAM
 from genda_lite.sources.samples import sample_path
 
@@ -15,9 +16,7 @@ def finish(app, exception: Exception | None) -> None:
         return
     pages = Path(app.outdir) / "_static"
     (pages / "explorer" / PROGRAM).write_text(assets.script("explorer"), encoding="utf-8")
-    assets.write_engine(pages / "live", sample_path("prior_lite.safetensors"))
-    (pages / "live" / "first_screen.js").write_text(assets.script("first_screen"), encoding="utf-8")
-    scene.write(pages / "live" / "scene.js", "scene", scene.scene(sample_truth(load_prior())))
+    write_live(pages / "live", sample_path("prior_lite.safetensors"), sample_truth(load_prior()))
 
 
 def setup(app) -> dict:

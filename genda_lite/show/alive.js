@@ -11,14 +11,14 @@ function freed(pack) {
   const known = (name) => pack.dials.find((dial) => dial.name === name);
   const counted = (low, high, step) => Array.from({ length: (high - low) / step + 1 }, (_, i) => low + i * step);
   const dial = (name, settings, words, first) => ({ ...known(name), settings, words: settings.map(words), start: settings.indexOf(first) });
-  const members = { name: "members", kind: "slider", title: "Members", own: false, settings: SIZES, words: SIZES.map(String), start: SIZES.indexOf(16) };
+  const members = { name: "members", kind: "slider", title: "Members", own: false };
   return [
     dial("altimeters", counted(0, 7, 1), String, 3),
     known("swot"),
     dial("cloud", counted(0, 100, 5), (v) => `${v} %`, 70),
     dial("error", FACTORS, (v) => ({ 0.5: "half", 1: "as flown", 2: "twice" })[v] ?? `${v} times`, 1),
     { ...known("method"), start: 0 },
-    members,
+    { ...members, settings: SIZES, words: SIZES.map(String), start: SIZES.indexOf(16) },
     dial("member", counted(1, 16, 1), (v) => `Member ${v}`, 1),
   ];
 }
@@ -91,8 +91,9 @@ class Alive {
       await this.changed();
       return;
     }
-    const inside = (table) => rowsOf(table, (i) => engine.prior.channels.includes(table.channel[i]) && holds(grid, table.latitude[i], table.longitude[i]));
-    const table = inside(observedBy(this.scene, setting)), { length } = table.value, used = thinned(table);
+    const all = observedBy(this.scene, setting), known = engine.prior.channels;
+    const table = rowsOf(all, (i) => known.includes(all.channel[i]) && holds(grid, all.latitude[i], all.longitude[i]));
+    const { length } = table.value, used = thinned(table);
     const names = data.channels.map(({ name }) => name), begun = performance.now();
     const now = (this.now = { key, table, running: true, members: null });
     this.told(`Drawing ${setting.members} members …`, 0);
@@ -111,6 +112,7 @@ class Alive {
         if (now.done) this.learn(now, setting, steps);
         this.told(now.words, step / of);
         await this.changed();
+        if (now.done) this.explorer.speaker.say(now.words);
       }
       if (!over() && !now.done) this.told("Another figure of this page has taken over; move a control to draw this again.", 0);
     } finally {
@@ -175,7 +177,7 @@ const holds = ({ latitude, longitude }, lat, lon) =>
 
 /** A row of the controls: buttons, and what goes on; {row, told(words, share, failed)}. */
 function liveRow(...buttons) {
-  const bar = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" }), status = make("p", { role: "status" });
+  const bar = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" }), status = make("p");
   const row = make("div", { class: "kernel" }, ...buttons, bar, status);
   const told = (words, share, failed = false) => {
     bar.value = share;
@@ -252,7 +254,9 @@ function offerLive(stored, pack, folder) {
       await source.run(explorer.setting);
     } catch (error) {
       const sentence = error.message.replace(/\.$/, "");
-      told(error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`, 0, true);
+      const words = error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`;
+      told(words, 0, true);
+      shown.speaker.say(words);
     }
   }
 

@@ -13,16 +13,15 @@ function turned(maps, [rows, columns]) {
 /** Member i, (n,). */
 const memberOf = (members, i, n) => members.subarray(i * n, (i + 1) * n);
 
-/** Mean and spread (n,) of the members that are there: those that have not come are NaN; null where there is none. */
+/** Mean and spread (n,) of the members that are there, and the number of the first: those that have not come are NaN. */
 function summary(members, n) {
   const count = members.length / n, come = [];
   for (let i = 0; i < count; i++) if (!Number.isNaN(members[i * n])) come.push(i * n);
-  if (!come.length) return null;
   const mean = new Float32Array(n), spread = new Float32Array(n);
   for (const at of come) for (let p = 0; p < n; p++) mean[p] += members[at + p] / come.length;
   for (const at of come) for (let p = 0; p < n; p++) spread[p] += (members[at + p] - mean[p]) ** 2;
   for (let p = 0; p < n; p++) spread[p] = Math.sqrt(spread[p] / Math.max(1, come.length - 1));
-  return { mean, spread };
+  return { mean, spread, first: come[0] / n };
 }
 
 const apart = (a, b) => a.map((v, p) => Math.abs(v - b[p]));

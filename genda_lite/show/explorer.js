@@ -256,7 +256,7 @@ class Explorer {
     const { channel, data: { panels } } = this;
     this.bars.replaceChildren(...Object.entries(channel.scales).map(([kind, scale]) => {
       const first = panels.find((panel) => panel.kind === kind), further = panels.filter((panel) => panel.kind === kind && panel.of);
-      const title = kind === "field" ? channel.title : [first, ...further].map((panel) => panel.title).join(", ");
+      const title = kind === "field" ? channel.title : [first.title, ...further.map((panel) => panel.title.toLowerCase())].join(", ");
       return colourBar(kind, scale, channel.units ? `${title} (${channel.units})` : title);
     }), this.note);
   }

@@ -3,6 +3,7 @@
 
 const MEMBERS = 8;
 const STEPS = 12; // of the sampler
+const GAUSSIAN_STEPS = 4; // any number has the right mean
 const FLIGHT = 900, STAY = 2400, LAST = 5000; // ms of the film: a pass, what it changed, and the end
 const TURN = 800, FADE = 450; // ms: a member, and the way from one picture to the next
 const ALONG = 0.056; // degrees of latitude between points of a track, 6.6 km along it
@@ -13,6 +14,7 @@ const SENSORS = {
   zos: { instrument: 0.025, unresolved: 0.01 }, // m
   thetao: { instrument: 0.4, unresolved: 0.2 }, // degC
 };
+const VIEWS = { zos: "Sea level", thetao: "Temperature" };
 const TOOLS = ["zos", "thetao"]; // what an altimeter, and a radiometer, measure
 const HINT = {
   zos: "Draw across the true ocean, or click on it: a satellite measures sea level along your line.",
@@ -63,8 +65,9 @@ class FirstScreen {
     const { film } = this;
     this.line = make("p", { class: "line" });
     this.tools = choice("tool", "Draw", ["Altimeter track", "Gap in the clouds"], (i) => this.takeTool(TOOLS[i]), () => {});
-    this.views = choice("view", "Show", film.channels.map((each) => each.title), (i) => this.showChannel(i), () => {});
+    this.views = choice("view", "Show", film.channels.map((each) => VIEWS[each.name]), (i) => this.showChannel(i), () => {});
     this.play = button("", () => this.press());
+    this.back = button("Back to the film", () => this.rewind());
     this.clear = button("Clear", () => this.empty());
     this.progress = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" });
     this.status = make("p", { class: "told" });
@@ -73,7 +76,7 @@ class FirstScreen {
       make("p", { class: "caption" }, "Left, a true ocean under its satellites. Right, in turn, ",
         `${film.members} oceans that agree with what they saw: what stands still is known.`),
       this.pair, this.few, this.bars,
-      make("div", { class: "controls" }, this.tools.row, this.views.row, make("div", { class: "keysrow" }, this.play, this.clear)),
+      make("div", { class: "controls" }, this.tools.row, this.views.row, make("div", { class: "keysrow" }, this.play, this.clear, this.back)),
       make("div", { class: "run" }, this.progress, this.status),
       make("p", { class: "spoken", id: "keys" }, KEYS), this.speaker.line,
     ];
@@ -111,7 +114,7 @@ class FirstScreen {
 
   /** What stands before the reader: an ensemble; with a fade where it is another one. */
   show(ensemble, fade = true) {
-    if (this.ensemble && fade) [this.from, this.fading] = [this.shown, 0];
+    [this.from, this.fading] = this.ensemble && fade && this.playing ? [this.shown, 0] : [null, 1];
     this.ensemble = ensemble;
     this.paintMaps();
     this.tell();
@@ -146,13 +149,16 @@ class FirstScreen {
   }
 
   press() {
-    if (this.live) {
-      this.runs++; // ends what runs
-      this.live = false;
-      [this.stage, this.clock, this.playing] = still() ? [this.film.stages.length - 1, 0, false] : [0, 0, true];
-      this.showStage();
-      this.paintHand();
-    } else this.playing = !this.playing;
+    this.playing = !this.playing;
+    this.tell();
+  }
+
+  /** From what the reader drew back to the film. */
+  rewind() {
+    this.runs++; // ends what runs
+    Object.assign(this, { live: false, results: null, clock: 0, stage: this.playing ? 0 : this.film.stages.length - 1 });
+    this.showStage();
+    this.paintHand();
     this.tell();
   }
 
@@ -163,7 +169,8 @@ class FirstScreen {
     let stroke = null, began = null;
     const place = ({ offsetX, offsetY }) => {
       const { west, east, south, north } = this.edges;
-      return { latitude: north + ((south - north) * offsetY) / overlay.clientHeight, longitude: west + ((east - west) * offsetX) / overlay.clientWidth };
+      const [down, across] = [offsetY / overlay.clientHeight, offsetX / overlay.clientWidth];
+      return { latitude: north + (south - north) * down, longitude: west + (east - west) * across };
     };
     overlay.addEventListener("pointerdown", (event) => {
       if (event.button) return;
@@ -256,30 +263,29 @@ class FirstScreen {
   /** Load what the members need, ahead of being asked for it. */
   prepare() {
     sceneOf(this.folder).catch(() => {});
-    sharedEngine(this.folder).catch(() => {});
+    sharedEngine(this.folder).then(() => { this.fetched = true; }, () => {});
   }
 
   /** Away from the film: nothing is observed but what the reader draws. */
   async empty() {
     this.runs++;
-    Object.assign(this, { live: true, drawn: [], stage: 0, clock: 0, busy: "" });
-    this.playing = this.playing || !still();
+    Object.assign(this, { live: true, drawn: [], results: null, stage: 0, clock: 0, busy: "" });
     const stage = await this.filmed(0);
     this.show(stage);
     this.paintHand();
   }
 
   /** Points that a stroke measures, {latitude, longitude}: along it, or the cells around it. */
-  points(stroke) {
+  points(stroke, tool) {
     const { grid } = this.scene, seen = [];
-    if (this.tool === "zos") {
+    if (tool === "zos") {
       let rest = 0; // degrees to go to the next point
       stroke.slice(1).forEach((to, i) => {
         const from = stroke[i], narrow = Math.cos((to.latitude * Math.PI) / 180);
         const length = Math.hypot(to.latitude - from.latitude, (to.longitude - from.longitude) * narrow);
         for (; rest <= length && length; rest += ALONG) {
-          const part = rest / length;
-          seen.push({ latitude: from.latitude + part * (to.latitude - from.latitude), longitude: from.longitude + part * (to.longitude - from.longitude) });
+          const [latitude, longitude] = ["latitude", "longitude"].map((name) => from[name] + (rest / length) * (to[name] - from[name]));
+          seen.push({ latitude, longitude });
         }
         rest -= length;
       });
@@ -297,9 +303,9 @@ class FirstScreen {
 
   /** Measure along a stroke, and let the members answer. */
   async observe(stroke) {
-    const mine = ++this.runs, { tool } = this;
+    const { tool } = this;
     if (!this.live) await this.empty();
-    this.busy = "Fetching the ocean and the model (5 MB), once";
+    this.busy = this.fetched ? "Assimilating" : "Fetching the ocean and the model (5 MB), once";
     this.tell();
     try {
       this.scene = await sceneOf(this.folder);
@@ -308,7 +314,8 @@ class FirstScreen {
       return;
     }
     const { instrument } = SENSORS[tool], field = this.scene.truth[tool];
-    const inside = this.points(stroke).map((at) => ({ ...at, channel: tool, value: sampled(this.scene, field, at.latitude, at.longitude) + instrument * noise() }))
+    const measured = ({ latitude, longitude }) => sampled(this.scene, field, latitude, longitude) + instrument * noise();
+    const inside = this.points(stroke, tool).map((at) => ({ ...at, channel: tool, value: measured(at) }))
       .filter(({ value }) => Number.isFinite(value));
     this.drawn.push(...inside);
     if (tool === "zos") this.ascending = !this.ascending;
@@ -318,7 +325,6 @@ class FirstScreen {
       this.busy = "";
       this.tell("Nothing of that lies in the box. Draw across the true ocean.");
     }
-    return mine;
   }
 
   // --- The members -------------------------------------------------------------------------------------------------------
@@ -341,7 +347,9 @@ class FirstScreen {
       const { request } = this;
       this.results = null;
       let gaussian = null;
-      for await (const now of engine.assimilate({ ...request, gaussian: true })) if (now.step === now.steps) gaussian = now.fields;
+      for await (const { step, steps, fields } of engine.assimilate({ ...request, gaussian: true, steps: GAUSSIAN_STEPS })) {
+        if (step === steps) gaussian = fields;
+      }
       if (over() || !gaussian) return;
       const means = Object.fromEntries(TOOLS.map((name) => [name, turned(summary(gaussian[name], this.n).mean, shape)]));
       for await (const now of engine.assimilate(request)) {
@@ -349,7 +357,7 @@ class FirstScreen {
         const members = Object.fromEntries(TOOLS.map((name) => [name, turned(now.fields[name], shape)]));
         this.results = { members, means, done: now.step === now.steps };
         this.progress.value = now.step / now.steps;
-        this.busy = now.step < now.steps ? `${this.drawn.length} observations, step ${now.step} of ${now.steps}` : "";
+        this.busy = now.step < now.steps ? `${this.drawn.length} observations, step ${now.step + 1} of ${now.steps}` : "";
         this.note = now.note;
         this.showResults();
       }
@@ -388,8 +396,8 @@ class FirstScreen {
   }
 
   showBars() {
-    const { scales, title, units } = this.channel;
-    const words = { field: `${title} (${units})`, spread: `Spread, error (${units})` };
+    const { name, scales, units } = this.channel;
+    const words = { field: `${VIEWS[name]} (${units})`, spread: `Spread, error (${units})` };
     this.bars.replaceChildren(...Object.entries(words).map(([kind, text]) => colourBar(kind, scales[kind], text)));
   }
 
@@ -408,15 +416,16 @@ class FirstScreen {
     maps.spread.output.textContent = say(spread);
     maps.error.output.textContent = say(error);
     maps.gaussian.output.textContent = `error ${say(apart(gaussian, truth))}`;
-    this.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${extremes(encoded(truth, scales.field.low, scales.field.high), scales.field, units)}`);
+    const { low, high } = scales.field, range = extremes(encoded(truth, low, high), scales.field, units);
+    this.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${range}`);
     this.paintMember();
   }
 
   /** One member after the other; between two, a state of their spread. While they take shape, the first. */
   paintMember() {
-    const { ensemble: { members, mean }, n, channel: { scales: { field } } } = this, count = members.length / n;
+    const { ensemble: { members, mean, first }, n, channel: { scales: { field } } } = this, count = members.length / n;
     const rough = this.live && this.results && !this.results.done;
-    const turn = rough ? 0 : this.turn, i = Math.floor(turn) % count, part = Math.min(1, Math.max(0, (turn % 1) * 2.5 - 1.5));
+    const turn = rough ? first : this.turn, i = Math.floor(turn) % count, part = Math.min(1, Math.max(0, (turn % 1) * 2.5 - 1.5));
     const [a, b] = [memberOf(members, i, n), memberOf(members, (i + 1) % count, n)], angle = (Math.PI / 2) * part;
     let shown = part ? a.map((v, p) => mean[p] + Math.cos(angle) * (v - mean[p]) + Math.sin(angle) * (b[p] - mean[p])) : a;
     if (this.fading < 1 && this.from) shown = shown.map((v, p) => this.from[p] + this.fading * (v - this.from[p]));
@@ -440,7 +449,9 @@ class FirstScreen {
       film.stages.slice(1, this.stage + 1).forEach((stage, i) => {
         const now = i + 1 === this.stage && stage.channel === "zos" && this.playing;
         const share = now ? Math.min(1, this.clock / FLIGHT) : 1, count = Math.ceil(share * stage.value.length);
-        for (let p = 0; p < count; p++) points.push({ channel: stage.channel, latitude: stage.latitude[p], longitude: stage.longitude[p], value: stage.value[p] });
+        for (let p = 0; p < count; p++) {
+          points.push({ channel: stage.channel, latitude: stage.latitude[p], longitude: stage.longitude[p], value: stage.value[p] });
+        }
         if (now && share < 1) flying = points.at(-1);
       });
     }
@@ -483,8 +494,8 @@ class FirstScreen {
     cover.fillStyle = style.getPropertyValue("--cloud");
     cover.fillRect(0, 0, columns, rows);
     for (const { latitude, longitude } of cells) {
-      const [row, column] = [Math.round(((north - latitude) / (north - south)) * (rows - 1)), Math.round(((longitude - west) / (east - west)) * (columns - 1))];
-      cover.clearRect(column, row, 1, 1);
+      const row = Math.round(((north - latitude) / (north - south)) * (rows - 1));
+      cover.clearRect(Math.round(((longitude - west) / (east - west)) * (columns - 1)), row, 1, 1);
     }
     context.drawImage(sheet, 0, 0, width, height);
   }
@@ -493,8 +504,8 @@ class FirstScreen {
 
   tell(words) {
     const { film: { stages }, stage, live } = this, last = stages.length - 1;
-    this.play.textContent = live ? "Back to the film" : this.playing ? "Pause" : "Play";
-    this.clear.hidden = !live;
+    this.play.textContent = this.playing ? "Pause" : "Play";
+    this.clear.hidden = this.back.hidden = !live;
     this.progress.classList.toggle("idle", !live);
     if (!live) {
       const { name, count } = stages[stage];
@@ -504,7 +515,7 @@ class FirstScreen {
       return;
     }
     if (!this.drawn.length) this.progress.value = 0;
-    const found = this.drawn.length && !this.busy && this.results ? `${this.drawn.length} observations, ${MEMBERS} members. ${this.note ?? ""}` : HINT[this.tool];
+    const found = this.drawn.length && this.results ? `${this.drawn.length} observations, ${MEMBERS} members. ${this.note ?? ""}` : HINT[this.tool];
     this.status.textContent = words ?? (this.busy ? `${this.busy} …` : found);
   }
 }

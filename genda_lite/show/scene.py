@@ -25,7 +25,7 @@ from ..prior.base import grid_context
 from ..prior.samplers import sample_prior
 from ..state import Grid
 from ..verify.osse.sweep import observe, southwest
-from . import pack
+from . import assets, pack
 from .static import STYLES, colour_scale, north_up, pack_smooth
 
 FILM_CHANNELS = ("zos", "thetao")
@@ -184,3 +184,16 @@ def write(path: str | Path, name: str, content: dict[str, Any]) -> int:
     with atomic_path(path) as temporary:
         temporary.write_text(f"(window.gendaPacks ??= {{}})[{json.dumps(name)}]={text};\n", encoding="utf-8")
     return Path(path).stat().st_size
+
+
+def write_live(folder: str | Path, checkpoint: str | Path, truth: xr.Dataset) -> None:
+    """Write what pages load to draw members: engine, prior and scene; and the program of the first screen, whose film
+    is to stand there, too.
+
+    Raises:
+        InputError: the parent folder does not exist.
+    """
+    assets.write_engine(folder, checkpoint)
+    with atomic_path(Path(folder) / "first_screen.js") as temporary:
+        temporary.write_text(assets.script("first_screen"), encoding="utf-8")
+    write(Path(folder) / "scene.js", "scene", scene(truth))

@@ -164,8 +164,8 @@ class Packed:
         address = html.escape(self.address)
         live = f' data-live="{html.escape(self.live)}"' if self.live else ""
         return (
-            f'{WAITING} data-pack="{address}"{live}><p>This figure is drawn here from files that come with the page. In '
-            "a running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
+            f'{WAITING} data-pack="{address}"{live}><p>This figure is drawn here from files that come with the page. '
+            "In a running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
             f'{NO_SCRIPT}<script defer src="{address}/{PROGRAM}"></script>'
         )
 
