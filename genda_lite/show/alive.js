@@ -4,6 +4,7 @@ const SIZES = [2, 4, 8, 16, 32, 64];
 const FACTORS = [0.25, 0.5, 1, 2, 4, 8];
 const SYSTEM = ["altimeters", "swot", "cloud", "error", "method", "members"]; // dials that take a new ensemble
 const MOST_USED = 1000; // observations, as many as the engine takes
+const OFFER = "Any system, any number of members, drawn in your browser.";
 const MOST_KEPT = 12; // ensembles to come back to
 
 /** The dials of a pack without their limits: as many settings as the instruments, and the page, have. */
@@ -242,6 +243,7 @@ function offerLive(stored, pack, folder) {
         engine.cancel();
         closeOwn();
         replace(explorer, stored);
+        offered.told(OFFER, 0);
         stored.refresh(true).catch(stored.failed);
       });
       const source = new Alive(pack, engine, scene, (...now) => row.told(...now), () => explorer.refresh(true));
@@ -260,7 +262,10 @@ function offerLive(stored, pack, folder) {
     }
   }
 
-  const row = liveRow(button("Compute it live", () => start(stored, row.told, null)), picker("Open a checkpoint …", (file) => start(stored, row.told, file)));
-  row.told("Any system, any number of members, drawn in your browser.", 0);
-  stored.layout.querySelector(".controls").append(row.row);
+  const offered = liveRow(
+    button("Compute it live", () => start(stored, offered.told, null)),
+    picker("Open a checkpoint …", (file) => start(stored, offered.told, file)),
+  );
+  offered.told(OFFER, 0);
+  stored.layout.querySelector(".controls").append(offered.row);
 }

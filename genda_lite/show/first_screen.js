@@ -423,14 +423,17 @@ class FirstScreen {
 
   /** One member after the other; between two, a state of their spread. While they take shape, the first. */
   paintMember() {
-    const { ensemble: { members, mean, first }, n, channel: { scales: { field } } } = this, count = members.length / n;
-    const rough = this.live && this.results && !this.results.done;
+    const { ensemble, n, fading, channel: { name, scales: { field } } } = this, { members, mean, first } = ensemble;
+    const count = members.length / n, rough = this.live && this.results && !this.results.done;
     const turn = rough ? first : this.turn, i = Math.floor(turn) % count, part = Math.min(1, Math.max(0, (turn % 1) * 2.5 - 1.5));
+    const now = [ensemble, i, part, fading];
+    if (now.every((value, k) => value === this.painted?.[k])) return; // mostly it stands still
+    this.painted = now;
     const [a, b] = [memberOf(members, i, n), memberOf(members, (i + 1) % count, n)], angle = (Math.PI / 2) * part;
     let shown = part ? a.map((v, p) => mean[p] + Math.cos(angle) * (v - mean[p]) + Math.sin(angle) * (b[p] - mean[p])) : a;
-    if (this.fading < 1 && this.from) shown = shown.map((v, p) => this.from[p] + this.fading * (v - this.from[p]));
+    if (fading < 1 && this.from) shown = shown.map((v, p) => this.from[p] + fading * (v - this.from[p]));
     this.shown = shown;
-    paint(this.maps.member.canvas, encoded(shown, field.low, field.high), palette(field));
+    paint(this.maps.member.canvas, encoded(shown, field.low, field.high), this.inks[name]);
     this.maps.member.title.textContent = rough ? "Taking shape" : `Member ${1 + ((i + Math.round(part)) % count)} of ${count}`;
   }
 
