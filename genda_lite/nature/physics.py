@@ -191,8 +191,8 @@ class Limit(NamedTuple):
 
 
 LIMITS: dict[str, Limit] = {
-    # A corner of 1.31 m and 2.4 m/s was stable, but no sea: sea level varied by 0.64 m, where real boxes have up to 0.44
-    # (DUACS), and the current by 0.64 m/s, where they have up to 0.59. Hence the upper ends.
+    # A corner of 1.31 m and 2.4 m/s was stable, but no sea: sea level varied by 0.64 m, where real boxes have up to
+    # 0.44 m (DUACS), and the current by 0.64 m/s, where they have up to 0.59. Hence the upper ends.
     "sea-level step": Limit(
         0.65, 1.25, "m",
         lambda p: p["reduced_gravity"] * p["depth_step"] / GRAVITY,
