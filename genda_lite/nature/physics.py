@@ -191,8 +191,8 @@ class Limit(NamedTuple):
 
 
 LIMITS: dict[str, Limit] = {
-    # Corners of 1.28 m with 2.5 m/s, and of 1.30 m with a drag of 0.27e-7 s-1, were stable, but no sea: sea level varied
-    # by 0.64 m in both, where real boxes have up to 0.44 m (DUACS). Hence the upper ends of step and speed.
+    # Corners of 1.28 m with 2.5 m/s, and of 1.30 m with a drag of 0.27e-7 s-1, were stable, but no sea: sea level
+    # varied by 0.64 m in both, where real boxes have up to 0.44 m (DUACS). Hence the upper ends of step and speed.
     "sea-level step": Limit(
         0.65, 1.2, "m",
         lambda p: p["reduced_gravity"] * p["depth_step"] / GRAVITY,
