@@ -1,5 +1,7 @@
 """The posterior, proved on a Gaussian prior: the guided ensemble must be that of optimal interpolation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -677,6 +679,7 @@ def test_a_state_of_two_days_is_analysed_and_gives_the_fields_of_the_date(standa
     covariance[..., before, before] = covariance[..., level, level]
     prior = GaussianPrior(covariance, standardizer, domain, state=state)
     seen = observe(truth, grid, 1)
+    seen = replace(seen, time=np.full(len(seen), DATE, "datetime64[ns]"))
     analysis = gl.assimilate(prior, seen, members=8, grid=grid, date=DATE, fast=True)
     assert {*CHANNELS, "uo", "vo"} < set(analysis.data_vars) and analysis.sizes["member"] == 8
     problem = build_problem(prior, seen, grid=grid, date=DATE)

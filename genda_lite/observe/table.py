@@ -254,6 +254,20 @@ class Observations:
         """The observations inside a grid."""
         return self.select(grid.holds(self.latitude, self.longitude))
 
+    def during(self, first, last) -> Self:
+        """The observations of some days, the last included; without a time none is.
+
+        Raises:
+            InputError: no days.
+        """
+        try:
+            start, end = (np.datetime64(day, "D") for day in (first, last))
+        except ValueError:
+            start = end = np.datetime64("NaT", "D")
+        if np.isnat([start, end]).any() or end < start:
+            raise InputError(f"observations during {first} to {last}: expected two days, the earlier first")
+        return self.select((self.time >= start) & (self.time < end + np.timedelta64(1, "D")))
+
     def averaged(self, width: float) -> Self:
         """Super-observations: the values at points that one source has of a channel in a cell, within an hour, become
         their mean, weighted by 1 / error^2; its error is that of independent values. Smooth maps stay as they are.
