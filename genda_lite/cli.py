@@ -476,6 +476,7 @@ def posterior(
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
     from .verify.closed_form import by_method, evaluate_posterior, rows_of
+    from .verify.moving import evaluate_moving, rows_of_moving
     from .verify.table import tidy
 
     check_places(json, table)
@@ -485,9 +486,14 @@ def posterior(
     for line in evaluate_posterior(quick, seed):
         print_table([line], header=not lines)
         lines.append(line)
-    rows = rows_of(lines)
+    rows, moving = rows_of(lines), []
+    typer.echo("")
+    for line in evaluate_moving(quick, seed):
+        print_table([line], header=not moving)
+        moving.append(line)
     typer.echo("")
     print_frame(by_method(tidy(rows)))
+    rows += rows_of_moving(moving)
     typer.echo("")
     print_judged(rows)
     save(context, rows)

@@ -12,13 +12,13 @@ from test_prepare import ocean
 import genda_lite as gl
 from genda_lite import cli
 from genda_lite.baselines.interpolation import optimal_interpolation
-from genda_lite.baselines.mapping import mapped_level
+from genda_lite.baselines.mapping import ALONG_TRACK_ERROR, SIGNAL, mapped_level
 from genda_lite.observe.likelihood import Likelihood
 from genda_lite.observe.operators import Points, check_adjoint
 from genda_lite.observe.table import Observations
 from genda_lite.posterior.problem import build_problem
 from genda_lite.prepare.frames import training_set
-from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig, checkpoint, load_prior, save_prior
+from genda_lite.prior import DiffusionPrior, Domain, GaussianPrior, NetworkConfig, checkpoint, load_prior
 from genda_lite.prior import train as training
 from genda_lite.prior.base import CONTEXT_CHANNELS
 from genda_lite.prior.climate import Climate
@@ -59,8 +59,9 @@ def table(grid: Grid, days, value=0.5, channel="zos", **options) -> Observations
     """Values in the middle of a grid, so many days from the date."""
     days = np.atleast_1d(np.asarray(days, float))
     time = DATE + (days * 86400e9).astype("m8[ns]")
-    where = {"latitude": ("n", np.full(len(days), grid.latitude[8])), "longitude": ("n", np.full(len(days), grid.longitude[8]))}
-    points = xr.Dataset({channel: ("n", np.full(len(days), value))}, where | {"time": ("n", time)})
+    latitude, longitude, values = (np.full(len(days), one) for one in (grid.latitude[8], grid.longitude[8], value))
+    where = {"latitude": ("n", latitude), "longitude": ("n", longitude), "time": ("n", time)}
+    points = xr.Dataset({channel: ("n", values)}, where)
     return Observations.from_points(points, channel, 0.02, reference_error=0.0, **options)
 
 
@@ -131,7 +132,8 @@ def test_observations_that_cannot_be_placed_are_refused(prior, grid, refuses):
         build_problem(prior, timeless.select([1]), grid=grid)
     with refuses("decorrelation", "single days"):
         build_problem(prior, table(grid, [0.0]), grid=grid, date=DATE, decorrelation=7.0)
-    lean = GaussianPrior(red_covariance(16, 16, 2), prior.standardizer, prior.domain, state=StateVector(("zos",) * 2, (0, 2)))
+    two = StateVector(("zos",) * 2, (0, 2))
+    lean = GaussianPrior(red_covariance(16, 16, 2), prior.standardizer, prior.domain, state=two)
     with refuses("'uas'", "zos"):
         build_problem(lean, table(grid, [0.0], 3.0, "uas"), grid=grid, date=DATE)
 
@@ -199,11 +201,13 @@ def test_dates_that_cannot_be_are_refused(prior, gaussian_prior, grid, refuses):
 
 
 def test_mapping_as_duacs_does_it(standardizer, grid, refuses):
-    seen = table(grid, [-3.0, 4.0], 0.9) + table(grid, [0.0], 3.0, "uas")
+    seen = table(grid, [-3.0], 0.9) + table(grid, [0.0], 3.0, "uas")
     level, error = mapped_level(seen, standardizer, grid, DATE)
     usual = standardizer.climatology(grid.latitude, np.datetime64("NaT"))[0]
-    here = level[8, 8] - usual[8]
-    assert 0.5 < here / (0.9 - usual[8]) < 1 and error[8, 8] < error[0, 0]
+    share = SIGNAL**2 / (SIGNAL**2 + ALONG_TRACK_ERROR**2) * np.exp(-((3 / 7) ** 2))
+    assert level[8, 8] - usual[8] == pytest.approx(share * (0.9 - usual[8])) and error[8, 8] < error[0, 0]
+    loose = replace(seen, reference_error=np.where(seen.channel == "zos", 1.0, 0.0))
+    np.testing.assert_allclose(mapped_level(loose, standardizer, grid, DATE)[0][:, 8], usual, atol=1e-9)
     with refuses("12 days"):
         mapped_level(table(grid, [20.0]), standardizer, grid, DATE)
 
@@ -295,7 +299,8 @@ def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkey
     monkeypatch.setitem(training.CONFIGURATIONS, "trajectory", (TINY, SHORT))
     data, out = tmp_path / "series.nc", tmp_path / "prior.safetensors"
     daily.to_netcdf(data, engine="h5netcdf")
-    monkeypatch.setattr("sys.argv", ["genda", "train", "--data", str(data), "--out", str(out), "--config", "trajectory"])
+    command = ["genda", "train", "--data", str(data), "--out", str(out), "--config", "trajectory"]
+    monkeypatch.setattr("sys.argv", command)
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert not stop.value.code
@@ -305,16 +310,16 @@ def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkey
     assert isinstance(prior, DiffusionPrior) and out.stat().st_size < 8e6
     latitude, longitude = (daily[dim].values[:8] for dim in ("latitude", "longitude"))
     grid = Grid(latitude, longitude)
-    points = xr.Dataset(
-        {"zos": ("n", [0.1])}, {"latitude": ("n", latitude[3:4]), "longitude": ("n", longitude[3:4]), "time": ("n", [DATE])}
-    )
+    where = {"latitude": ("n", latitude[3:4]), "longitude": ("n", longitude[3:4]), "time": ("n", [DATE])}
+    points = xr.Dataset({"zos": ("n", [0.1])}, where)
     seen = Observations.from_points(points, "zos", 0.05)
     found = gl.assimilate(prior, seen, members=2, grid=grid, dates=["2017-06-10", "2017-06-12"], steps=3)
     assert found.sizes["time"] == 2 and np.isfinite(found.zos).all()
     with refuses("this evaluation needs a prior of single days", "got one of 3 days"):
         load_methods(str(out))
     with refuses("other settings", "state"):
-        trainer = training.Trainer(training_set(daily), None, replace(SHORT, state=StateVector.series(CHANNELS, (-1.0, 0.0, 1.0))), TINY)
+        other = replace(SHORT, state=StateVector.series(CHANNELS, (-1.0, 0.0, 1.0)))
+        trainer = training.Trainer(training_set(daily), None, other, TINY)
         trainer.resume(out.with_suffix(".state.safetensors"))
     content, told = checkpoint.read_safetensors(out, checkpoint.FORMAT_3)
     spoilt = tmp_path / "spoilt.safetensors"
@@ -329,10 +334,11 @@ def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkey
 def test_the_configuration_fits_the_repository():
     """Weights in half precision, the compact covariance, and the functions of 49 channels: at most 8 MB."""
     network, config = training.CONFIGURATIONS["trajectory"]
-    size = {name: value for name, value in network.as_dict().items() if name in ("width", "multipliers", "blocks", "patch")}
+    told = network.as_dict()
+    size = {name: told[name] for name in ("width", "multipliers", "blocks", "patch")}
     k = len(config.state)
     with torch.device("meta"):
         weights = sum(p.numel() for p in UNet(2 * k + CONTEXT_CHANNELS, k, **size).parameters())
     assert config.state == TRAJECTORY and k == 49
     covariance = 4 * k * 64**2 + 2 * 32**2 * (k * (k - 1) // 2 - 7) + 2 * 7 * 64**2
-    assert 2 * weights + covariance + 2 * 4 * k * 64**2 < 8e6
+    assert 2 * weights + covariance + 2 * 4 * len(CHANNELS) * 64**2 < 8e6

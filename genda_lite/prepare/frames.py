@@ -80,7 +80,7 @@ class Frames(Sequence):
             first += len(time)
         rows = np.concatenate(found)
         if not len(rows):
-            asked = ", ".join(f"{lag:g}" for lag in sorted(lags))
+            asked = ", ".join(f"{lag:g}" for lag in sorted({*lags}))
             raise InputError(f"no date of the series has frames at {asked} days from it, expected such series")
         return rows
 

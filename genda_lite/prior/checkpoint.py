@@ -49,7 +49,10 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
         tensors |= {f"covariance.{name}": part for name, part in kept.items()}
     else:
         tensors["covariance"] = prior.cross_covariance.float()
-    tensors["basis.rows"], tensors["basis.columns"] = prior.spectrum.basis.rows, prior.spectrum.basis.columns
+    basis, once = prior.spectrum.basis, functions_kept(prior.state)
+    if len(basis.rows) == 1:
+        once = [0]
+    tensors["basis.rows"], tensors["basis.columns"] = basis.rows[once], basis.columns[once]
     tensors["climatology.latitude"] = torch.tensor(s.latitude)
     tensors["climatology.harmonics"] = torch.tensor(s.harmonics)
     tensors["climatology.scale"] = torch.tensor(s.scale)
@@ -123,6 +126,20 @@ def covariance_of(tensors: dict[str, Tensor], state: StateVector) -> Tensor:
     return expanded(kept, state)
 
 
+def functions_kept(state: StateVector) -> list[int]:
+    """Places of a state whose functions a checkpoint keeps: those of each channel once, not of each day."""
+    return [state.channels.index(name) for name in dict.fromkeys(state.channels)]
+
+
+def basis_of(tensors: dict[str, Tensor], state: StateVector) -> Basis:
+    """The basis of a checkpoint, for each place of the state."""
+    rows, columns, names = tensors["basis.rows"], tensors["basis.columns"], list(dict.fromkeys(state.channels))
+    if len(rows) == len(names) < len(state):
+        place = [names.index(name) for name in state.channels]
+        rows, columns = rows[place], columns[place]
+    return Basis(rows, columns)
+
+
 def load_prior(
     which: str | os.PathLike | None = None,
     gaussian: bool = False,
@@ -186,7 +203,7 @@ def load_prior(
         if not (standardizer.scale > 0).all():
             raise ValueError("a scale is not positive")
         domain = Domain(*((float(low), float(high)) for low, high in json.loads(metadata["domain"])))
-        basis = Basis(tensors["basis.rows"], tensors["basis.columns"])
+        basis = basis_of(tensors, state)
         basis(torch.zeros(len(state), *covariance.shape[:2]))  # fits, or raises
         standardizer.scale_of(state)
         between = {str(name): float(value) for name, value in json.loads(metadata.get("between", "{}")).items()}

@@ -85,7 +85,7 @@ CONFIGURATIONS = {
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
     ),
     # Several days at once. The first layers have more to see, the network is as deep.
-    "trajectory": (NetworkConfig(width=40), TrainingConfig(state=TRAJECTORY)),
+    "trajectory": (NetworkConfig(), TrainingConfig(state=TRAJECTORY)),
 }
 
 

@@ -316,6 +316,7 @@ def scores(draws: Tensor, experiment: MovingExperiment) -> dict[str, float]:
         "CRPS / exact, worst day": max(crps),
         "variance, least of a day": min(ratios),
         "variance, most of a day": max(ratios),
+        "seam": math.nan,  # there is none
     }
     if case.window and case.window[1] < case.side:
         found["seam"] = seam(members, variance, experiment.prior.windows)
@@ -375,7 +376,7 @@ def rows_of_moving(lines: list[dict]) -> list[dict]:
     for line in lines:
         judged = line["method"] == "default"
         composed = "composed" in line["case"]
-        for score in (name for name in line if name not in ("case", "method")):
+        for score in (name for name, value in line.items() if name not in ("case", "method") and value == value):
             target: tuple = ()
             if judged and score.startswith("CRPS"):
                 target = None, TARGETS["composed" if composed else "CRPS"]
