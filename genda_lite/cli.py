@@ -30,6 +30,7 @@ def simulate(
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
     twin: Annotated[str, typer.Option(help="old, tuning or sealed: one ocean, unlike any member.")] = "none",
     alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
+    wide: Annotated[bool, typer.Option(help="Draw physics from the wide ranges.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
 ) -> None:
@@ -39,7 +40,7 @@ def simulate(
     """
     from .nature import Simulation, Twin, simulate_to_file
 
-    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike)
+    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
@@ -85,7 +86,7 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
-    config: Annotated[str, typer.Option(help="lite, trajectory (a laptop) or full (a graphics card).")] = "lite",
+    config: Annotated[str, typer.Option(help="lite, wide, trajectory (a laptop); full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
@@ -107,7 +108,7 @@ def train(
 
     from .prepare.frames import training_set
     from .sources import open_product
-    from .verify.protocol import refuse_test
+    from .verify.protocol import in_words, refuse_test
 
     try:
         from .prior.climate import WIDE
@@ -131,6 +132,7 @@ def train(
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
+    trainer.prior.protocol = in_words(data)
     finished = run(trainer, out, tensorboard=tensorboard)
     if trainer.is_main:
         done = trainer.step * settings.batch

@@ -211,7 +211,7 @@ def build_problem(
         InputError: see `choose_grid`, `check_latitudes`, `choose_date`, `Likelihood`, `check_errors`, `lagged`; no
             observations.
     """
-    if len(observations) == 0:
+    if len(observations) == 0 and not linear:
         raise InputError("there are no observations to assimilate, expected at least one")
     grid, known = choose_grid(prior, observations, region, grid)
     check_latitudes(prior, grid)

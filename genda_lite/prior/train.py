@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ from ..errors import InputError
 from ..prepare.frames import TrainingSet
 from ..state import StateVector
 from .base import Domain
-from .checkpoint import FORMAT, FORMAT_3, read_safetensors, save_prior, write_safetensors
-from .climate import ONE, Climate
+from .checkpoint import FORMAT_3, read_safetensors, save_prior, write_safetensors
+from .climate import ONE, WIDE, Climate
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
@@ -76,16 +77,19 @@ class TrainingConfig:
         return self.images // self.batch
 
 
-# `lite` and `trajectory` train on a laptop; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten
-# million parameters.
+# `lite` trains on a laptop, as do `wide`, the same network for climates wider than any one sea's, and `trajectory`, for
+# several days at once; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
+    "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE)),
     "full": (
         NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, patch=2, dropout=0.13),
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
     ),
-    # Several days at once. The first layers have more to see, the network is as deep.
-    "trajectory": (NetworkConfig(), TrainingConfig(state=TRAJECTORY)),
+    "trajectory": (
+        NetworkConfig(),
+        TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE, state=TRAJECTORY),
+    ),
 }
 
 
@@ -98,6 +102,18 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     """
     error = denoiser(x + sigma.view(-1, 1, 1, 1) * noise, sigma, context) - x
     return (weight * error**2).mean((-1, -2))
+
+
+def estimate_covariance(
+    fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY
+) -> tuple[Tensor, Basis]:
+    """The covariance of windows, see `Spectrum`, and the basis in which it is diagonal.
+
+    Args:
+        fields: gives the windows in batches (B, K, n, n), each time it is asked. state: what is where in them.
+    """
+    basis = Basis.eofs(fields(), shared_functions(state))
+    return Spectrum.estimate(fields(), basis), basis
 
 
 class Validation:
@@ -183,9 +199,7 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        shared = shared_functions(config.state)
-        basis = Basis.eofs(self.windows.fields(COVARIANCE_WINDOWS), shared)
-        covariance = Spectrum.estimate(self.windows.fields(COVARIANCE_WINDOWS), basis)
+        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), config.state)
         mixed = mixed and native_bfloat16(self.accelerator.device)
         parts = data.standardizer, domain, network, mixed, basis, config.state
         self.prior = DiffusionPrior(covariance, *parts)
@@ -441,6 +455,5 @@ class Record:
             t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
         self.clocks = now
         t.prior.training["images_seen"] = t.step * t.config.batch
-        file_format = FORMAT if len(t.prior.state.days) == 1 else FORMAT_3
-        save_prior(t.prior, self.out, file_format)
+        save_prior(t.prior, self.out, FORMAT_3)
         t.save_state(self.out.with_suffix(".state.safetensors"))

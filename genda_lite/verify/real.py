@@ -45,6 +45,11 @@ REGIONS = {
     "kerguelen": ((65.0, -48.0),),
     "south-pacific": ((-150.0, -58.0),),
     "drake-passage": ((-60.0, -60.0),),
+    "north-atlantic-current": ((-46.0, 44.0),),
+    "loop-current": ((-90.5, 23.3),),
+    "caribbean": ((-79.0, 11.7),),
+    "azores": ((-33.0, 31.5),),
+    "iceland-basin": ((-29.0, 55.0),),
 }
 HOME = "gulf-stream"  # the region whose climatology the prior has
 FLAT = xr.Dataset()  # a climatology without a slope of sea level: where none is known, all of it is left to the tracks
@@ -171,9 +176,14 @@ def evaluate_real(
 
 
 def combined(table: xr.Dataset) -> xr.Dataset:
-    """Scores of sea level and of both components of the current together: channels `zos` and `current`."""
-    level, current = table.sel(channel=["zos"]), table.sel(channel=["ug", "vg"]).sum("channel", skipna=False)
-    return xr.concat([level, current.expand_dims(channel=["current"])], "channel").sel(zone=UNSEEN)
+    """Scores of scalars, and of both components of the current together: channels `zos`, `thetao`, `current`, those of
+    them that there are."""
+    table, there = table.sel(zone=UNSEEN).drop_vars("ranks", errors="ignore"), set(table["channel"].values)
+    parts = [table.sel(channel=[name]) for name in ("zos", "thetao") if name in there]
+    for pair in (["ug", "vg"], ["uo", "vo"]):
+        if there.issuperset(pair):
+            parts.append(table.sel(channel=pair).sum("channel", skipna=False).expand_dims(channel=["current"]))
+    return xr.concat(parts, "channel")
 
 
 class Difference(NamedTuple):
@@ -195,14 +205,17 @@ class Difference(NamedTuple):
 
 
 def paired_difference(
-    table: xr.Dataset, name: str, than: str, boxes: Sequence[Case], samples: int = 2000, seed: int = 0
+    table: xr.Dataset, name: str, than: str, boxes: Sequence[Case], samples: int = 2000, seed: int = 0,
+    metric: str = "rmse",
 ) -> dict[str, Difference]:
-    """Differences of the boxes' RMSE between two methods, for `zos` and `current`; independent units are resampled."""
-    rmse = np.sqrt(combined(table)["mse"])
-    apart, which = rmse.sel(experiment=name) - rmse.sel(experiment=than), units(boxes)
+    """Differences of the boxes' RMSE, or CRPS, between two methods, for the channels of `combined`; independent units
+    are resampled."""
+    found = combined(table)
+    figure = np.sqrt(found["mse"]) if metric == "rmse" else found[metric]
+    apart, which = figure.sel(experiment=name) - figure.sel(experiment=than), units(boxes)
     count, found = which.max() + 1, {}
     drawn = scores.bootstrap_counts(count, samples, seed)
-    for channel in ("zos", "current"):
+    for channel in map(str, apart["channel"].values):
         each, ends = apart.sel(channel=channel).values, [np.nan, np.nan]
         if count >= ENOUGH:
             means = drawn @ np.bincount(which, each) / (drawn @ np.bincount(which))
