@@ -49,6 +49,12 @@ class Window(NamedTuple):
     shift: float
     weight: Tensor
 
+    def index(self, shape: Sequence[int]) -> Tensor:
+        """Where its values are in a flattened state of a shape (K, ny, nx)."""
+        places = torch.tensor(self.places)[:, None, None] * shape[1]
+        lines = (places + torch.arange(self.rows.start, self.rows.stop)[:, None]) * shape[2]
+        return (lines + torch.arange(self.columns.start, self.columns.stop)).flatten()
+
 
 class ComposedPrior:
     """A prior of a larger field, of more days, or both (see `Prior` for the attributes).
@@ -73,7 +79,8 @@ class ComposedPrior:
         shape = tuple(prior.shape[1:] if shape is None else shape)
         self.state = joined(prior.state, shifts)
         self.shape = (len(self.state), *shape)
-        self.name, self.crossover, self.between = prior.name, prior.crossover, prior.between
+        self.name, self.crossover = prior.name, prior.crossover
+        self.between = getattr(prior, "between", None)
         self.inflation = prior.inflation
         if not isinstance(prior.inflation, float | int):
             known = dict(zip(prior.state.channels, prior.inflation, strict=True))
@@ -90,27 +97,30 @@ class ComposedPrior:
         Where a gradient is asked for, each part is computed anew on the way back instead of being kept.
         """
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))
-        total = torch.zeros_like(x)
-        many = max(1, STATES // len(x))
+        flat, many = x.flatten(1), max(1, STATES // len(x))
+        total = torch.zeros_like(flat)
         for first in range(0, len(self.windows), many):
             some = self.windows[first : first + many]
+            index = torch.cat([window.index(self.shape) for window in some]).to(x.device)
             keep = len(self.windows) <= many or not x.requires_grad
             run = self._some if keep else lambda *a: checkpoint(self._some, *a, use_reentrant=False)
-            total = total + run(x, sigma, context, some)
-        return total
+            total = total.index_add(1, index, run(flat, index, sigma, context, some))
+        return total.view(x.shape)
 
-    def _some(self, x: Tensor, sigma: Tensor, context: Tensor | None, some: Sequence[Window]) -> Tensor:
-        """The share of some windows in the estimate."""
-        parts = torch.cat([x[:, :, w.rows, w.columns][:, w.places] for w in some])
+    def _some(
+        self, flat: Tensor, index: Tensor, sigma: Tensor, context: Tensor | None, some: Sequence[Window]
+    ) -> Tensor:
+        """The share of some windows in the estimate, (B, all their values)."""
+        count, shape = len(some), self.prior.shape
+        parts = flat[:, index].view(-1, *shape)  # a member's windows one after the other
         where = None
         if context is not None:
-            places = [_days_later(context[:, :, w.rows, w.columns], w.shift) for w in some]
-            where = torch.cat([place.expand(len(x), -1, -1, -1) for place in places])
-        estimates = self.prior.denoise(parts, sigma.repeat(len(some)), where).split(len(x))
-        total = torch.zeros_like(x)
-        for window, estimate in zip(some, estimates, strict=True):
-            total[:, window.places, window.rows, window.columns] += window.weight.to(x) * estimate
-        return total
+            places = torch.cat([_days_later(context[:, :, w.rows, w.columns], w.shift) for w in some])
+            where = places.view(count, -1, *places.shape[1:]).transpose(0, 1)
+            where = where.expand(len(flat), -1, -1, -1, -1).flatten(0, 1)
+        estimate = self.prior.denoise(parts, sigma.repeat_interleave(count), where)
+        weight = torch.stack([window.weight for window in some]).to(flat)
+        return (weight * estimate.view(-1, count, *shape)).flatten(1)
 
     def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
         """v -> S sigma^2 / (S + sigma^2) v, with the extended S."""
@@ -292,16 +302,14 @@ def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]
         (Ny, Nx, K, K) and the basis.
     """
     channels, ny, nx = spectrum.shape
+    window, basis = covariance_of(spectrum).cpu(), Basis(spectrum.basis.rows.cpu(), spectrum.basis.columns.cpu())
     if (ny, nx) == tuple(shape):
-        return covariance_of(spectrum), spectrum.basis
-    window = covariance_of(spectrum)
-    basis = spectrum.basis.to("cpu")
+        return window, basis
     rows, columns = (f.expand(channels, -1, -1) for f in (basis.rows, basis.columns))
     kind = [min(d for d in range(channels) if rows[d].equal(rows[c]) and columns[d].equal(columns[c]))
             for c in range(channels)]  # fmt: skip
     pairs = torch.outer(*(n - torch.arange(1 - n, n, dtype=torch.float64).abs() for n in (ny, nx)))
     taper = torch.outer(flat_top(ny), flat_top(nx)) / pairs
-    window = window.cpu()
 
     def between(c: int, d: int) -> Tensor:
         return overlaps(rows[c], rows[d]).mT @ window[:, :, c, d] @ overlaps(columns[c], columns[d]) * taper

@@ -217,7 +217,7 @@ def build_problem(
     check_latitudes(prior, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
-    between = prior.between
+    between = getattr(prior, "between", None)
     likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state, between).to(device)
     check_errors(likelihood, observations)
     if decorrelation is not None:

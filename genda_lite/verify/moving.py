@@ -363,7 +363,7 @@ def evaluate_moving(quick: bool = False, seed: int = 0) -> Iterator[dict]:
         quick: fewer truths and members.
     """
     for case in CASES:
-        experiment = set_up(replace(case, truths=2, members=12) if quick else case, seed)
+        experiment = set_up(replace(case, truths=4, members=12) if quick else case, seed)
         for name, settings in METHODS.items():
             yield {"case": case.name, "method": name} | run_case(experiment, settings, seed)
 
