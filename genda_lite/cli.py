@@ -210,10 +210,12 @@ def explorer_pack(
     import torch
 
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .show.pack import make_pack
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
+    check_kind(priors["diffusion"], False, "the explorer")
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     few = {"altimeters": (1, 3, 7), "clouds": (0.7, 1.0), "errors": (1.0, 4.0), "steps": 12} if quick else {}
@@ -446,11 +448,13 @@ def prior(
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table)
     model, steps = load_prior(checkpoint), 20 if quick else 40
+    check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
         unseen, known = (

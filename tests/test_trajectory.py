@@ -293,7 +293,7 @@ def test_what_lies_between_frames_is_measured_where_it_can_be(daily):
     assert between_frames(data, StateVector.today()) == {}
 
 
-def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkeypatch):
+def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkeypatch, capsys):
     """The command on a tiny series; the checkpoint is loaded, analyses several days, and is refused where one of single
     days is needed."""
     monkeypatch.setitem(training.CONFIGURATIONS, "trajectory", (TINY, SHORT))
@@ -317,6 +317,12 @@ def test_a_trajectory_is_trained_saved_and_used(daily, tmp_path, refuses, monkey
     assert found.sizes["time"] == 2 and np.isfinite(found.zos).all()
     with refuses("this evaluation needs a prior of single days", "got one of 3 days"):
         load_methods(str(out))
+    pack = ["explorer-pack", "--out", str(tmp_path / "pack"), "--prior", str(out)]
+    for more in (["evaluate", "prior", str(out)], pack):
+        monkeypatch.setattr("sys.argv", ["genda", *more])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert stop.value.code == 2 and "a prior of single days, got one of 3 days" in capsys.readouterr().err
     with refuses("other settings", "state"):
         other = replace(SHORT, state=StateVector.series(CHANNELS, (-1.0, 0.0, 1.0)))
         trainer = training.Trainer(training_set(daily), None, other, TINY)

@@ -66,7 +66,7 @@ class Windows(Dataset):
         self.state = state or StateVector.today()
         self.data, self.domain, self.size, self.noise, self.climate = data, domain, size, noise, climate
         self.hide_position, self.hide_season = hide_position, hide_season
-        self.seed, self.pool, self.reuse = seed, pool, reuse
+        self.seed, self.pool, self.reuse = seed, max(1, pool // len(self.state.days)), reuse
         self.latitude = torch.from_numpy(data.latitude.astype("f4"))
         self.longitude = torch.from_numpy(data.longitude.astype("f4"))
         # Of each date the frames of all days of the state; of one day, each frame is a date.
