@@ -59,7 +59,8 @@ class Observations:
         channel: name of the observed channel.
         latitude, longitude: degrees.
         value, error: in the channel's units; error is one standard deviation.
-        time: datetime64[ns], NaT where unknown.
+        time: datetime64[ns], NaT where unknown. A prior of single days takes all to be of its date, one of several days
+            each to be of its own time.
         source: number of the source; values of one source share the unknown constant.
         reference_error: standard deviation of that constant, 0 where the reference is known.
         smoothing: km; 0 for values at points, else they are Gaussian means of this standard deviation.

@@ -243,8 +243,8 @@ class MovingCase:
 CASES = (
     MovingCase("trajectory, 1 %", 7, 24, 0.01, truths=8),
     MovingCase("trajectory, 5 %", 7, 24, 0.05, truths=8),
-    MovingCase("trajectory composed in time, 3 %", 13, 24, 0.03, window=(7, 24)),
-    MovingCase("trajectory composed in space, 3 %", 3, 34, 0.03, window=(3, 18), truths=8),
+    MovingCase("trajectory composed in time, 3 %", 9, 24, 0.03, window=(5, 24)),
+    MovingCase("trajectory composed in space, 3 %", 3, 28, 0.03, truths=8, members=20, window=(3, 16)),
 )
 TARGETS = {"CRPS": 1.02, "composed": 1.05, "variance": (0.95, 1.05), "seam": 0.03}
 METHODS: dict[str, Settings] = {"default": DEFAULT, "fast": FAST}
