@@ -3,6 +3,7 @@
 import os
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -342,51 +343,94 @@ app.add_typer(evaluate, name="evaluate")
 @evaluate.command()
 def real(
     context: typer.Context,
-    tracks: Annotated[Path, typer.Option(help="DUACS along-track file, for the geometry of its tracks.")],
-    map: Annotated[list[Path], typer.Option(help="DUACS sea-level map, the truth; once for each day.")],
+    tracks: Annotated[
+        Path | None, typer.Option(help="DUACS along-track file, for the geometry of its tracks; with --map.")
+    ] = None,
+    map: Annotated[
+        list[Path] | None, typer.Option(help="DUACS sea-level map, the truth; once for each day.")
+    ] = None,
+    temperature: Annotated[
+        Path | None, typer.Option(help="Temperature map (L4), seen between simulated clouds.")
+    ] = None,
+    current: Annotated[
+        Path | None, typer.Option(help="Map of the surface current, a tenth of whose vectors are observed.")
+    ] = None,
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    regression: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the U-Net regression, which then joins; of the prior's data.")
+    ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
     region: Annotated[
-        list[str] | None, typer.Option(help="Of verify.real.REGIONS, once for each; by default the Gulf Stream.")
+        list[str] | None,
+        typer.Option(help="Of verify.real.REGIONS, once for each, or all; by default the Gulf Stream."),
     ] = None,
     climatology: Annotated[
         list[Path] | None,
-        typer.Option(help="World Ocean Atlas, or a reanalysis' means; by default the prior's in the Gulf Stream, none "
-                     "elsewhere: a flat sea level."),
+        typer.Option(help="World Ocean Atlas, or a reanalysis' means, for sea level; by default the prior's in the "
+                     "Gulf Stream, none elsewhere: a flat sea level."),
     ] = None,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
-    """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
+    """Reconstruct real maps from few of their values: sea level along real tracks, temperature between clouds, current.
+
+    By diffusion, the Gaussian prior, optimal interpolation of maps of temperature and current, and climatology.
+    """
+    from .baselines.regression import Regression
     from .sources import read_climatology
-    from .verify.engine import GAUSSIAN, OURS, OURS_FAST, load_methods
+    from .verify import real_maps
+    from .verify.engine import GAUSSIAN, OI, OURS, OURS_FAST, load_methods
     from .verify.real import FIGURES, FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real, paired_difference, rows_of
     from .verify.table import pivot, tidy
 
     check_places(json, table)
-    regions = region or [HOME]
+    if (tracks is None) != (not map):
+        raise InputError("--tracks and --map go together, expected both, or neither")
+    if tracks is None and temperature is None and current is None:
+        raise InputError("there is nothing to judge by, expected --tracks with --map, --temperature or --current")
+    regions = list(REGIONS) if region == ["all"] else region or [HOME]
     if strangers := set(regions) - set(REGIONS):
-        raise InputError(f"region {min(strangers)!r} is unknown, expected one of {', '.join(REGIONS)}")
-    mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
-    corners = [corner for name in regions for corner in REGIONS[name]]
-    members, corners, first_days = (8, corners[:2], (0,)) if quick else (members, corners, FIRST_DAYS)
+        raise InputError(f"region {min(strangers)!r} is unknown, expected all or one of {', '.join(REGIONS)}")
     model, known = load_methods(prior)
-    chosen = [known[name] for name in (OURS, OURS_FAST, GAUSSIAN)[int(quick) :]]
-    found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days, mean)
-    rows = rows_of(found, boxes)
-    seen = rows[-1]["value"]
-    about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
-    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members; "
-               f"anomalies about {about}")
-    frame = tidy(one for one in rows if not one["detail"])
-    frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
-    print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
-    for method in chosen[:-1]:
-        level, current = paired_difference(found, method.name, GAUSSIAN, boxes).values()
-        typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
-                   f"{current.text('m/s')}")
+    members, learned = (8, [OURS_FAST]) if quick else (members, [OURS, OURS_FAST])
+    learner, rows = Regression.load(regression) if regression else None, []
+    if tracks is not None:
+        mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
+        corners = [corner for name in regions for corner in REGIONS[name]]
+        corners, first_days = (corners[:2], (0,)) if quick else (corners, FIRST_DAYS)
+        chosen = [known[name] for name in (*learned, GAUSSIAN)]
+        found, boxes = evaluate_real(
+            tracks, map, chosen, model, members, seed, corners, first_days, mean, regression=learner
+        )
+        rows += rows_of(found, boxes)
+        seen = rows[-1]["value"]
+        about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
+        typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} "
+                   f"members; anomalies about {about}")
+        frame = tidy(one for one in rows if not one["detail"])
+        frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
+        print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
+        for method in chosen[:-1]:
+            level, flow = paired_difference(found, method.name, GAUSSIAN, boxes).values()
+            typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
+                       f"{flow.text('m/s')}")
+    judged = (real_maps.TEMPERATURE, temperature, real_maps.temperature_cases), (
+        real_maps.CURRENT, current, real_maps.current_cases)
+    for what, path, make in judged:
+        if path is None:
+            continue
+        cases = make(path, model, regions, seed)
+        cases = islice(cases, 2) if quick else cases
+        chosen, say = [known[name] for name in (*learned, GAUSSIAN, OI)], partial(typer.echo, err=True)
+        found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
+        here = real_maps.rows_of(found, boxes, what, GAUSSIAN, learned)
+        rows += here
+        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {len(boxes)} boxes, {members} members\n")
+        frame = tidy(one for one in here if not one["detail"] and "less" not in one["metric"] and one.get("method"))
+        print_frame(pivot(frame).rename(index=NAMES).rename_axis("prior"))
+        print_judged([one for one in here if "less" in one["metric"]])
     save(context, rows)
 
 

@@ -63,7 +63,7 @@ class Parameter(NamedTuple):
 
 # The middle is a plausible Gulf Stream east of 72 W: a sea-level step near 1 m across the front, a jet of 1.6 m/s, a
 # mean wind speed of 8 m/s, an annual SST range of 9 degC north and 5 degC south. The old twin lies outside every old
-# range, inside what real seas do: many of its values lie inside the wide ranges.
+# range in which old oceans differ, inside what real seas do: and so inside the wide ranges.
 PARAMETERS: dict[str, Parameter] = {
     # the inflowing jet, see dynamics.jet
     "depth_step": Parameter(

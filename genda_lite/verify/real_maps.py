@@ -18,6 +18,7 @@ import torch
 import xarray as xr
 
 from ..baselines.interpolation import Ensemble
+from ..baselines.regression import Regression
 from ..errors import InputError
 from ..observe.currents import current_observations
 from ..observe.instruments import InstrumentErrors
@@ -31,8 +32,19 @@ from ..sources import open_product, read_temperature
 from ..sources.maps import day_of
 from ..state import DEGREES_PER_CELL, Grid
 from . import scores
-from .engine import CLIMATOLOGY, Case, Method, analyse
-from .real import FLAT, HOME, REGIONS, UNSEEN, combined, name_of, paired_difference, units
+from .engine import CLIMATOLOGY, Case, Method, analyse, regressions
+from .real import (
+    FLAT,
+    HOME,
+    REGIONS,
+    UNSEEN,
+    combined,
+    combined_ranks,
+    name_of,
+    paired_difference,
+    ranks_of,
+    units,
+)
 from .table import less, row
 
 CLOUD = 0.7  # share of the sea that is hidden
@@ -153,18 +165,6 @@ def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
     return scores.grid_scores(fields, case.truth, case.zones).merge(ranks_of(fields, case))
 
 
-def ranks_of(fields: xr.Dataset, case: Case) -> xr.Dataset:
-    """The `ranks` of a case's truth, dims (channel, zone, rank); none for a single field."""
-    if fields.sizes.get("member", 1) < 2:
-        return xr.Dataset()
-    parts = []
-    for zone in case.zones.values():
-        where = xr.DataArray(zone, dims=scores.GRID)
-        counts = scores.rank_histogram(fields, case.truth, where=where).to_array("channel")
-        parts.append(counts / counts.sum("rank"))
-    return xr.concat(parts, pd.Index(case.zones, name="zone")).to_dataset(name="ranks")
-
-
 def evaluate_maps(
     cases: Iterable[MapCase],
     chosen: Sequence[Method],
@@ -172,11 +172,13 @@ def evaluate_maps(
     members: int = 16,
     seed: int = 0,
     say: Callable[[str], None] = lambda text: None,
+    regression: Regression | None = None,
 ) -> tuple[xr.Dataset, list[MapCase]]:
     """Analyse maps by each method, and by climatology, a single field.
 
     Args:
         cases: of `temperature_cases` or `current_cases`. prior: for the standardized units. say: takes a line a case.
+        regression: joins where a table holds the observations.
 
     Returns:
         scores, dims (experiment, case, channel, zone), and the cases.
@@ -191,7 +193,8 @@ def evaluate_maps(
             warnings.filterwarnings("ignore", "the climatology .* too few or too close for a season")
             there = prior if one.climatology is None else relocated(prior, one.climatology, one.case.grid)
         task = one.case.task(there, members, seed, grid=one.case.grid, linear=one.linear)
-        scored = {m.name: score(ensemble, one.case, there) for m, ensemble, _ in analyse(chosen, task)}
+        here = [*chosen, *(regressions(there, regression)[:1] if regression and not one.linear else [])]
+        scored = {m.name: score(ensemble, one.case, there) for m, ensemble, _ in analyse(here, task)}
         tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment"), data_vars="all", join="outer"))
         boxes.append(one)
         say(f"{one.region}, {name_of(one.case)}")
@@ -231,11 +234,3 @@ def rows_of(found: xr.Dataset, boxes: Sequence[MapCase], what: str, gaussian: st
                 rows.append(row(name, d.value, beside=ends, case=what, **labels))
     rows.append(row(f"independent units among the boxes of {what}", units(cases).max() + 1, case=what, metric="units"))
     return rows
-
-
-def combined_ranks(table: xr.Dataset) -> xr.DataArray:
-    """Ranks of both components of the current together, under the names of `combined`."""
-    ranks = table["ranks"].sel(zone=UNSEEN)
-    names = {"uo": "current", "vo": "current", "ug": "current", "vg": "current"}
-    groups = xr.DataArray([names.get(str(c), str(c)) for c in ranks["channel"].values], dims="channel")
-    return ranks.groupby(groups.rename("group")).mean("channel").rename(group="channel")
