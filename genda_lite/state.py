@@ -205,6 +205,7 @@ class StateVector:
         second = np.minimum(first + 1, len(frames) - 1)
         gap = np.where(second > first, frames[second] - frames[first], 1.0)
         share = np.clip((known - frames[first]) / gap, 0, second - first)
+        first, share = np.where(share == 1, second, first), np.where(share == 1, 0.0, share)  # on a frame it is alone
         outside = (known < frames[0] - HALF_A_DAY) | (known > frames[-1] + HALF_A_DAY)
         return places[first], places[second], np.where(outside, np.nan, share)
 

@@ -80,9 +80,9 @@ def test_a_series_has_the_channels_of_the_date_first():
 def test_moments_lie_between_frames_and_half_a_day_beyond_is_the_last_ones():
     earlier, later, share = STATE.around("so", np.array([-2.4, -2.0, -1.5, 0.0, 1.0, 2.3, 2.6, -3.0, np.nan]))
     before, now, after = (STATE.index("so", day) for day in DAYS)
-    assert earlier[:6].tolist() == [before, before, before, now, now, now]
+    assert earlier[:6].tolist() == [before, before, before, now, now, after]
     assert later[2] == now and later[4] == after
-    np.testing.assert_allclose(share[:6], [0, 0, 0.25, 0, 0.5, 1])
+    np.testing.assert_allclose(share[:6], [0, 0, 0.25, 0, 0.5, 0])
     assert np.isnan(share[6:]).all()
     lean = StateVector(("zos", "zos", "uas"), (0.0, 2.0, 0.0))
     earlier, later, share = lean.around("uas", np.array([-0.4, 0.5, 0.6]))
