@@ -78,11 +78,12 @@ samples: $(VENV)/.installed  ## simulate the oceans of the old width, cut the em
 	$(BIN)/python data_samples/make.py samples $(if $(shell command -v c++),--compile)
 	$(BIN)/python data_samples/make_twin.py
 
-train: $(VENV)/.installed  ## train the wide prior on those of these oceans that are there, then the regression (an hour and a half)
-	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node $(PROCESSES) -m genda_lite train --config wide --processes $(PROCESSES) \
-		$(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) --validation runs/validation.nc --out runs/prior_wide.safetensors
+train: $(VENV)/.installed  ## train the wide prior on those of these oceans that are there, then the regression (an hour and three quarters)
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node $(PROCESSES) -m genda_lite train --config wide --processes $(PROCESSES) --held 8000 \
+		$(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) --validation runs/validation.nc $(if $(IMAGES),--images $(IMAGES)) \
+		--out runs/prior_wide.safetensors
 	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
-		--threads $(PROCESSES) --out runs/regression_wide.safetensors
+		--threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) --out runs/regression_wide.safetensors
 
 osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes, and those it tunes on (an hour)
 	mkdir -p runs

@@ -96,6 +96,9 @@ def train(
     mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
     accumulate: Annotated[int, typer.Option(help="Parts that a batch is cut into, to save memory.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    held: Annotated[
+        int | None, typer.Option(min=1, help="Frames that each process keeps in memory, 0.7 MB each; by default 5120.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
@@ -107,7 +110,7 @@ def train(
 
     import torch
 
-    from .prepare.frames import training_set
+    from .prepare.frames import HELD, training_set
     from .sources import open_product
     from .verify.protocol import in_words, refuse_test
 
@@ -129,7 +132,7 @@ def train(
     if climate:
         settings = replace(settings, climate=WIDE)
     refuse_test(filter(None, [*data, validation]))
-    training = training_set([open_product(path) for path in data])
+    training = training_set([open_product(path) for path in data], held=held or HELD)
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}

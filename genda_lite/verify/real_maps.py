@@ -63,11 +63,13 @@ class MapCase:
     linear: tuple[LinearObservations, ...] = ()
 
 
-def boxes_of(shape: tuple[int, int], regions: Sequence[str], covered: xr.DataArray) -> Iterator[tuple[str, Grid]]:
-    """Boxes of regions that lie inside a map, each with its region."""
+def boxes_of(
+    shape: tuple[int, int], regions: Sequence[str] | None, covered: xr.DataArray
+) -> Iterator[tuple[str, Grid]]:
+    """Boxes of regions, by default of all, that lie inside a map, each with its region."""
     half = [(n - 1) / 2 * DEGREES_PER_CELL for n in shape]
     ends = [(float(covered[dim].min()), float(covered[dim].max())) for dim in scores.GRID]
-    for region in regions:
+    for region in REGIONS if regions is None else regions:
         for longitude, latitude in REGIONS[region]:
             grid = Grid.around(longitude + half[1], latitude + half[0], shape)
             sides = zip((grid.latitude, grid.longitude), ends, strict=True)
@@ -89,7 +91,7 @@ def on_grid(field: xr.DataArray, grid: Grid, what: str) -> xr.DataArray:
 
 
 def temperature_cases(
-    path: str | os.PathLike, prior: Prior, regions: Sequence[str] = tuple(REGIONS), seed: int = 0
+    path: str | os.PathLike, prior: Prior, regions: Sequence[str] | None = None, seed: int = 0
 ) -> Iterator[MapCase]:
     """Boxes of a temperature map (L4), each seen by a radiometer between clouds.
 
@@ -110,7 +112,7 @@ def temperature_cases(
 
 
 def current_cases(
-    path: str | os.PathLike, prior: Prior, regions: Sequence[str] = tuple(REGIONS), seed: int = 0
+    path: str | os.PathLike, prior: Prior, regions: Sequence[str] | None = None, seed: int = 0
 ) -> Iterator[MapCase]:
     """Boxes of a map of the surface current (`uo`, `vo`), a tenth of whose vectors are observed.
 
