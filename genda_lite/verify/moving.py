@@ -360,10 +360,10 @@ def evaluate_moving(quick: bool = False, seed: int = 0) -> Iterator[dict]:
     """Every case by the default and the fast method; lines as of `closed_form.evaluate_posterior`.
 
     Args:
-        quick: fewer truths and members.
+        quick: half of the truths, and fewer members.
     """
     for case in CASES:
-        experiment = set_up(replace(case, truths=4, members=12) if quick else case, seed)
+        experiment = set_up(replace(case, truths=case.truths // 2, members=16) if quick else case, seed)
         for name, settings in METHODS.items():
             yield {"case": case.name, "method": name} | run_case(experiment, settings, seed)
 
