@@ -102,7 +102,7 @@ def test_a_larger_field_has_the_windows_covariance():
     exact = ocean.posterior_covariance(INFINITE_NOISE)(u)[0, 0, :30, :27]
     near = torch.zeros(30, 27, dtype=bool)
     near[8:23, 6:21] = True
-    assert (found - exact)[near].abs().max() < 0.08 and abs(float(found[15, 13]) - 1) < 0.06
+    assert (found - exact)[near].abs().max() < 0.12 and abs(float(found[15, 13]) - 1) < 0.06
 
 
 def test_channels_that_share_functions_go_on_sharing_them():

@@ -13,10 +13,10 @@ is stitched together afterwards.
 
 **What is approximated.** (i) A window does not see beyond its edges. At high noise, where a field is known by its
 largest scales alone, much lies there; what connects windows then are the points that they share, and guidance, whose
-covariance is the whole field's. (ii) That covariance is `extended` from the window's: stationary, and nothing is
-correlated further than a window is wide. In time the whole is the Markov process whose windows are the prior's. (iii)
-The derivative of D is not symmetric where weights change, so that a network's own covariance, sigma^2 J', is not
-either. `verify.moving` measures what all this costs, against the whole field in closed form.
+covariance is the whole field's. (ii) That covariance is `extended` from the window's: stationary, weaker with the
+distance, and nothing is correlated further than a window is wide. In time the whole is the Markov process whose windows
+are the prior's. (iii) The derivative of D is not symmetric where weights change, so that a network's own covariance,
+sigma^2 J', is not either. `verify.moving` measures what all this costs, against the whole field in closed form.
 """
 
 import math
@@ -281,22 +281,17 @@ def overlaps(functions: Tensor, others: Tensor) -> Tensor:
     return 0.5 * (one_way + one_way.flip(-1))
 
 
-def flat_top(n: int) -> Tensor:
-    """One up to half the width of a window, and zero at all of it: where next to no pairs of points are as far apart,
-    their covariance is not known. Distances from 1 - n to n - 1."""
-    away = torch.arange(1 - n, n, dtype=torch.float64).abs() / n
-    return torch.cos(math.pi * (away - 0.5).clamp(min=0)) ** 2
-
-
 def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]:
     """The covariance of a larger field, and its basis, of that of a window.
 
-    The window's covariance, averaged over all pairs of points as far apart, is a function of distance alone,
+    The window's covariance, summed over all pairs of points as far apart, is a function of distance alone,
 
-        C(dy, dx) = sum_kl A_k(dy) S_kl B_l(dx),    A_k(dy) = mean over y of r_k(y) r_k(y + dy)
+        C(dy, dx) = sum_kl A_k(dy) S_kl B_l(dx),    A_k(dy) = 1/n sum over y of r_k(y) r_k(y + dy)
 
-    and so is the larger field's, zero beyond the window's width. Its functions of y are the eigenvectors of C(dy, 0),
-    those of x of C(0, dx), and S'_kl the mean of C over pairs of them. A field of the window's shape keeps what it has.
+    and so is the larger field's. It ends at the window's width: pairs far apart are few, and divided by n, not by their
+    number, C stays a covariance, whatever S is (the estimate of a stationary series, e.g. Priestley 1981, section 5.3).
+    Its functions of y are the eigenvectors of C(dy, 0), those of x of C(0, dx), and S'_kl the mean of C over pairs of
+    them. A field of the window's shape keeps what it has.
 
     Returns:
         (Ny, Nx, K, K) and the basis.
@@ -308,11 +303,9 @@ def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]
     rows, columns = (f.expand(channels, -1, -1) for f in (basis.rows, basis.columns))
     kind = [min(d for d in range(channels) if rows[d].equal(rows[c]) and columns[d].equal(columns[c]))
             for c in range(channels)]  # fmt: skip
-    pairs = torch.outer(*(n - torch.arange(1 - n, n, dtype=torch.float64).abs() for n in (ny, nx)))
-    taper = torch.outer(flat_top(ny), flat_top(nx)) / pairs
 
     def between(c: int, d: int) -> Tensor:
-        return overlaps(rows[c], rows[d]).mT @ window[:, :, c, d] @ overlaps(columns[c], columns[d]) * taper
+        return overlaps(rows[c], rows[d]).mT @ window[:, :, c, d] @ overlaps(columns[c], columns[d]) / (ny * nx)
 
     # Channels that share their functions in the window go on sharing them.
     new_rows, new_columns = torch.zeros(channels, shape[0], shape[0]), torch.zeros(channels, shape[1], shape[1])
