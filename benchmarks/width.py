@@ -246,6 +246,7 @@ def main() -> None:
     parser.add_argument("--only-priors", action="store_true", help="the checkpoints alone")
     parser.add_argument("--real", type=Path, help="folder of real products")
     parser.add_argument("--region", nargs="+", choices=list(real.REGIONS), help="of real products")
+    parser.add_argument("--judge", nargs="+", help="only these, by the names in the table: processes can share them")
     parser.add_argument("--windows", type=int, default=3000, help="of which a covariance is estimated")
     parser.add_argument("--cases", type=int, default=24, help="of each simulated judge")
     parser.add_argument("--members", type=int, default=16)
@@ -261,6 +262,8 @@ def main() -> None:
     settings = f"{arguments.cases} {arguments.members} {arguments.region} {arguments.quick}"
     place, rows = arguments.folder and arguments.folder / "width", []
     for judge, run in judges(arguments):
+        if arguments.judge and judge not in arguments.judge:
+            continue
         for one in contenders:
             print(f"{judge}: {one.name}", flush=True)
             for found in kept(place, judge, one, settings, run):

@@ -151,7 +151,7 @@ def ranks_of(fields: xr.Dataset, case: Case) -> xr.Dataset:
         where = xr.DataArray(zone, dims=scores.GRID)
         counts = scores.rank_histogram(fields, case.truth, where=where).to_array("channel")
         parts.append(counts / counts.sum("rank"))
-    return xr.concat(parts, pd.Index(case.zones, name="zone")).to_dataset(name="ranks")
+    return xr.concat(parts, pd.Index(case.zones, name="zone")).drop_vars("rank").to_dataset(name="ranks")
 
 
 def evaluate_real(

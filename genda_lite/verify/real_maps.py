@@ -199,7 +199,7 @@ def evaluate_maps(
         scored = {m.name: score(ensemble, one.case, there) for m, ensemble, _ in analyse(here, task)}
         tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment"), data_vars="all", join="outer"))
         boxes.append(one)
-        say(f"{one.region}, {name_of(one.case)}")
+        say(f"{one.region}, {name_of(one.case).partition(', tracks')[0]}")
     if not boxes:
         raise InputError("the map covers no box of the regions asked for, expected one that does")
     return xr.concat(tables, "case").assign_attrs(members=members), boxes
