@@ -33,7 +33,7 @@ from ..state import CHANNELS, StateVector
 if TYPE_CHECKING:
     from .base import Prior
 
-# Sea level changes in a week; of seven days two apart optimal interpolation errs least, among those tried.
+# Sea level changes in a week. Which days and how many is to be chosen on validation oceans.
 TRAJECTORY = StateVector.series(CHANNELS, (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0))
 WATER_MASSES = ("thetao", "so")
 STEPS = 32767  # of correlations as integers
