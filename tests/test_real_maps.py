@@ -43,7 +43,7 @@ def maps(tmp_path):
     y, x = np.meshgrid(latitude, longitude, indexing="ij")
     coords = {"time": [DATE], "lat": latitude, "lon": longitude}
     dims = ("time", "lat", "lon")
-    celsius = (30 - 0.4 * abs(y) + np.sin(2 * x))[None]
+    celsius = (30 - 0.4 * abs(y) + 3 * np.sin(2 * x))[None]
     sst = xr.Dataset({"analysed_sst": (dims, celsius + 273.15, {"units": "kelvin"})}, coords)
     flow = (0.5 * np.sin(3 * y))[None], (0.3 * np.cos(3 * x))[None]
     current = {n: (dims, f, {"units": "m s-1"}) for n, f in zip(("uo", "vo"), flow, strict=True)}
