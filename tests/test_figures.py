@@ -33,6 +33,7 @@ from genda_lite.verify.osse import sweep
 
 DATE = np.datetime64("2000-06-20T12:00", "ns")
 BOX = {"latitude": (33.0, 43.0), "longitude": (-65.0, -55.0)}
+SHADOW = "document.querySelector('[data-genda-figure]').shadowRoot"
 READY = "[...document.querySelectorAll('[data-genda-figure]')].every((host) => host.dataset.state === 'ready')"
 
 
@@ -84,8 +85,8 @@ def test_interpolation_is_the_closed_form_of_the_package(shown):
     values, errors, length, s = np.array([5.0, 9.0, -7.0]), np.array([2.0, 4.0, 3.0]), 180.0, 10.0
     covariance = s**2 * shape(abs(to[:, None] - to), length)
     size, functions = np.linalg.eigh(covariance)
-    basis = Basis(torch.tensor(functions.T.copy())[None], torch.ones(1, 1, 1, dtype=torch.float64))
-    spectrum = Spectrum(torch.tensor(size.clip(0)).view(-1, 1, 1, 1), basis=basis)
+    basis = Basis(torch.tensor(functions.T.copy())[None].float(), torch.ones(1, 1, 1))
+    spectrum = Spectrum(torch.tensor(size.clip(0)).view(-1, 1, 1, 1).float(), basis=basis)
 
     def back(y):
         x = torch.zeros(len(y), 1, len(to), 1, dtype=y.dtype)
@@ -93,13 +94,15 @@ def test_interpolation_is_the_closed_form_of_the_package(shown):
         return x
 
     points = Linear(lambda x: x[:, 0, at, 0], back, (1, len(to), 1))
-    seen = LinearGaussian(points, torch.tensor(values) * points.gain, torch.tensor(errors * points.gain) ** 2)
+    gain = float(points.gain)
+    seen = LinearGaussian(points, torch.tensor(values * gain).float(), torch.tensor((errors * gain) ** 2).float())
     found = condition(spectrum, seen, seen.value[None])
-    expression = "interpolate(argument.errors, argument.at, argument.to, (d) => argument.s ** 2 * shape(d, argument.length))"
+    covariance_of = "(d) => argument.s ** 2 * shape(d, argument.length)"
+    expression = f"interpolate(argument.errors, argument.at, argument.to, {covariance_of})"
     given = {"errors": errors.tolist(), "at": to[at].tolist(), "to": to.tolist(), "s": s, "length": length}
     told = shown.work("interpolation", expression, given)
     mean = np.array(told["weights"]) @ values
-    assert abs(mean - found.mean[0, 0, :, 0].numpy()).max() < 1e-3
+    assert abs(mean - found.mean[0, 0, :, 0].numpy()).max() < 5e-3
     assert abs(np.array(told["error"]) - found.variance[0, :, 0].clamp(min=0).sqrt().numpy()).max() < 1e-2
 
 
@@ -193,8 +196,8 @@ def test_the_posterior_of_the_page_is_the_exact_one(shown, two_sided, thermomete
 def test_draws_of_the_page_are_those_of_the_package(shown, two_sided, thermometer, guide, call):
     """From the same starts, by the same steps."""
     expression = f"""(() => {{
-      const prior = new MixturePrior(argument), [starts, draws] = [samplePosterior(prior, argument.value, argument.error,
-        (x) => x), samplePosterior(prior, argument.value, argument.error, {call})];
+      const prior = new MixturePrior(argument);
+      const draws = samplePosterior(prior, argument.value, argument.error, {call});
       const gain = prior.spectrum / (prior.spectrum + argument.error ** 2);
       const spread = Math.sqrt(prior.spectrum * (1 - gain) + SIGMAS[0] ** 2);
       return {{ sigmas: SIGMAS, starts: WHITE.map((white) => gain * argument.value + spread * white), draws }};
@@ -206,7 +209,7 @@ def test_draws_of_the_page_are_those_of_the_package(shown, two_sided, thermomete
     draws = samplers.euler(guide(two_sided, thermometer, None), start, levels, None).flatten()
     # Where two starts are parted by rounding, at the saddle between the sides, a draw may be of either.
     apart = np.sort(abs(draws.numpy() - np.array(told["draws"])))
-    assert apart[-4] < 5e-3 and start.std() == pytest.approx(levels[0], rel=0.05)
+    assert apart[-4] < 5e-3 and float(start.std()) == pytest.approx(float(levels[0]), rel=0.05)
 
 
 # --- 03: noise --------------------------------------------------------------------------------------------------------
@@ -289,10 +292,8 @@ def drifters(current) -> xr.Dataset:
     drift = {"latitude": 0.0, "longitude": 0.01}
     columns = {k: np.concatenate([v + drift[k] * np.arange(120) for v in values]) for k, values in place.items()}
     time = np.concatenate([hours, hours, hours + np.timedelta64(1, "D")])
-    return xr.Dataset(
-        {"u": ("obs", np.zeros(360)), "v": ("obs", np.zeros(360)), "rowsize": ("traj", [120] * 3), "id": ("traj", [0, 1, 2])},
-        {"time": ("obs", time)} | {k: ("obs", v) for k, v in columns.items()},
-    )  # fmt: skip
+    about = {name: ("obs", np.zeros(360)) for name in ("u", "v")} | {"rowsize": ("traj", [120] * 3)}
+    return xr.Dataset(about, {"time": ("obs", time)} | {k: ("obs", v) for k, v in columns.items()})
 
 
 def test_particles_of_the_page_go_where_those_of_python_go(shown, current):
@@ -322,7 +323,7 @@ def test_drifters_and_their_particles_part_as_told(shown, current, drifters):
     page = shown.open(figure)
     page.get_by_role("slider", name="Date").fill("48")
     path = np.array(figure.data["drifters"][0])
-    carried = trajectories.advect(trajectories.Interpolator(current), 0.0, *path[0], 48)
+    carried = trajectories.advect(trajectories.Interpolator(current), 0.0, *path[:1].T, 48)
     apart = float(trajectories.distance(*path[16], *carried[-1, 0])) / 1e3
     days, number, told = shown.numbers()
     assert (days, number) == (2.0, 1) and told == pytest.approx(apart, abs=3)  # the other one has left
@@ -335,7 +336,7 @@ def test_trails_need_the_days_and_a_drifter(current, drifters, refuses):
         figures.trails(current, drifters.isel(obs=slice(240, None), traj=[2]), DATE, days=4)
 
 
-# --- 05: observing systems of one's own ---------------------------------------------------------------------------------
+# --- 05: observing systems of one's own -------------------------------------------------------------------------------
 
 
 def test_the_score_of_tracks_of_ones_own_is_that_of_python(shown):
@@ -349,7 +350,7 @@ def test_the_score_of_tracks_of_ones_own_is_that_of_python(shown):
     page = shown.open(figure)
     page.get_by_role("slider", name="Track 2, second end").press("ArrowUp")
     page.get_by_role("button", name="Assimilate").click()
-    page.wait_for_selector('.told[data-step="7/7"]', timeout=240_000)
+    page.wait_for_selector('.told[data-step="7/7"]', timeout=540_000)
     told = re.search(r"CRPS ([\d.]+) cm, \d+ % \w+; error of the mean ([\d.]+) cm", shown.told())
 
     data, tracks = figure.data, np.array(figure.data["tracks"])
@@ -365,7 +366,7 @@ def test_the_score_of_tracks_of_ones_own_is_that_of_python(shown):
     there = {"region": sweep.southwest(grid), "date": truth.time.values}
     analysis = gl.assimilate(prior, seen, 3, 0, fast=True, steps=6, **there)
     table = sweep.score_table({"mine": analysis}, truth, ["zos"])
-    expected = [100 * float(table[name]) for name in ("crps", "rmse")]
+    expected = [100 * table[name].item() for name in ("crps", "rmse")]
     assert [float(v) for v in told.groups()] == pytest.approx(expected, abs=0.06)
 
 
@@ -390,12 +391,12 @@ def test_a_track_ends_where_the_kilometres_end(shown, tmp_path):
     page.get_by_role("button", name="One track more").click()
     assert page.get_by_role("slider", name="Track 2").count() == 2
     page.get_by_role("button", name="Assimilate").click()  # nothing is there to do it with
-    page.wait_for_function("document.querySelector('[data-genda-figure]').shadowRoot.textContent.includes('not be computed')")
+    page.wait_for_function(f"{SHADOW}.textContent.includes('not be computed')")
     assert len(page.faults) == 2 and all("none/scene.js" in fault or "ERR_FILE" in fault for fault in page.faults)
     page.faults.clear()
 
 
-# --- By mouse, finger and keyboard; light, dark, narrow, printed --------------------------------------------------------
+# --- By mouse, finger and keyboard; light, dark, narrow, printed ------------------------------------------------------
 
 
 def small_figures(current, drifters, ocean) -> dict[str, figures.Figure]:
@@ -458,7 +459,7 @@ def test_a_handle_is_dragged_by_mouse_finger_and_keyboard(shown, every, name):
         handle.press("Shift+ArrowLeft")
         page.wait_for_timeout(100)
         assert handle.get_attribute("aria-valuetext") != touched, label  # a fine step does not take it all back
-    spoken = "document.querySelector('[data-genda-figure]').shadowRoot.querySelector('[role=status]').textContent"
+    spoken = f"{SHADOW}.querySelector('[role=status]').textContent"
     page.wait_for_function(f"{spoken}.length > 20")
 
 
@@ -468,10 +469,9 @@ def test_figures_fit_a_narrow_screen_follow_the_theme_and_print_light(shown, eve
         shown.open(figure, width=380)
         width, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert width <= room, name
-        wide = page.locator("section").evaluate("(section) => [...section.querySelectorAll('*')].filter((element) =>"
-                                                "element.getBoundingClientRect().right > innerWidth).length")  # fmt: skip
-        assert wide == 0, name
-        picture = "document.querySelector('[data-genda-figure]').shadowRoot.querySelector('canvas').toDataURL()"
+        beyond = "(section) => [...section.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > innerWidth)"
+        assert page.locator("section").evaluate(f"{beyond}.length") == 0, name
+        picture = f"{SHADOW}.querySelector('canvas').toDataURL()"
         light = page.evaluate(picture)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
         page.wait_for_selector("[data-mode=dark]")

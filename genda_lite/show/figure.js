@@ -25,6 +25,19 @@ function lever(id, dial, moved) {
   return made;
 }
 
+/** Work that is done before the next picture of the screen, once, however often it is asked for. */
+function beforeNextFrame(work) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      work();
+    });
+  };
+}
+
 /** Two digits of a number of any size, as people write it. */
 const rounded = (value) => Number(value.toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2 });
 
@@ -65,6 +78,13 @@ class Pen {
       }
       this.write(x, (left + right) / 2, bottom + 22, "center", "top");
     }
+  }
+
+  /** Axes of a map, in degrees. */
+  degrees(count = 5) {
+    const words = (value, [positive, negative]) => `${Math.abs(value)}°${value < 0 ? negative : positive}`;
+    const format = { xFormat: (v) => words(v, "EW"), yFormat: (v) => words(v, "NS") };
+    this.axes({ x: "", y: "", xCount: count, yCount: count, grid: false, ...format });
   }
 
   stroke(points) {
@@ -130,6 +150,14 @@ class Pen {
   }
 }
 
+/** Options of a picture that is a map: a degree of longitude is as long as it is in the middle. latitude, longitude: ends. */
+function mapOf(latitude, longitude) {
+  const [top, right, bottom, left] = [6, 8, 22, 38], middle = ((latitude[0] + latitude[1]) / 2) * (Math.PI / 180);
+  const aspect = (latitude[1] - latitude[0]) / ((longitude[1] - longitude[0]) * Math.cos(middle));
+  const tall = (width) => aspect * (width - left - right) + top + bottom;
+  return { x: longitude, y: latitude, margins: [top, right, bottom, left], tall };
+}
+
 /** A canvas with axes, drawn anew whenever its size, its range or the page's colours change.
  *
  *  label: what it shows, for those who do not see it. x, y: ranges, west to east and south to north; may be set later, then
@@ -137,7 +165,8 @@ class Pen {
  *  kind: a class for its looks, "square" for a map that is narrower than the page. draw(pen): draws all of it. */
 class Picture {
   constructor({ label, x = [0, 1], y = [0, 1], tall = 0.5, margins = [20, 8, 38, 40], kind = "", draw }) {
-    Object.assign(this, { x, y, tall, margins, paintAll: draw, handles: [], asked: false });
+    Object.assign(this, { x, y, tall, margins, paintAll: draw, handles: [] });
+    this.refresh = beforeNextFrame(() => this.draw());
     this.canvas = make("canvas", { role: "img", "aria-label": label });
     this.element = make("div", { class: `picture ${kind}` }, this.canvas);
     new ResizeObserver(() => this.draw()).observe(this.element);
@@ -154,15 +183,7 @@ class Picture {
     return { left, right: width - right, top, bottom: height - bottom, width, height };
   }
 
-  /** Draw it before the next picture of the screen: however often it is asked for, once. */
-  refresh() {
-    if (this.asked) return;
-    this.asked = true;
-    requestAnimationFrame(() => this.draw());
-  }
-
   draw() {
-    this.asked = false;
     const { canvas, frame } = this, scale = devicePixelRatio || 1;
     if (!frame.width) return; // not on the page yet, or hidden
     const [width, height] = [Math.round(frame.width * scale), Math.round(frame.height * scale)];
@@ -219,7 +240,6 @@ class Picture {
       const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key];
       if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault(); // the page would scroll
-      event.stopPropagation(); // a notebook would go to the next cell
       const sizes = step ?? [this.x, this.y].map(([low, high]) => (high - low) / 50);
       const part = event.shiftKey ? 0.2 : 1;
       // A handle that moves in one direction follows the keys of both, as sliders do.
@@ -321,11 +341,16 @@ function figures(name, build) {
   }
 }
 
+/** Resolves when the page has nothing else to do. */
+const idle = () => new Promise((resolve) => (window.requestIdleCallback ?? ((work) => setTimeout(work, 2000)))(resolve));
+
 async function startFigure(host, build) {
   const data = JSON.parse(host.querySelector("script").textContent);
-  await approached(host);
+  await Promise.race([approached(host), idle()]); // one that is printed may never be approached
   const { parts, pictures = [] } = await build(data, host);
-  const layout = make("section", { class: "figure", "aria-label": data.title, "data-lm-suppress-shortcuts": "true" },
+  host.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the keys for its own
+  host.addEventListener("keydown", (event) => event.stopPropagation());
+  const layout = make("section", { class: "figure", "aria-label": data.title },
     make("p", { class: "title" }, data.title), ...parts);
   followTheme(host);
   host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), layout);

@@ -24,7 +24,7 @@ from ..posterior import assimilate
 from ..prior import Prior, samplers
 from ..sources import ragged_slices
 from ..state import CHANNELS, Grid
-from ..verify.osse import sweep
+from ..verify.osse.sweep import observe, score_table, southwest
 from . import maps
 from .assets import script
 from .static import STYLES, ChannelStyle, colour_scale, pack, pack_smooth, quantise
@@ -289,12 +289,12 @@ def observing(
         steps: of the sampler.
         folder: of the engine, the prior and the ocean, as seen from the page.
     """
-    seen = sweep.observe(truth, altimeters, cloud=1.0)
+    seen = observe(truth, altimeters, cloud=1.0)
     place = np.stack([seen.latitude, seen.longitude])
     grid = Grid(truth["latitude"].values, truth["longitude"].values)
-    there = {"region": sweep.southwest(grid), "date": truth["time"].values}
+    there = {"region": southwest(grid), "date": truth["time"].values}
     analysis = assimilate(prior, seen, members, 0, fast=True, steps=steps, **there)
-    scored = sweep.score_table({"real": analysis}, truth, ["zos"]).sel(experiment="real", channel="zos")
+    scored = score_table({"real": analysis}, truth, ["zos"]).sel(experiment="real", channel="zos")
     spacing = float(np.median(distance(*place[:, :-1], *place[:, 1:]))) / 1e3
     truth = truth["zos"].values
     scale = colour_scale("zos", [truth], STYLES["zos"], "field")

@@ -1,6 +1,6 @@
 // A measurement of one of two water masses, as chapter 04 has it: {sides, width, value, error}.
 
-const STEPS = 256, DRAWS = 400, WIDTH = 0.07; // of the sampler; of the starts; of the kernel that makes a density of draws
+const STEPS = 256, DRAWS = 200, WIDTH = 0.07; // of the sampler; of the starts; of the kernel that makes a density of draws
 
 /** prior/samplers.py: noise levels of the variance-preserving schedule, then zero. */
 function cosineLevels(steps, least = 1e-3) {
@@ -13,12 +13,13 @@ function cosineLevels(steps, least = 1e-3) {
 
 /** prior/samplers.py: first order and deterministic. */
 function euler(denoise, x, sigmas) {
-  for (let i = 0; i + 1 < sigmas.length; i++) {
-    const estimate = x.map((v) => denoise(v, sigmas[i]));
-    if (!sigmas[i + 1]) return estimate;
-    x = estimate.map((e, j) => e + (sigmas[i + 1] / sigmas[i]) * (x[j] - e));
-  }
-  return x;
+  return x.map((state) => {
+    for (let i = 0; sigmas[i + 1]; i++) {
+      const estimate = denoise(state, sigmas[i]);
+      state = estimate + (sigmas[i + 1] / sigmas[i]) * (state - estimate);
+    }
+    return denoise(state, sigmas.at(-2));
+  });
 }
 
 /** posterior/guidance.py: with gamma sigma^2 for what is unknown; or the right variance, as `mmps` has it. */
@@ -94,7 +95,7 @@ figures("bayes", (data) => {
     },
   });
 
-  function changed() {
+  function drawAnew() {
     draws = samplePosterior(prior, value, error, right ? mmps(prior, value, error) : sda(prior, value, error, gamma));
     const [exact, ours] = [summaryOf(exactPosterior(prior, value, error)), summary(draws)];
     const tell = ({ mean, spread, warm }) => `${number(mean)} ± ${number(spread)}, warm water ${percent(warm)}`;
@@ -103,6 +104,7 @@ figures("bayes", (data) => {
     strength.inputs[0].disabled = right;
     picture.refresh();
   }
+  const changed = beforeNextFrame(drawAnew);
 
   picture.handle({
     label: "Measurement", along: "x", step: [0.1, 0], kind: "dot third", at: () => [value, 0.05],
@@ -134,7 +136,7 @@ figures("bayes", (data) => {
     { title: "likelihood", colour: "ink", dash: [2, 3] }, { title: "exact posterior", colour: "first", dash: "area" },
     { title: "draws", colour: "second" },
   ]);
-  changed();
+  drawAnew();
   return {
     parts: [make("div", { class: "controls" }, method.row, strength.row), picture.element, legend, told, said.line],
     pictures: [picture],

@@ -150,5 +150,6 @@ figures("interpolation", (data) => {
     { title: "± 2 standard deviations beforehand", colour: "quiet", dash: [2, 3] },
   ]);
   changed();
-  return { parts: [make("div", { class: "controls" }, scale.row), curve.element, shares.element, legend, told, said.line], pictures };
+  const controls = make("div", { class: "controls" }, scale.row);
+  return { parts: [controls, curve.element, shares.element, legend, told, said.line], pictures };
 });

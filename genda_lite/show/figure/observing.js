@@ -27,26 +27,23 @@ function measured(scene, tracks, { spacing, noise, error }, white) {
 
 figures("observing", (data) => {
   const { budget, flown, reference, scale: { low, high }, shape: [rows, columns] } = data, n = rows * columns;
-  const tracks = structuredClone(data.tracks), colours = palette(data.scale);
+  const tracks = structuredClone(data.tracks);
   const [south, north, west, east] = [data.latitude[1], data.latitude[0], ...data.longitude];
-  let scene = null, seen = null, ensemble = null, runs = 0, best = null, shown = false, message = "";
+  let scene = null, seen = null, ensemble = null, best = null; // ensemble: mean, spread and error, north first
+  let runs = 0, shown = false, message = "";
   const said = speaker(), told = make("p", { class: "told" });
   const progress = make("progress", { max: 1, value: 0, "aria-label": "Assimilation" });
   const used = () => tracks.reduce((sum, track) => sum + kilometres(...track), 0);
-  const cm = (metres) => `${(100 * metres).toFixed(1)}\u00a0cm`, km = (length) => `${Math.round(length).toLocaleString("en")}\u00a0km`;
-  const box = {
-    x: [west, east], y: [south, north], margins: [4, 4, 20, 38],
-    tall: (width) => ((width - 42) * (north - south)) / ((east - west) * Math.cos((((south + north) / 2) * Math.PI) / 180)) + 24,
-  };
-  const degrees = { x: "", y: "", xCount: 3, xFormat: (v) => `${-v}°W`, yFormat: (v) => `${v}°N`, grid: false };
+  const cm = (metres) => `${(100 * metres).toFixed(1)}\u00a0cm`;
+  const km = (length) => `${Math.round(length).toLocaleString("en")}\u00a0km`;
+  const box = mapOf([south, north], [west, east]);
 
   const design = new Picture({
     ...box, label: "Your tracks", kind: "design",
     draw(pen) {
-      if (shown && scene) pen.map(encoded(turned(scene.truth.zos, data.shape), low, high), columns, colours);
-      pen.axes(degrees);
-      pen.inside((context) => context.strokeRect(pen.x(west), pen.y(north), pen.x(east) - pen.x(west), pen.y(south) - pen.y(north)),
-        { colour: "line", width: 2 });
+      if (shown && scene) pen.map(encoded(turned(scene.truth.zos, data.shape), low, high), columns, palette(data.scale));
+      pen.degrees(3);
+      pen.line([west, east, east, west, west], [south, south, north, north, south], { colour: "line", width: 2 });
       if (!shown) pen.dots(flown.longitude, flown.latitude, { colour: "quiet", radius: 1.5, opacity: 0.7 });
       for (const track of tracks) {
         const [ys, xs] = [0, 1].map((k) => track.map((place) => place[k]));
@@ -60,16 +57,16 @@ figures("observing", (data) => {
       ...box, label: title,
       draw(pen) {
         if (ensemble) {
-          const [values, { scale, table }] = [ensemble[i], i ? { scale: data.spread, table: spreads } : { scale: data.scale, table: colours }];
-          pen.map(encoded(values, scale.low, scale.high), columns, table);
+          const scale = i ? data.spread : data.scale;
+          pen.map(encoded(ensemble[i], scale.low, scale.high), columns, palette(scale));
         }
-        pen.axes(degrees);
+        pen.degrees(3);
         if (seen) pen.dots(seen.longitude, seen.latitude, { colour: "#111", radius: 1 });
       },
     });
     return { picture, figure: named(title, picture) };
   });
-  const spreads = palette(data.spread), pictures = [design, ...maps.map((map) => map.picture)];
+  const pictures = [design, ...maps.map((map) => map.picture)];
   const refresh = () => pictures.forEach((picture) => picture.refresh());
 
   function tell() {
@@ -82,6 +79,7 @@ figures("observing", (data) => {
 
   async function run() {
     const mine = ++runs, over = () => mine !== runs;
+    progress.value = 0;
     message = scene ? "The members are on their way." : "The model and the ocean arrive (5 MB, once).";
     tell();
     try {
@@ -111,6 +109,9 @@ figures("observing", (data) => {
         tell();
         refresh();
       }
+      if (over() || progress.value === 1) return;
+      message = "Another figure of this page took over the model. Press the button again.";
+      tell();
     } catch (error) {
       if (over()) return;
       message = `It could not be computed here: ${error.message}. On the book's own pages it can.`;
@@ -148,7 +149,8 @@ figures("observing", (data) => {
     fewer.disabled = tracks.length === 1;
   }
   const more = button("One track more", () => {
-    const middle = west + ((tracks.length + 0.5) / MOST) * (east - west), length = Math.min(budget - used() - 1, 300) / KM_PER_DEGREE;
+    const middle = west + ((tracks.length + 0.5) / MOST) * (east - west);
+    const length = Math.min(budget - used() - 1, 300) / KM_PER_DEGREE;
     tracks.push([[south + 0.5, middle], [Math.min(north, south + 0.5 + length), middle]]);
     if (design.handles.length < 2 * tracks.length) addHandles(tracks.length - 1);
     message = "";

@@ -22,7 +22,8 @@ function groundTrack(orbit, length, [south, north], [west, east], sampling) {
   const margin = 3 / Math.cos(Math.max(Math.abs(south), Math.abs(north)) * RADIANS);
   const at = (track, sample) => {
     const turned = (track - 0.5) / 2 + (sample * sampling) / orbit.period, [latitude, there] = position(orbit, turned);
-    return { latitude, longitude: west + ((((there - west) % 360) + 360) % 360), time: orbit.time + turned * orbit.period, track };
+    const longitude = west + ((((there - west) % 360) + 360) % 360);
+    return { latitude, longitude, time: orbit.time + turned * orbit.period, track };
   };
   const inside = ({ latitude, longitude }, beyond) => latitude >= south - beyond && latitude <= north + beyond &&
     (longitude - west + beyond) % 360 <= east - west + 2 * beyond;
@@ -97,9 +98,7 @@ figures("orbits", (data) => {
   };
 
   const picture = new Picture({
-    label: "Ground tracks over the North Atlantic", x: wide.longitude, y: wide.latitude, margins: [8, 8, 24, 36],
-    tall: (width) => ((width - 44) * (wide.latitude[1] - wide.latitude[0])) /
-      ((wide.longitude[1] - wide.longitude[0]) * Math.cos(((wide.latitude[0] + wide.latitude[1]) / 2) * RADIANS)) + 32,
+    label: "Ground tracks over the North Atlantic", ...mapOf(wide.latitude, wide.longitude),
     draw(pen) {
       pen.inside((context) => {
         for (const ring of data.land) {
@@ -118,18 +117,17 @@ figures("orbits", (data) => {
       for (const { lines } of flown()) {
         const past = lines.filter((line) => line[0].time <= now * DAY);
         past.forEach((line, i) => {
-          const part = line.filter((point) => point.time <= now * DAY), newest = i === past.length - 1 && now - line[0].time / DAY < 0.2;
+          const part = line.filter((point) => point.time <= now * DAY);
           const [xs, ys] = ["longitude", "latitude"].map((name) => part.map((point) => point[name]));
-          const age = now - line[0].time / DAY, opacity = newest ? 1 : Math.max(0.15, 1 - age / days);
+          const age = now - line[0].time / DAY, newest = i === past.length - 1 && age < 0.2;
+          const opacity = newest ? 1 : Math.max(0.15, 1 - age / days);
           pen.line(xs, ys, { colour: newest ? "second" : "first", width: newest ? 2.5 : 1.2, opacity });
           if (newest) pen.dots([xs.at(-1)], [ys.at(-1)], { colour: "second", radius: 4 });
         });
       }
       const [[south, north], [west, east]] = [box.latitude, box.longitude];
       pen.line([west, east, east, west, west], [south, south, north, north, south], { colour: "ink", width: 1.5 });
-      pen.axes({
-        x: "", y: "", xFormat: (v) => `${-v}°W`, yFormat: (v) => `${v}°N`, grid: false,
-      });
+      pen.degrees();
     },
   });
 

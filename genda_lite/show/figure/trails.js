@@ -3,9 +3,10 @@
 const [HOUR, METRES_PER_DEGREE, RADIANS] = [3600, (6371e3 * Math.PI) / 180, Math.PI / 180];
 const TAIL = 120; // hours of a trail
 const [REAL, CARRIED] = ["#111", "#c2410c"]; // on a map that is light in the dark, too
-const SWARM = { count: 24, radius: 0.25, colour: "#0b63b8" }; // particles that the reader releases, and degrees around the handle
+const SWARM = { count: 24, radius: 0.25, colour: "#0b63b8" }; // particles that the reader releases, degrees around the handle
 
 /** ocean/trajectories.py: fields linear in time, bilinear in space, NaN beyond them.
+ *
  *  fields: [u, v], each (days, rows, columns) from the south, one day apart. latitude, longitude: ends, ascending. */
 function interpolator([u, v], shape, { latitude, longitude }) {
   const [days, rows, columns] = shape;
@@ -104,13 +105,10 @@ figures("trails", async (data) => {
 
   const picture = new Picture({
     label: "Paths of drifters over the speed of the analysed current", kind: "square",
-    x: data.longitude, y: data.latitude, margins: [8, 8, 24, 36],
-    tall: (width) => ((width - 44) * (data.latitude[1] - data.latitude[0])) /
-      ((data.longitude[1] - data.longitude[0]) * Math.cos(((data.latitude[0] + data.latitude[1]) / 2) * RADIANS)) + 32,
+    ...mapOf(data.latitude, data.longitude),
     draw(pen) {
       pen.map(speedAt(now), columns, colours);
-      const degrees = (value, [positive, negative]) => `${Math.abs(value)}°${value < 0 ? negative : positive}`;
-      pen.axes({ x: "", y: "", xFormat: (v) => degrees(v, "EW"), yFormat: (v) => degrees(v, "NS"), yCount: 5, grid: false });
+      pen.degrees();
       const trail = (path, colour, width) => {
         const part = path.slice(Math.max(0, now - TAIL), now + 1).filter(([latitude]) => Number.isFinite(latitude));
         const [ys, xs] = [0, 1].map((i) => part.map((place) => place[i]));
@@ -129,23 +127,27 @@ figures("trails", async (data) => {
   const words = (hour) => moment(hour).toLocaleDateString("en-GB", { day: "numeric", month: "long", timeZone: "UTC" }) +
     `, ${String(moment(hour).getUTCHours()).padStart(2, "0")}:00`;
   function changed() {
-    const apart = real.flatMap((path, i) => (now < path.length ? [distance(path[now], carried[i][now])] : [])).filter(Number.isFinite);
-    const mean = apart.reduce((sum, d) => sum + d, 0) / apart.length / 1e3;
-    told.textContent = now
-      ? `After ${(now / 24).toFixed(1)} days, ${apart.length} drifters and their particles are ${Math.round(mean)} km apart on average.`
-      : `${real.length} drifters, and a particle of the analysed current on each.`;
+    const there = real.flatMap((path, i) => (now < path.length ? [distance(path[now], carried[i][now])] : []));
+    const apart = there.filter(Number.isFinite), mean = apart.reduce((sum, d) => sum + d, 0) / apart.length / 1e3;
+    const begin = `${real.length} drifters, and a particle of the analysed current on each.`;
+    const since = `After ${(now / 24).toFixed(1)} days, ${apart.length} drifters and their particles are`;
+    if (!now) told.textContent = begin;
+    else told.textContent = apart.length ? `${since} ${Math.round(mean)} km apart on average.` : "No drifter is left on the map.";
     said.say(told.textContent);
     picture.refresh();
   }
 
+  const released = beforeNextFrame(() => {
+    release();
+    changed();
+  });
   picture.handle({
     label: "Where to release particles", step: [0.1, 0.1], at: () => [centre[1], centre[0]], kind: "dot blue",
     words: () => `${centre[0].toFixed(1)}° N, ${Math.abs(centre[1]).toFixed(1)}° W`,
     moved([x, y]) {
       const inside = (value, [first, last]) => between(value, [first + 0.4, last - 0.4]);
       centre = [inside(y, data.latitude), inside(x, data.longitude)];
-      release();
-      changed();
+      released();
     },
   });
   const dial = { title: "Date", settings: Array.from({ length: hours + 1 }, (_, i) => i), start: now, words: [] };

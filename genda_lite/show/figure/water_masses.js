@@ -40,7 +40,8 @@ figures("water_masses", (data) => {
   }
 
   below.handle({
-    label: "Noisy value", along: "x", step: [0.1, 0], at: () => [noisy, prior.denoise(noisy, sigma)], words: () => number(noisy),
+    label: "Noisy value", along: "x", step: [0.1, 0], words: () => number(noisy),
+    at: () => [noisy, prior.denoise(noisy, sigma)],
     moved([x]) {
       noisy = between(x, [-2.4, 2.4]);
       changed();
@@ -56,5 +57,6 @@ figures("water_masses", (data) => {
     { title: "best straight line", colour: "second" },
   ]);
   changed();
-  return { parts: [make("div", { class: "controls" }, noise.row), above.element, below.element, legend, told, said.line], pictures };
+  const controls = make("div", { class: "controls" }, noise.row);
+  return { parts: [controls, above.element, below.element, legend, told, said.line], pictures };
 });
