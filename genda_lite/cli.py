@@ -87,7 +87,7 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
-    config: Annotated[str, typer.Option(help="lite or wide (a laptop), full (a graphics card).")] = "lite",
+    config: Annotated[str, typer.Option(help="lite, wide, trajectory (a laptop); full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
@@ -214,10 +214,12 @@ def explorer_pack(
     import torch
 
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .show.pack import make_pack
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
+    check_kind(priors["diffusion"], False, "the explorer")
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     few = {"altimeters": (1, 3, 7), "clouds": (0.7, 1.0), "errors": (1.0, 4.0), "steps": 12} if quick else {}
@@ -511,11 +513,13 @@ def prior(
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table)
     model, steps = load_prior(checkpoint), 20 if quick else 40
+    check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
         unseen, known = (
@@ -543,6 +547,7 @@ def posterior(
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
     from .verify.closed_form import by_method, evaluate_posterior, rows_of
+    from .verify.moving import evaluate_moving, rows_of_moving
     from .verify.table import tidy
 
     check_places(json, table)
@@ -552,9 +557,14 @@ def posterior(
     for line in evaluate_posterior(quick, seed):
         print_table([line], header=not lines)
         lines.append(line)
-    rows = rows_of(lines)
+    rows, moving = rows_of(lines), []
+    typer.echo("")
+    for line in evaluate_moving(quick, seed):
+        print_table([line], header=not moving)
+        moving.append(line)
     typer.echo("")
     print_frame(by_method(tidy(rows)))
+    rows += rows_of_moving(moving)
     typer.echo("")
     print_judged(rows)
     save(context, rows)
