@@ -587,7 +587,7 @@ def osse(
     fit_dressing: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Fit that spread on these oceans, write it here, score nothing.")
     ] = None,
-    cases: Annotated[int, typer.Option(help="Boxes, dates and observing systems.")] = 60,
+    cases: Annotated[int, typer.Option(min=1, help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
@@ -606,17 +606,19 @@ def osse(
     from dataclasses import replace
 
     from .sources import load_sample
+    from .sources.samples import checksum
     from .verify.engine import OI, OURS, REGRESSION, load_methods
     from .verify.osse import scoreboard, single
     from .verify.protocol import refuse_test
 
     check_places(json, table, fit_dressing)
     if fit_dressing is not None:
-        if not truth:
-            raise InputError("expected --truth, oceans that are not scored, to fit a spread on")
+        if not truth or quick:
+            raise InputError("expected --truth, oceans that are not scored, to fit a spread on, and no --quick")
         refuse_test(truth)
     if quick:
         cases, members, every = 3, 4, 0
+        context.params |= {"cases": cases, "members": members, "every": every}  # which the table tells
     if folder is not None and not folder.is_dir():  # a folder that is there has results to go on from
         check_places(folder)
         if folder.exists():
@@ -627,6 +629,8 @@ def osse(
     with ExitStack() as stack:
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
+        given = (*(truth or ()), prior, regression)
+        made_of = " ".join(checksum(Path(p))[:12] if p and Path(p).is_file() else str(p) for p in given)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
             if REGRESSION not in known:
@@ -637,11 +641,12 @@ def osse(
             typer.echo(f"{fit_dressing}: the spread of {REGRESSION}, by classes, of {cases} cases")
             return
         spread = single.shipped_dressing(dressing, regression)
-        found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread)
+        found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread, made_of)
         rows = scoreboard.targets(found)
         if not quick:
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
-            rows += scoreboard.sensitivity(few, [known[OI], known[OURS]], model, members, folder=folder, progress=say)
+            two = [known[OI], known[OURS]]
+            rows += scoreboard.sensitivity(few, two, model, members, folder=folder, progress=say, made_of=made_of)
     typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
     for title, part in scoreboard.board(found).items():
         typer.echo(f"\n{title}\n")

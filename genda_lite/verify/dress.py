@@ -142,7 +142,10 @@ class Dressing:
         frame = pd.DataFrame(rows)
         if not {"channel", "sigma", "points"} < set(frame):
             raise InputError(f"{path}: is no table of classes, expected the columns channel, sigma and points")
-        numbers = frame.drop(columns="channel").apply(pd.to_numeric, errors="coerce")
+        words = frame.drop(columns="channel")
+        numbers = words.apply(pd.to_numeric, errors="coerce")
+        if (numbers.isna() & words.notna() & (words != "")).any(axis=None) or not (numbers["sigma"] >= 0).all():
+            raise InputError(f"{path}: has classes that cannot be read, expected numbers, and no sigma below zero")
         parts = numbers.groupby(frame["channel"], sort=False)
         return cls({str(name): Classes(part.reset_index(drop=True)) for name, part in parts}, about)
 

@@ -237,6 +237,7 @@ def run(
     folder: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
     dressing: Dressing | None = None,
+    made_of: str = "",
 ) -> xr.Dataset:
     """Scores of all cases, dims (case, experiment, ...).
 
@@ -244,11 +245,12 @@ def run(
         every: `slow` methods are run on every so many.
         folder: keeps the table of each case. What is there is not computed again; a method may join later.
         dressing: of methods that are to be dressed, which are left out without it.
+        made_of: what else the scores depend on, truth and networks: a folder keeps those of one such text.
 
     Raises:
         InputError: the folder holds tables of other settings, or see `check_apart`.
     """
-    settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {cases.decorrelation:g} {members}"
+    settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {cases.decorrelation:g} {members} {made_of}"
     chosen = [m for m in chosen if dressing or m.spread != DRESSED]
     if dressing:
         check_apart(dressing, cases.series)
@@ -280,7 +282,7 @@ def run(
 
 def sensitivity(
     cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, factor: float = 3.0,
-    folder: Path | None = None, progress: Callable[[str], None] = lambda text: None,
+    folder: Path | None = None, progress: Callable[[str], None] = lambda text: None, made_of: str = "",
 ) -> list[dict]:
     """What it costs that SWOT's correlated errors (roll and timing) are `factor` times what is stated: CRPS of sea
     level over that with the stated ones, in cases that all have a swath. See `run` for the other arguments."""
@@ -289,7 +291,8 @@ def sensitivity(
         place = folder and folder / f"swath{actual:g}"
         if place:
             place.mkdir(exist_ok=True)
-        tables.append(run(replace(with_swath, swath_error_factor=actual), chosen, prior, members, 1, place, progress))
+        loud = replace(with_swath, swath_error_factor=actual)
+        tables.append(run(loud, chosen, prior, members, 1, place, progress, made_of=made_of))
     (quiet, loud), rows = tables, []
     for method in quiet["experiment"].values:
         crps = [t["crps"].sel(experiment=method, channel="zos", zone="all").mean() for t in (quiet, loud)]
@@ -405,16 +408,19 @@ def targets(table: xr.Dataset) -> list[dict]:
     """The figures that have a target, and beside them those that explain them, as rows of `verify.table.row`. Those
     that `details` has, too, have no labels here.
 
-    A single estimate is judged as it is dressed, where it is."""
-    found, rows = figures(table).sel(experiment=OURS), []
+    A single estimate is judged as it is dressed, where it is; where it is not, there is no target, for its CRPS is a
+    mean absolute error."""
+    judged, rows = figures(table), []
+    found = judged.sel(experiment=OURS)
     names = [str(m) for m in table["experiment"].values]
     baselines = [m for m in names if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
     unseen = table.isel(case=np.flatnonzero(table["l4_so"].values == 0))
     for channel in OCEAN:
         for than in baselines:
-            made = paired_rows(table, OURS, than, channel, highest=0.0)
+            is_ensemble = np.isfinite(judged["spread_skill"].sel(experiment=than, channel=channel))
+            made = paired_rows(table, OURS, than, channel, **({"highest": 0.0} if is_ensemble else {}))
             rows += made
-            if channel in SURFACE:
+            if is_ensemble and channel in SURFACE:
                 worst = max(one["value"] for one in made[1:])
                 rows.append(row(f"{made[0]['name']}, the ocean of least gain", worst, highest=0.0, detail=True))
     if unseen.sizes["case"] > 1:

@@ -4,6 +4,7 @@
     deviation = dressed(estimate, case, prior, fitted)           # of another ocean's case
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -133,9 +134,11 @@ def check_apart(dressing: Dressing, series: Sequence[xr.Dataset]) -> None:
     """Whether a dressing was fitted on other oceans than these.
 
     Raises:
-        InputError: it was not.
+        InputError: it was not, or it does not say.
     """
-    fitted, scored = (set(text.split(", ")) - {""} for text in (dressing.about.get("seeds", ""), seeds_of(series)))
+    if "seeds" not in dressing.about:
+        raise InputError("a spread does not say which oceans it was fitted on, expected the seeds in its first lines")
+    fitted, scored = (set(re.findall(r"\d+", text)) for text in (dressing.about["seeds"], seeds_of(series)))
     if both := sorted(fitted & scored):
         raise InputError(
             f"the spread of {dressing.about.get('dresses', 'an estimate')} was fitted on oceans of seed "
