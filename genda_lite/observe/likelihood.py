@@ -1,7 +1,7 @@
 """Observations bound to a grid and a climatology: y = H x + e, in standardized units."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -130,6 +130,7 @@ class Likelihood(LinearGaussian):
                 f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
                 f"keep those inside with observations.inside(grid)"
             )
+        observations = replace(observations, longitude=grid.turned(observations.longitude))
         channel = np.array([state.index(c) for c in observations.channel])
         scales = standardizer.scale_of(state)
         scale = scales[channel]

@@ -214,6 +214,7 @@ def assimilate(
         climatology, grid = read_climatology(climatology), given_grid(grid, prior.shape[1:])
         prior, source = relocated(prior, climatology, grid), climatology.attrs["source"]
     problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
+    observations = problem.observations
     solve = InnovationSolver(prior, problem.likelihood)
     check_innovations(solve, observations)
     draws = sample_posterior(

@@ -160,8 +160,9 @@ def read_sea_level_map(
             the date or the box, or holds no valid value there.
     """
     with open_product(path) as product:
-        currents = {name: (name, "m s-1", TABLE["uo"].plausible) for name in ("ugos", "vgos") if name in product.variables}
-        result = read_map(product, "zos", "adt", date, box, currents)
+        currents = [name for name in ("ugos", "vgos") if name in product.variables]
+        beside = {name: (name, "m s-1", TABLE["uo"].plausible) for name in currents}
+        result = read_map(product, "zos", "adt", date, box, beside)
     return checked(result, "zos", path, "without a value")
 
 

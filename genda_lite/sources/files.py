@@ -17,7 +17,7 @@ import xarray as xr
 
 from ..errors import InputError
 from ..state import TABLE
-from .opening import COORDINATES, ZARR_FILES, is_extreme, open_product, summary
+from .opening import COORDINATES, ZARR_FILES, is_extreme, open_product, summary  # noqa: F401
 
 BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
 LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
@@ -149,8 +149,8 @@ def require(
 
 
 def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[float] = NO_RANGE) -> np.ndarray:
-    """Which decoded values lie in the range that a variable states by `valid_min`, `valid_max` or `valid_range`, and are no
-    fill values by custom: where integers are packed and none is declared, the extremes of their type.
+    """Which decoded values lie in the range that a variable states by `valid_min`, `valid_max` or `valid_range`, and
+    are no fill values by custom: where integers are packed and none is declared, the extremes of their type.
 
     The range of packed integers is stated in these, if it is of their type (CF 2.5.1), else as unpacked; the other way
     round where that would leave nothing plausible; and it is ignored where either would.
@@ -234,25 +234,26 @@ def places(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     for kind, (low, high) in PLAUSIBLE.items():
         place = require(dataset, find_coordinate(dataset, kind)).astype(np.float64)
         values, steps = place.values, np.diff(place.values.ravel())
-        axis = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1 and abs(values).max() < 720
-        good = (values >= low - ROUNDING) & (values <= high + ROUNDING) | (axis and kind == "longitude")
+        even = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1
+        axis = kind == "longitude" and even and abs(values).max() < 720  # in whatever turn
+        good = ((values >= low - ROUNDING) & (values <= high + ROUNDING)) | axis
         values = np.where(good, values, np.nan)
         found.append(place.copy(data=values if kind == "latitude" else wrap_longitude(values)))
     return tuple(found)
 
 
 def regular(dataset: xr.Dataset) -> xr.Dataset:
-    """A product on a regular grid with dims, and coordinates, `latitude` and `longitude` (see `places`), in the order of
-    the file; rows and columns without a place are left out, and their cells counted in `encoding["placeless"]`.
+    """A product on a regular grid with dims, and coordinates, `latitude` and `longitude` (see `places`), in the order
+    of the file; rows and columns without a place are left out, and their cells counted in `encoding["placeless"]`.
 
     Raises:
         InputError: latitude or longitude is no dimension.
     """
     names = {find_coordinate(dataset, kind): kind for kind in PLAUSIBLE}
     coordinates = places(dataset)
-    for (name, kind), place in zip(names.items(), coordinates, strict=True):
+    for name, place in zip(names, coordinates, strict=True):
         if place.dims != (name,):
-            raise InputError(f"{source_of(dataset)}: '{name}' has dimensions {place.dims}, expected a regular {kind} axis")
+            raise InputError(f"{source_of(dataset)}: '{name}' has dimensions {place.dims}, expected a regular grid")
     dataset = dataset.rename({name: kind for name, kind in names.items() if name != kind})
     cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
     for kind, place, attrs in zip(PLAUSIBLE, coordinates, (LATITUDE, LONGITUDE), strict=True):
@@ -301,7 +302,7 @@ def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
         raise InputError("no file to read, expected at least one path")
 
     def is_product(path: Path) -> bool:
-        return path.name.lower().endswith(suffixes) and path.is_file() or is_zarr(path)
+        return (path.name.lower().endswith(suffixes) and path.is_file()) or is_zarr(path)
 
     def is_zarr(path: Path) -> bool:
         return any((path / name).is_file() for name in ZARR_FILES)
@@ -321,8 +322,8 @@ def source_name(paths: Sequence) -> str:
 def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[str, int], xr.DataArray]:
     """Where along time the map of a date is, and its time; of no date, the first.
 
-    A map without a time axis has the time of a scalar variable or, failing that, the middle of what the file's attributes
-    say that it covers (at most ten days); NaT if it says nothing.
+    A map without a time axis has the time of a scalar variable or, failing that, the middle of what the file's
+    attributes say that it covers (at most ten days); NaT if it says nothing.
 
     Raises:
         InputError: no time within a day of the date, none that is known, or what is given is no date.
@@ -359,7 +360,8 @@ def stated_time(dataset: xr.Dataset) -> np.datetime64:
     """The middle of the time that a file's attributes say it covers, NaT if they do not, or more than ten days."""
     ends = []
     for keys in (("time_coverage_start", "start_time", "start_date"), ("time_coverage_end", "stop_time", "stop_date")):
-        stated = [str(dataset.attrs[key]) for key in keys if re.match(r"\d{4}-?\d{2}-?\d{2}", str(dataset.attrs.get(key)))]
+        stated = [str(dataset.attrs[key]) for key in keys if key in dataset.attrs]
+        stated = [one for one in stated if re.match(r"\d{4}-?\d{2}-?\d{2}", one)]  # with a date
         try:
             ends.append(as_date(stated[0]))
         except (IndexError, InputError):

@@ -1,5 +1,5 @@
-"""A look at a NetCDF-4 file from a process of its own: from some damaged files the HDF5 library never comes back, and some
-it does not survive.
+"""A look at a NetCDF-4 file from a process of its own: from some damaged files the HDF5 library never comes back, and
+some it does not survive.
 
 `inspect` starts this very file as a program, once, and asks it about one file after the other. The program goes through
 all that opening a file needs and says after each step that it lives. It imports h5netcdf and nothing of this package.

@@ -110,8 +110,8 @@ def read_map(
     box: Box | None,
     beside: dict[str, tuple[str, str | None, tuple[float, float]]] | None = None,
 ) -> xr.Dataset:
-    """A channel of an open product on one day, at the surface, in a box, with the error that the file states; no more than
-    this is read.
+    """A channel of an open product on one day, at the surface, in a box, with the error that the file states; no more
+    than this is read.
 
     Args:
         name: of the channel in the file. beside: further ones: our name -> name in the file, units, plausible range.

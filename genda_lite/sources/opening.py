@@ -44,8 +44,8 @@ _OTHERS = {
 def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
 
-    NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy. Variables may
-    lie in a group, if in one only.
+    NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy. Variables
+    may lie in a group, if in one only.
 
     Args:
         path: a NetCDF file, or the folder of a Zarr store.
@@ -118,8 +118,8 @@ def _store(path: Path) -> tuple[dict[str, Callable], dict, Callable]:
             store = H5NetCDFStore.open(str(path), phony_dims="access", group=group)
     else:
         store = ScipyDataStore(str(path))
-    found = store.ds.variables
-    return {n: partial(store.open_store_variable, n, found[n]) for n in found}, attrs | dict(store.get_attrs()), store.close
+    found, attrs = store.ds.variables, attrs | dict(store.get_attrs())
+    return {name: partial(store.open_store_variable, name, found[name]) for name in found}, attrs, store.close
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -202,10 +202,9 @@ def _variable(what: str, raw: xr.Variable, decode_times: bool) -> xr.Variable:
 def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
     """A variable with dates in place of numbers, NaT where the number is none; as it is where there is no such date."""
     attrs = {key: variable.attrs[key] for key in ("units", "calendar") if key in variable.attrs}
-    if variable.dtype.kind in "iu" and decoded.dtype.kind == "f" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
+    numbers = decoded.values.astype(np.float64) if decoded.dtype.kind == "f" else decoded.values
+    if variable.dtype.kind in "iu" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
         numbers = variable.values  # floating point would round nanoseconds
-    else:
-        numbers = np.array(decoded.values, np.float64 if decoded.dtype.kind == "f" else None)
     bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19) | is_extreme(numbers)
 
     def dates(values) -> np.ndarray:

@@ -285,7 +285,8 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
     if not known.any():
         raise InputError(f"{source}: '{name}' does not decode to dates of the standard calendar")
     if not known.all():
-        warnings.warn(f"{source}: {(~known).sum()} of {known.size} times are missing; their fields are left out", stacklevel=2)
+        told = f"{source}: {(~known).sum()} of {known.size} times are missing, and their fields left out"
+        warnings.warn(told, stacklevel=2)
     dated = product.assign_coords(time=("time", time.values, {"standard_name": "time"}))
     return dated if known.all() else dated.isel(time=stretch(np.flatnonzero(known)))
 
@@ -355,8 +356,8 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
 def _plausible(
     values: np.ndarray, factor, offset, bounds, fills: np.ndarray, meta: xr.Variable, what: str, units: str
 ) -> np.ndarray:
-    """Convert values to the units of the state; what is outside the stated range, and undeclared fill values, become NaN,
-    other nonsense is refused."""
+    """Convert values to the units of the state; what is outside the stated range, and undeclared fill values, become
+    NaN, other nonsense is refused."""
     values = np.where(in_range(values, meta, [(bound - offset) / factor for bound in bounds]), values, np.nan)
     converted = values * factor + offset
     outside = (converted < bounds[0]) | (converted > bounds[1])

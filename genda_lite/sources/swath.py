@@ -83,7 +83,8 @@ def read_swath(
         addends = [require(product, name, dims, units="m").values for name in names]
         values = sum(addends)
         flags = ["quality_flag", *(f"{name}_qual" for name in names)]  # those that apply; in each, 0 is good
-        flags = {flag: require(product, flag, dims, bounds=(0, np.inf)).values for flag in flags if flag in product.variables}
+        flags = [flag for flag in flags if flag in product.variables]
+        flags = {flag: require(product, flag, dims, bounds=(0, np.inf)).values for flag in flags}
         time = _time(product, dims)
         across = _across(product, dims)
         nadir = _nadir(product, latitude.shape)
