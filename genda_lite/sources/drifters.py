@@ -190,7 +190,7 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
 
 def _bad(columns: dict, n: int) -> np.ndarray:
     """Which fixes any flag calls bad; one that is not set says nothing."""
-    flags = np.array([columns[name] for name in _FLAGS if name in columns], np.float64).reshape(-1, n)
+    flags = np.array([columns[name] for name in _FLAGS if name in columns] or np.zeros((0, n)), np.float64)
     return (~np.isin(flags, GOOD_FLAGS) & ~np.isnan(flags)).any(0)
 
 

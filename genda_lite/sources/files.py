@@ -138,7 +138,7 @@ def require(
     if units is not None and variable.dtype.kind not in "biuf":
         raise InputError(f"{source}: '{name}' holds no numbers")
     if variable.dtype.kind in "iuf":
-        expected = TABLE[_CHANNEL[units]].plausible if units is not None and bounds == NO_RANGE else bounds
+        expected = bounds if units is None else TABLE[_CHANNEL[units]].plausible
         good = in_range(variable.values, variable, [(bound - offset) / factor for bound in expected])
         values = variable.values if units is None else variable.values.astype(np.float64) * factor + offset
         missing = ~(good & (values >= bounds[0]) & (values <= bounds[1])) & ~np.isnan(values)
@@ -183,7 +183,7 @@ def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[flo
         slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
         inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
         common = min(high, plausible[1]) - max(low, plausible[0])
-        if common > 0.05 * (plausible[1] - plausible[0]) if np.isfinite(plausible).all() else inside.any():
+        if common > 0.02 * (plausible[1] - plausible[0]) if np.isfinite(plausible).all() else inside.any():
             return good & inside
     return good
 

@@ -12,9 +12,16 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 
-START, PATIENCE = 60.0, 6.0  # s without a sign of life, at the start and then
-LOST = {"silent": "the HDF5 library does not come back from it", "died": "the HDF5 library does not survive it"}
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
+
+PATIENCE = 60.0  # s without a sign of life; much, for the machine may be busy
+WORK = 3  # s of a processor without a sign of life, after which the system ends the process
+LOST = {"silent": "the HDF5 library does not come back from it", "died": "it stops the HDF5 library, or never lets it go"}
 
 
 def look(path: str) -> None:
@@ -43,7 +50,10 @@ def look(path: str) -> None:
 
 
 def say(what: str) -> None:
-    """A line to whoever asked."""
+    """A line to whoever asked, and a new stretch of work."""
+    if resource is not None:
+        limit = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + WORK + 1, limit))
     print(json.dumps(what), flush=True)
 
 
@@ -51,6 +61,7 @@ def serve() -> None:
     """Look at each path that comes in, until no more do."""
     say("ready")
     for line in sys.stdin:
+        say("alive")
         try:
             look(json.loads(line))
             say("whole")
@@ -70,17 +81,17 @@ class Inspector:
         self.said = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         atexit.register(self.end)
-        self.next(START)
+        self.next()
 
     def _listen(self) -> None:
         for line in self.process.stdout:
             self.said.put(json.loads(line))
         self.said.put("died")
 
-    def next(self, patience: float) -> str:
+    def next(self) -> str:
         """What it says next, "silent" if nothing comes."""
         try:
-            return self.said.get(timeout=patience)
+            return self.said.get(timeout=PATIENCE)
         except queue.Empty:
             return "silent"
 
@@ -88,7 +99,7 @@ class Inspector:
         """Its verdict on a file: "whole", or what is wrong with it."""
         self.process.stdin.write(json.dumps(os.path.abspath(path)) + "\n")
         self.process.stdin.flush()
-        while (verdict := self.next(PATIENCE)) in ("alive", "ready"):
+        while (verdict := self.next()) in ("alive", "ready"):
             pass
         if verdict in LOST:
             self.end()

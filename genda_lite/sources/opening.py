@@ -69,8 +69,12 @@ def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Datas
                     variables[text(name)] = _variable(f"{path}: '{text(name)}'", get(), decode_times)
                 except Exception as error:
                     unreadable[text(name)] = summary(error)
-            raw = xr.Dataset(variables, attrs=_plain(attrs))
-            product = xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
+            try:
+                raw = xr.Dataset(variables, attrs=_plain(attrs))
+                product = xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
+            except Exception:
+                close()
+                raise
     except (ImportError, InputError):
         raise  # a broken installation is no fault of the file
     except Exception as error:  # a damaged file fails in ways as many as there are bytes

@@ -5,6 +5,7 @@ told from the headers, and from three frames of each variable, is told at once; 
 are read.
 """
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -215,6 +216,15 @@ def series(
     Args:
         variables: of each its names in files. depths: of those at a level (m). needed: those that must be there; all.
     """
+    with contextlib.ExitStack() as stack:  # what is refused is closed
+        for product in products:
+            stack.callback(product.close)
+        found = _series(products, variables, depths, needed)
+        stack.pop_all()
+    return found
+
+
+def _series(products, variables, depths, needed) -> xr.Dataset:
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
     attrs, levels, first = {}, {}, None
     paths = [source_of(product) for product in products]
