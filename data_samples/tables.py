@@ -32,6 +32,7 @@ from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
 from genda_lite.verify.engine import DRESSED
+from genda_lite.verify.osse.scoreboard import COMMON
 from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
 
 FOLDER = Path(__file__).resolve().parent
@@ -336,10 +337,7 @@ GUIDANCES = {
 
 def guidance(method: str, channel: str) -> float:
     """CRPS over that of multivariate optimal interpolation, on the cases that all guidances ran on."""
-    one = {"method": method, "channel": channel, "zone": "all"}
-    if method in names("guidances"):  # which ran on all cases; the others on these alone
-        return value("guidances", metric="crps_ratio", **one)
-    return 1 + value("osse", case="", ocean="", metric=LESS, **one)
+    return 1 + value("osse", case=COMMON, ocean="", metric=LESS, method=method, channel=channel, zone="all")
 
 
 def guidances() -> str:
@@ -347,8 +345,7 @@ def guidances() -> str:
     rows = []
     for method, name in GUIDANCES.items():
         *scalars, u, v = (f"{guidance(method, channel):.2f}" for channel in OCEAN)
-        table = "guidances" if method in names("guidances") else "osse"
-        rows.append([name, *scalars, f"{u}, {v}", f"{value(table, method=method, metric='seconds'):.0f}"])
+        rows.append([name, *scalars, f"{u}, {v}", f"{value('osse', case=COMMON, method=method, metric='seconds'):.0f}"])
     return markdown(["guidance", "sea level", "temperature", "salinity", "residual current u, v", "CPU s"], rows)
 
 

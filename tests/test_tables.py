@@ -95,7 +95,7 @@ SETTINGS = {
         "15 cm/s (rms)",
         "positions to 30 m",
         "not scored (4 to 7)",
-        "7 days of 7, 10, 14",
+        "7 days of 2.5, 3.5, 5, 7, 10, 14",
         "40 km of 0, 40, 100, 250",
         "16 of 12, 16, 24, 40, 80",
         "windows of 7, 9 and 12 days of altimetry instead of 5",

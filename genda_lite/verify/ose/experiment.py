@@ -76,8 +76,9 @@ class Setting:
         window: days of altimetry before, and after, the date.
         weighted: the age of altimetry counts; else all of the window counts as of the day.
         decorrelation: days in which sea level changes, by which methods that have a covariance take the altimetry of
-            other days for what it is (`posterior.lags`); 0: they, as all others, count its age as an error. Of 7, 10
-            and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not scored.
+            other days for what it is (`posterior.lags`); 0: they, as all others, count its age as an error. Of 2.5,
+            3.5, 5, 7, 10 and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not
+            scored.
         drift_length: of that error (`InstrumentErrors.drift`), km along a track within which it is one and the same;
             the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km,
             the last of which serves sea level best on the training oceans, 40 had the least error of sea level and next
