@@ -226,7 +226,7 @@ MUTATIONS: dict[str, Callable[[Mutant], None]] = {
     "an unneeded time": lambda m: unneeded(m, "hours since analysis"),
     "flags missing": no_flags,
     "an odd attribute": odd_attribute,
-    "Latin-1": lambda m: attribute(m, np.bytes_(b"Donn\xe9es")),
+    "Latin-1": lambda m: attribute(m, np.bytes_(b"\xe9t\xe9")),
     "in a group": in_group,
     "NetCDF-3": older_format,
 }

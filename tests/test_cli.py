@@ -79,7 +79,7 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["assimilate", "TRACKS", "--out", "FOLDER"], "cannot be written"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "soon"], "is not a date"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "2019-02-23", "--error", 1], "go with tracks alone"),
-        (["assimilate", "TRACKS", "--out", "OUT", "--date", "1999-02-23"], "no observation within 5 days of 1999-02-23"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--date", "1999-02-23"], "no observation within 5 days of 1999"),
         (["prepare", "TRACKS", "TRACKS"], "the same command reads or writes this file"),
         (["simulate", "--days", 1, "--out", "OUT.nc", "--device", "mps"], "device 'mps' is not to be had here"),
         (["train", "--data", "TRACKS", "--out", "OUT.safetensors", "--device", "tpu"], "expected one of cpu"),

@@ -163,7 +163,9 @@ def read_sea_level_map(
         currents = [name for name in ("ugos", "vgos") if name in product.variables]
         beside = {name: (name, "m s-1", TABLE["uo"].plausible) for name in currents}
         result = read_map(product, "zos", "adt", date, box, beside)
-    return checked(result, "zos", path, "without a value")
+    described = result["zos"].attrs
+    result = checked(result, "zos", path, "without a value")
+    return result.assign(zos=result["zos"].assign_attrs(described))
 
 
 # Exactly repeating orbits: revolutions, and in how many nodal days (solar days if sun-synchronous).

@@ -190,22 +190,29 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
 
 def _bad(columns: dict, n: int) -> np.ndarray:
     """Which fixes any flag calls bad; one that is not set says nothing."""
-    flags = np.array([columns[name] for name in _FLAGS if name in columns] or np.zeros((0, n)), np.float64)
+    flags = np.array([_numbers(columns[name]) for name in _FLAGS if name in columns] or np.zeros((0, n)))
     return (~np.isin(flags, GOOD_FLAGS) & ~np.isnan(flags)).any(0)
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """As float64, NaN where it is no number; flags may be written in letters."""
+    values = np.asarray(values)
+    values = values.astype(str) if values.dtype.kind in "SO" else values
+    return pd.to_numeric(values, errors="coerce").astype(np.float64)
 
 
 def _drogue(columns: dict, n: int) -> np.ndarray:
     """The state of the drogue at each fix."""
     drogue = np.full(n, UNKNOWN, np.int8)
     if "depth" in columns:
-        depth = np.abs(np.asarray(columns["depth"], np.float64))
+        depth = np.abs(_numbers(columns["depth"]))
         drogue = np.where(np.isnan(depth), UNKNOWN, np.where(depth >= DROGUE_DEPTH, ON, LOST)).astype(np.int8)
     if "drogue_lost" in columns:  # no date: it never was; 1970: it is not known
         lost, time = pd.to_datetime(columns["drogue_lost"]), pd.to_datetime(columns["time"])
         drogue = np.where(pd.isna(lost) | (time < lost), ON, LOST).astype(np.int8)
         drogue[np.asarray(lost.year == 1970)] = UNKNOWN
     if "drogue" in columns:  # 1 present, 0 or 4 (Copernicus) absent, 2 unknown
-        flag = np.asarray(columns["drogue"], np.float64)
+        flag = _numbers(columns["drogue"])
         drogue = np.where(flag == 1, ON, np.where(np.isin(flag, (0, 4)), LOST, UNKNOWN)).astype(np.int8)
     return drogue
 
@@ -216,8 +223,10 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     as_written = {str(name).lower(): str(name) for name in product.variables}
     time = require_time(product).values
     n = time.size
-    sizes = require(product, as_written["rowsize"]).values.astype(int) if "rowsize" in as_written else np.array([n])
-    if sizes.sum() != n or sizes.min(initial=0) < 0:
+    sizes = np.array([n])
+    if "rowsize" in as_written:
+        sizes = np.nan_to_num(require(product, as_written["rowsize"], bounds=(0, n)).values, nan=0).astype(int)
+    if sizes.sum() != n:
         raise InputError(f"{source}: 'rowsize' adds up to {sizes.sum()}, expected the {n} fixes that the file holds")
     columns, level = {"time": time.ravel()}, _level(product, as_written, n)
 
@@ -257,7 +266,8 @@ def _level(product: xr.Dataset, as_written: dict[str, str], n: int) -> np.ndarra
     or the first where the depth is unknown."""
 
     def first(names: tuple[str, ...], otherwise) -> np.ndarray:
-        return next((require(product, as_written[name]).values for name in names if name in as_written), otherwise)
+        found = [as_written[name] for name in names if name in as_written]
+        return require(product, found[0], bounds=NO_RANGE).values if found else otherwise
 
     speed, depth = first(_U, np.empty(0)), first(("deph", "depth"), np.array(np.nan))
     if speed.ndim != 2 or len(speed) != n:

@@ -32,18 +32,17 @@ PLAUSIBLE = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 ROUNDING = 1e-3  # degrees by which single precision may leave them
 NO_RANGE = (-np.inf, np.inf)
 
-# unit -> spelling, without spaces -> factor. Only what can be nothing else is converted: pint would take furlongs, too,
-# reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
+# unit -> spelling, without spaces, as it is or in lower case -> factor. What can be nothing else is converted: pint
+# would take furlongs, too, reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
 _UNITS = {
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
     | {"metrepersecond": 1.0, "meter/second": 1.0},
-    "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
-    | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0, "degrees_celsius": 1.0}
-    | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
-    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
+    "degC": {"degc": 1.0, "degreesc": 1.0, "degree_c": 1.0, "degrees_c": 1.0, "deg_c": 1.0, "°C": 1.0}
+    | {"celsius": 1.0, "degree_celsius": 1.0, "degrees_celsius": 1.0, "K": 1.0, "kelvin": 1.0, "degk": 1.0},
+    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "pss": 1.0, "pss-78": 1.0, "pss78": 1.0},
 }
-_OFFSETS = {"K": -273.15, "kelvin": -273.15, "Kelvin": -273.15}
+_OFFSETS = {"K": -273.15, "kelvin": -273.15, "degk": -273.15}
 _CHANNEL = {"m": "zos", "m s-1": "uo", "degC": "thetao", "1e-3": "so"}  # that tells what is plausible in such units
 
 
@@ -96,7 +95,7 @@ def require(
     name: str,
     dims: Sequence[str] | None = None,
     units: str | None = None,
-    bounds: tuple[float, float] = NO_RANGE,
+    bounds: tuple[float, float] | None = None,
 ) -> xr.DataArray:
     """Load a variable that must be there.
 
@@ -107,7 +106,8 @@ def require(
             accepts any.
         units: "m", "m s-1", "degC" or "1e-3". Other spellings, multiples (cm, mm, cm/s) and kelvin are
             converted. None leaves the values as they are.
-        bounds: what is beyond them, in these units, is missing, as is what is outside the range that the file states.
+        bounds: of numbers; what is beyond them, in these units, is missing, as is what is outside the range that the
+            file states.
     Returns:
         the variable in memory; float64 and with `units` in its attributes when units are given.
     Raises:
@@ -135,8 +135,9 @@ def require(
         raise InputError(f"{source}: '{name}' cannot be read, file damaged ({summary(error)})") from error
     if dims is not None:
         variable = variable.transpose(*dims)
-    if units is not None and variable.dtype.kind not in "biuf":
+    if (units is not None or bounds is not None) and variable.dtype.kind not in "biuf":
         raise InputError(f"{source}: '{name}' holds no numbers")
+    bounds = bounds or NO_RANGE
     if variable.dtype.kind in "iuf":
         expected = bounds if units is None else TABLE[_CHANNEL[units]].plausible
         good = in_range(variable.values, variable, [(bound - offset) / factor for bound in expected])
@@ -205,6 +206,7 @@ def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, 
 def known_units(found, units: str) -> tuple[float, float] | None:
     """Factor and offset from units as they are spelled to others, None where they are not among those known."""
     spelling = "".join(str(found).split())
+    spelling = spelling if spelling in _UNITS[units] else spelling.lower()
     return (_UNITS[units][spelling], _OFFSETS.get(spelling, 0.0)) if spelling in _UNITS[units] else None
 
 
@@ -232,7 +234,7 @@ def places(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """
     found = []
     for kind, (low, high) in PLAUSIBLE.items():
-        place = require(dataset, find_coordinate(dataset, kind)).astype(np.float64)
+        place = require(dataset, find_coordinate(dataset, kind), bounds=NO_RANGE).astype(np.float64)
         values, steps = place.values, np.diff(place.values.ravel())
         even = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1
         axis = kind == "longitude" and even and abs(values).max() < 720  # in whatever turn
@@ -274,6 +276,7 @@ def cut(dataset: xr.Dataset, box: Box | None) -> xr.Dataset:
     """
     if box is None:
         return dataset
+    in_box(box, 0.0, 0.0)  # whether it is one
     latitude, longitude = dataset["latitude"].values, dataset["longitude"].values
     rows = np.flatnonzero(in_box(box, latitude, np.full(latitude.shape, box[0])))
     columns = np.flatnonzero(in_box(box, np.full(longitude.shape, box[2]), longitude))
@@ -386,7 +389,7 @@ def as_date(date: str | np.datetime64) -> np.datetime64:
     """
     try:
         stamp = pd.Timestamp(date)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23") from error
     return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64().astype("datetime64[ns]")
 

@@ -21,7 +21,7 @@ except ImportError:  # not on Windows
 
 PATIENCE = 60.0  # s without a sign of life; much, for the machine may be busy
 WORK = 3  # s of a processor without a sign of life, after which the system ends the process
-LOST = {"silent": "the HDF5 library does not come back from it", "died": "it stops the HDF5 library, or never lets it go"}
+LOST = {"silent": "the HDF5 library does not come back from it", "died": "the HDF5 library cannot cope with it"}
 
 
 def look(path: str) -> None:
@@ -59,7 +59,6 @@ def say(what: str) -> None:
 
 def serve() -> None:
     """Look at each path that comes in, until no more do."""
-    say("ready")
     for line in sys.stdin:
         say("alive")
         try:
@@ -81,7 +80,6 @@ class Inspector:
         self.said = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         atexit.register(self.end)
-        self.next()
 
     def _listen(self) -> None:
         for line in self.process.stdout:
@@ -96,14 +94,14 @@ class Inspector:
             return "silent"
 
     def ask(self, path: str) -> str:
-        """Its verdict on a file: "whole", or what is wrong with it."""
+        """Its verdict on a file: "whole", one of `LOST`, or what is wrong with it."""
         self.process.stdin.write(json.dumps(os.path.abspath(path)) + "\n")
         self.process.stdin.flush()
-        while (verdict := self.next()) in ("alive", "ready"):
+        while (verdict := self.next()) == "alive":
             pass
         if verdict in LOST:
             self.end()
-        return LOST.get(verdict, verdict)
+        return verdict
 
     def end(self) -> None:
         """Stop it, whatever it is at."""
@@ -122,14 +120,14 @@ def inspect(path: str | os.PathLike) -> str:
     state = os.stat(path)
     key = os.path.abspath(path), state.st_size, state.st_mtime_ns
     with _LOCK:
-        if key not in _SEEN:
+        if _SEEN.get(key, "silent") in LOST:  # a busy machine may be better later
             try:
                 if _inspector is None or _inspector.owner != os.getpid() or _inspector.process.poll() is not None:
                     _inspector = Inspector()
                 _SEEN[key] = _inspector.ask(str(path))
             except OSError:
                 _SEEN[key] = "whole"
-        return _SEEN[key]
+        return LOST.get(_SEEN[key], _SEEN[key])
 
 
 if __name__ == "__main__":

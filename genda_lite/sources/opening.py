@@ -27,6 +27,7 @@ COORDINATES = {  # usual names in lower case
     "longitude": ("longitude", "lon", "nav_lon"),
     "time": ("time", "juld", "valid_time"),
 }
+WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
 # Times further from the middle of the others, or outside these years, are fill values that no attribute declares.
 LIFETIME, YEARS = 300 * 365.25 * 86400.0, np.array(["1800", "2200"], "datetime64[ns]")
 
@@ -197,6 +198,8 @@ def _variable(what: str, raw: xr.Variable, decode_times: bool) -> xr.Variable:
         raise TypeError("it is of a type that is not read")
     lazy = indexing.LazilyIndexedArray(_Guarded(raw, what))
     variable = xr.Variable(raw.dims, lazy, _plain(raw.attrs), raw.encoding)
+    if not np.all(np.isfinite(scale := np.asarray(raw.attrs.get("scale_factor", 1.0), float)) & (scale != 0)):
+        raise ValueError(f"its scale_factor is {raw.attrs['scale_factor']}")
     decoded = decode_cf_variable(what, variable, decode_times=False, decode_timedelta=False)
     if not decode_times or not re.search(r"\ssince\s", str(variable.attrs.get("units", ""))) or raw.ndim > 2:
         return variable
@@ -242,7 +245,8 @@ def _plain(attrs: dict) -> dict:
     """Attributes that can be printed and written: text and numbers."""
     plain = {}
     for key, value in attrs.items():
-        if isinstance(value, str | bytes):
+        if isinstance(value, str | bytes) or str(key) in WORDS:
+            value = value if isinstance(value, str | bytes) else str(value)
             plain[text(key)] = text(value)
         elif np.asarray(value).dtype.kind in "biufU":
             plain[text(key)] = value

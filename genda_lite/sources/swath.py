@@ -12,6 +12,7 @@ from .altimetry import LIMIT
 from .files import (
     LATITUDE,
     LONGITUDE,
+    NO_RANGE,
     Box,
     held,
     in_box,
@@ -172,7 +173,7 @@ def _across(product: xr.Dataset, dims: tuple) -> np.ndarray:
     shape = tuple(product.sizes[dim] for dim in dims)
     if "cross_track_distance" not in product.variables:
         return np.full(shape, np.nan)
-    distance = require(product, "cross_track_distance")
+    distance = require(product, "cross_track_distance", bounds=NO_RANGE)
     metres = str(distance.attrs.get("units", "km")).strip() in ("m", "metre", "meters", "metres")
     missing = [dim for dim in dims if dim not in distance.dims]
     distance = distance.expand_dims({dim: product.sizes[dim] for dim in missing}).transpose(*dims)
@@ -183,7 +184,7 @@ def _nadir(product: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
     """Which pixels hold values of the nadir altimeter."""
     nadir = np.zeros(shape, bool)
     if "i_num_line" in product.variables and "i_num_pixel" in product.variables:
-        line, pixel = (require(product, name).values for name in ("i_num_line", "i_num_pixel"))
+        line, pixel = (require(product, name, bounds=NO_RANGE).values for name in ("i_num_line", "i_num_pixel"))
         known = np.isfinite(line.astype(float)) & np.isfinite(pixel.astype(float))
         line, pixel = line[known].astype(int), pixel[known].astype(int)
         if ((line < 0) | (line >= shape[0]) | (pixel < 0) | (pixel >= shape[1])).any():
