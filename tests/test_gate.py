@@ -66,7 +66,7 @@ def test_times_that_nobody_asks_for_do_not_matter(put, name):
     check(product.read(put(ds)).compute(), product)
 
 
-@pytest.mark.parametrize("value", [9.96921e36, -1e34, np.nan, np.inf, -np.inf, 999999.0])
+@pytest.mark.parametrize("value", [9.96921e36, -1e34, np.nan, np.inf, -np.inf, 999999.0, -9999.0])
 def test_a_time_that_is_none_loses_its_own_value_alone(put, value):
     found = read_tracks(put(spoil(small.tracks(), "time", [0, 3], value)))
     assert found.sizes["point"] == 38 and Report.of(found).dropped == {"without a time": 2}

@@ -28,7 +28,14 @@ COORDINATES = {  # usual names in lower case
     "time": ("time", "juld", "valid_time"),
 }
 WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
-# Times further from the middle of the others, or outside these years, are fill values that no attribute declares.
+# Fill values that files do not declare. Times that are negative ones, further from the middle of the others, or outside
+# these years, are none.
+FILLS = np.array(
+    [
+        *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
+        *(-32768, -2147483648, -1e34, 1e35, 1e36, 9.969209968386869e36),
+    ]
+)
 LIFETIME, YEARS = 300 * 365.25 * 86400.0, np.array(["1800", "2200"], "datetime64[ns]")
 
 # The first bytes of a file tell its format better than its name does; HDF5's may follow a block of somebody's own.
@@ -213,6 +220,7 @@ def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
     if variable.dtype.kind in "iu" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
         numbers = variable.values  # floating point would round nanoseconds
     bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19) | is_extreme(numbers)
+    bad |= np.isin(numbers, FILLS[FILLS < 0])
 
     def dates(values) -> np.ndarray:
         coded = xr.Dataset({"t": (("n",), np.ravel(values), attrs)})

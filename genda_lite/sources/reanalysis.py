@@ -33,17 +33,11 @@ from .files import (
     stated_time,
     stretch,
 )
+from .opening import FILLS
 from .report import Report
 
 OCEAN = {name: (name,) for name in channels("ocean", "current")}  # of each, its names in files
 WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
-
-_FILLS = np.array(
-    [
-        *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
-        *(-32768, -2147483648, -1e34, 1e35, 1e36, 9.969209968386869e36),
-    ]
-)
 
 # "Currents at 15 m" is the depth of drogued drifters and of GenDA; below about twice that it is another current.
 SURFACE, CURRENT_DEPTH, DEEPEST = 0.0, 15.0, 30.0  # m
@@ -351,7 +345,7 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
             "factor": factor,
             "offset": offset,
             "bounds": TABLE[name].plausible,
-            "fills": np.unique(np.concatenate([_FILLS, _FILLS * scale + add])),
+            "fills": np.unique(np.concatenate([FILLS, FILLS * scale + add])),
             "meta": xr.Variable((), 0, field.attrs, field.encoding),
             "what": f"{path}: '{alias}' (stated units '{field.attrs['units']}')",
             "units": VARIABLES[name]["units"],
