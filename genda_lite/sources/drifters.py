@@ -244,7 +244,7 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
         found = [as_written[alias] for alias in aliases if alias in as_written]
         if ours not in columns and found:
             speed = ours in ("u", "v")
-            expected = ("m s-1", (-100.0, 100.0)) if speed else (None, PLAUSIBLE.get(ours, NO_RANGE))
+            expected = ("m s-1", (-100.0, 100.0)) if speed else (None, PLAUSIBLE.get(ours))
             columns[ours] = along(found[0], *expected)
             for quality in (f"{found[0]}_QC", f"{found[0]}_qc", f"{found[0]}_quality_flag") if speed else ():
                 if quality in product.variables:
