@@ -796,15 +796,19 @@ def write_rows(path: Path, rows: list[dict]) -> None:
         temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
 
+PLACES = ("--centre", "--box")  # options of several numbers
+
+
 def with_places(arguments: list[str]) -> list[str]:
     """Numbers that are joined by commas, `--centre -62,38`, as the several that they are."""
     split: list[str] = []
     for argument in arguments:
-        name, equals, value = argument.partition("=")
-        parts = [name, *value.split(",")] if equals and name in ("--centre", "--box") else argument.split(",")
-        after = bool(split) and split[-1] in ("--centre", "--box")
-        numbers = all(re.fullmatch(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*", part) for part in parts[bool(equals) :])
-        split += [part.strip() for part in parts] if numbers and (equals or after) else [argument]
+        name, _, value = argument.partition("=")
+        before, values = ([name], value) if name in PLACES and value else ([], argument)
+        parts = [part.strip() for part in values.split(",")]
+        numbers = all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", part) for part in parts)
+        follows = before or split[-1:] in [[place] for place in PLACES]
+        split += [*before, *parts] if numbers and follows else [argument]
     return split
 
 
