@@ -50,6 +50,8 @@ class Mutant:
 
     def spoil(self, name: str, value: float, count: int = 2) -> None:
         """Put a value into a variable in a few places."""
+        if "scale_factor" in self.ds[name].attrs:
+            raise ValueError("it is packed")
         values = self.ds[name].values.astype("f8").copy()
         some = self.random.choice(values.size, min(count, values.size), replace=False)
         values.ravel()[some] = value
@@ -60,8 +62,12 @@ class Mutant:
     def pack(self, name: str, step: float, fill: int | None, **attrs) -> None:
         """Values as 16-bit integers."""
         values = self.ds[name].values
-        middle = float(np.nanmean(values))
-        self.put(name, np.rint((values - middle) / step).astype("i2"), scale_factor=step, add_offset=middle, **attrs)
+        if "scale_factor" in self.ds[name].attrs:
+            raise ValueError("it is packed")
+        good = np.abs(values) < 1e3
+        middle = float(values[good].mean())
+        packed = np.where(good, np.rint((np.where(good, values, middle) - middle) / step), fill or -32768).astype("i2")
+        self.put(name, packed, scale_factor=step, add_offset=middle, **attrs)
         self.ds[name].encoding["_FillValue"] = fill if fill is None else np.int16(fill)
 
 

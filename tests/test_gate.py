@@ -215,6 +215,15 @@ def test_a_range_that_leaves_nothing_is_no_range(put):
     check(read_temperature(put(ds)), small.PRODUCTS["temperature"])
 
 
+def test_a_range_may_be_narrow(put):
+    """A calm day: less than a fiftieth of what a wind may be."""
+    ds = small.winds()
+    ds.v10.attrs |= {"valid_min": float(ds.v10.min()), "valid_max": float(ds.v10.max())}
+    found = read_winds(put(spoil(ds, "v10", (0, 0, 0), 3.0))).compute()
+    assert int(found.vas.isnull().sum()) == 1
+    check(found, small.PRODUCTS["winds"])
+
+
 def test_ranges_hold_in_lazy_series_and_beside_the_values(put):
     ds = small.glorys()
     ds.thetao.attrs |= {"valid_max": float(ds.thetao.max()) + 1}

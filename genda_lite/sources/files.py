@@ -179,13 +179,15 @@ def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[flo
         readings.insert(1 - whole, tuple(np.sort([low * scale + add, high * scale + add])))
     # Longitudes may have been wrapped since; half a step of integers, or single precision, is no difference.
     turns = (0, 360, -360) if str(variable.attrs.get("units", "")).startswith(("degrees_e", "degree_e")) else (0,)
-    for low, high in readings:
-        low, high = (usual if np.isnan(end) else end for end, usual in ((low, -np.inf), (high, np.inf)))
-        slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
-        inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
-        common = min(high, plausible[1]) - max(low, plausible[0])
-        if common > 0.02 * (plausible[1] - plausible[0]) if np.isfinite(plausible).all() else inside.any():
-            return good & inside
+    width = plausible[1] - plausible[0]
+    for share in (0.02, 0.0):  # a small part of what is plausible only where there is no better reading
+        for low, high in readings:
+            low, high = (usual if np.isnan(end) else end for end, usual in ((low, -np.inf), (high, np.inf)))
+            slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
+            inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
+            common = min(high, plausible[1]) - max(low, plausible[0])
+            if common > share * width if np.isfinite(width) else inside.any():
+                return good & inside
     return good
 
 
