@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
@@ -57,7 +56,7 @@ def main() -> None:
         write_table(frame, arguments.table, **about, seed=SEED)
     for metric in METRICS:
         print(f"\n{metric}\n\n{pivot(pick(frame, metric=metric, ocean=''), 'case', 'channel').round(4).to_markdown()}")
-    print(f"\nCRPS of sea level, by ocean\n")
+    print("\nCRPS of sea level, by ocean\n")
     print(pivot(pick(frame, metric="crps", channel="zos"), "case", "ocean").round(4).to_markdown())
 
 

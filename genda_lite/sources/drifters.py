@@ -305,6 +305,8 @@ def _text_product(path: Path) -> xr.Dataset:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content.startswith(_GZIP) else content
+        if b"\0" in content:
+            raise EOFError("it is no text")
         options = {"dtype": str, "skipinitialspace": True, "on_bad_lines": "error"}
         raw = pd.read_csv(io.StringIO(text(content)), **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, *_DAMAGED) as error:
