@@ -92,8 +92,9 @@ test-twin: $(VENV)/.installed  ## simulate the sealed twin, whose scores `ledger
 	test -e runs/sealed_twin.nc || $(BIN)/genda simulate --twin sealed --days 625 --seed 9 --out runs/sealed_twin.nc $(if $(shell command -v c++),--compile)
 	$(BIN)/python data_samples/make_twin.py --record runs/sealed_twin.nc --drifters 160
 
-explorer-data: $(VENV)/.installed  ## assimilate for every setting of the book's explorer (most of an hour)
+explorer-data: $(VENV)/.installed  ## assimilate for the book's first screen and for every setting of its explorer (most of an hour)
 	$(BIN)/genda explorer-pack --out book/_static/explorer --keep runs/explorer
+	$(BIN)/genda first-screen --out book/_static/live/film.js
 
 try-binder:  ## run the chapters as Binder does, in an environment made of binder/ (CHAPTERS="01_observing …" for some)
 	$(PYTHON) launch/binder.py $(CHAPTERS)

@@ -335,6 +335,9 @@ GUIDANCES = {
 }
 
 
+DIVERGED = 100.0  # times the CRPS of optimal interpolation
+
+
 def guidance(method: str, channel: str) -> float:
     """CRPS over that of multivariate optimal interpolation, on the cases that all guidances ran on."""
     return 1 + value("osse", case=COMMON, ocean="", metric=LESS, method=method, channel=channel, zone="all")
@@ -344,7 +347,8 @@ def guidances() -> str:
     """The guidances side by side."""
     rows = []
     for method, name in GUIDANCES.items():
-        *scalars, u, v = (f"{guidance(method, channel):.2f}" for channel in OCEAN)
+        found = (guidance(method, channel) for channel in OCEAN)
+        *scalars, u, v = (f"{ratio:.2f}" if ratio < DIVERGED else "diverges" for ratio in found)
         rows.append([name, *scalars, f"{u}, {v}", f"{value('osse', case=COMMON, method=method, metric='seconds'):.0f}"])
     return markdown(["guidance", "sea level", "temperature", "salinity", "residual current u, v", "CPU s"], rows)
 

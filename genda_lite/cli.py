@@ -259,6 +259,24 @@ def explorer_pack(
 
 
 @app.command()
+def first_screen(
+    out: Annotated[Path, typer.Option(help="Script to write, for a page to load.")],
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 8,
+) -> None:
+    """Assimilate pass after pass of the altimeters, for the film at the top of the book (some minutes)."""
+    from .files import check_folder
+    from .prior import load_prior
+    from .show.pack import sample_truth
+    from .show.scene import film, write
+
+    check_folder(out)
+    priors = {name: load_prior(prior, name == "gaussian") for name in ("diffusion", "gaussian")}
+    size = write(out, "film", film(sample_truth(priors["diffusion"]), priors, members))
+    typer.echo(f"{out}: {size / 1e6:.2f} MB")
+
+
+@app.command()
 def ose(
     out: Annotated[Path, typer.Option(help="Folder to write to: a file a method and day.")],
     data: Annotated[

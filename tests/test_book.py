@@ -104,6 +104,20 @@ def test_the_explorer_is_legible(page, site, scheme):
     assert host.evaluate(f"host => ({CONTRAST})(host.shadowRoot)") == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_is_legible_and_stands_at_the_top(page, site, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{site}/book/index.html")
+    page.wait_for_selector("[data-genda-figure=first_screen][data-state=ready]")
+    host = page.locator("[data-genda-figure=first_screen]")
+    assert host.get_attribute("data-mode") == scheme
+    assert host.evaluate(f"host => ({CONTRAST})(host.shadowRoot)") == []
+    boxes = [canvas.bounding_box() for canvas in host.locator("canvas").all()]
+    assert max(box["y"] + box["height"] for box in boxes if box) < 800
+    assert host.bounding_box()["y"] < page.locator("article p").first.bounding_box()["y"]
+
+
 @pytest.mark.parametrize("name", ["index", "01_observing", "05_osse", "06_ose"])
 def test_running_text_is_legible_in_the_dark(page, site, name):
     page.emulate_media(color_scheme="dark")
@@ -131,13 +145,18 @@ def test_every_control_of_the_explorer_changes_the_figure_by_keyboard_alone(page
     )
     handle, reached = host.element_handle(), set()
     host.locator("#channel").focus()
-    for _ in range(12):
-        at, kind = host.evaluate("host => { const e = host.shadowRoot.activeElement; return [e?.id, e?.type]; }")
+    for _ in range(16):
+        at, kind, last = host.evaluate(
+            "host => { const e = host.shadowRoot.activeElement; return [e?.id, e?.type, e?.value === e?.max]; }"
+        )
+        if kind in ("button", "file"):  # what plays members, or computes
+            page.keyboard.press("Tab")
+            continue
         if not at:
             break  # past the controls
         reached.add(at.rsplit("-", 1)[0] if kind == "radio" else at)
         before = host.evaluate(drawn)
-        key = {"checkbox": "Space", "select-one": "ArrowDown"}.get(kind, "ArrowRight")
+        key = {"checkbox": "Space", "select-one": "ArrowDown"}.get(kind, "ArrowLeft" if last else "ArrowRight")
         page.keyboard.press(key)
         page.wait_for_function(f"([host, before]) => ({drawn})(host) !== before", arg=[handle, before])
         page.wait_for_function("host => host.dataset.gendaExplorer === 'ready'", arg=handle)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 PAGES = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
 HEAVY, SHARED = 2e6, 2.5e6  # bytes
+OWN = {"explorer", "live"}  # folders of what some pages load for themselves
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the book is not built: run `make book`")
@@ -76,7 +77,7 @@ def test_a_page_weighs_at_most_2_mb(path):
     """As files, uncompressed: the page without the packs of its explorers, its images, and whatever else it alone
     loads. What all pages share (the theme, the typesetter of mathematics) is loaded once and counted below."""
     page, files = parsed(path), loaded(path)
-    own = [file for file in files if not file.is_relative_to(SITE / "_static") or "explorer" in file.parts]
+    own = [file for file in files if not file.is_relative_to(SITE / "_static") or OWN & {*file.parts}]
     weight = path.stat().st_size - page.pack + sum(file.stat().st_size for file in own)
     assert weight < HEAVY, f"{weight / 1e6:.2f} MB"
 
@@ -84,7 +85,7 @@ def test_a_page_weighs_at_most_2_mb(path):
 def test_what_all_pages_share_is_light():
     files = set().union(*map(loaded, PAGES))
     shared = {file: file.stat().st_size for file in files if file.is_relative_to(SITE / "_static")}
-    shared = {file: size for file, size in shared.items() if "explorer" not in file.parts}  # a page's own
+    shared = {file: size for file, size in shared.items() if not OWN & {*file.parts}}
     assert sum(shared.values()) < SHARED, sorted(shared.items(), key=lambda item: -item[1])[:5]
 
 
@@ -145,7 +146,7 @@ def test_the_form_of_addresses_is_judged():
 
 # --- Works of others -------------------------------------------------------------------------------------------------
 
-OURS = ("book.css", "favicon.svg", "documentation_options.js", "explorer/")
+OURS = ("book.css", "favicon.svg", "documentation_options.js", "explorer/", "live/")
 OTHERS = {
     "MathJax": ("vendor/mathjax/",),
     "Font Awesome": ("vendor/fontawesome/",),

@@ -40,8 +40,6 @@ SETTINGS = {
         "in the mixture with 10 %",
         "clouds over 0 to 95 % of the sea",
         "three oceans, 16 members",
-        "more than chance (95 %, paired by case)",
-        "that misses 0.9 to 1.1",
         "; 0.01 has a lower error in most cases",
         "61 daily analyses of 10 x 10 degrees, 12 members, the default guidance in 16 steps",
         "95 % intervals by resampling",

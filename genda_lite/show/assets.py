@@ -6,11 +6,25 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-EXPLORER = ("elements", "theme", "chart", "explorer")
+EXPLORER = ("elements", "theme", "controls", "maps", "chart", "explorer")
+FIGURE = ("elements", "theme", "controls", "maps", "fields", "figure")
+FIGURES = {  # and what they need beside the kit
+    "interpolation": (), "orbits": (), "noise": ("fields",), "draw": ("fields",), "water_masses": ("mixture",),
+    "bayes": ("mixture",), "trails": ("fields",),
+}  # fmt: skip
+COMPANY = ("ensemble", "company")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
-    "explorer": (*EXPLORER, "packs"),
+    "explorer": (*EXPLORER, "fields", *COMPANY, "alive", "packs"),
+    "first_screen": (*FIGURE, *COMPANY, "first_screen"),
+    "observing": (*FIGURE, *COMPANY, "figure/observing"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
+} | {name: (*FIGURE, *(f"figure/{part}" for part in (*parts, name))) for name, parts in FIGURES.items()}
+SHEETS = {
+    "quiz": ("quiz",),
+    "explorer": ("kit", "explorer"),
+    "notebook": ("kit", "explorer"),
+    "first_screen": ("kit", "figure", "first_screen"),
 }
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
@@ -25,8 +39,8 @@ def script(name: str) -> str:
 def module(name: str) -> str:
     """A program as an ECMAScript module, with its style sheet inside."""
     text = "\n".join(_source(f"{part}.js") for part in PROGRAMS[name])
-    sheet = "quiz.css" if name == "quiz" else "explorer.css"
-    return text.replace("STYLE_SHEET", json.dumps(_source(sheet)))
+    sheet = "\n".join(_source(f"{part}.css") for part in SHEETS.get(name, ("kit", "figure")))
+    return text.replace("STYLE_SHEET", json.dumps(sheet))
 
 
 def engine() -> str:
@@ -42,6 +56,14 @@ def engine() -> str:
 def checkpoint(path: str | Path) -> str:
     """A checkpoint as a script beside a page: a page from the disk may load scripts, and no other files."""
     return f'window.gendaCheckpoint = "{base64.b64encode(Path(path).read_bytes()).decode()}";\n'
+
+
+def write_engine(folder: str | Path, path: str | Path) -> None:
+    """The engine and a checkpoint as scripts of a folder beside pages, where `sharedEngine` of `figure.js` looks."""
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / "engine.js").write_text(engine(), encoding="utf-8")
+    (folder / "prior.js").write_text(checkpoint(path), encoding="utf-8")
 
 
 def _plain(name: str) -> str:

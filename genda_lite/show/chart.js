@@ -27,6 +27,9 @@ const curve = (points, attributes) =>
   draw("polyline", { points: points.map((point) => point.join(",")).join(" "), ...attributes });
 const circle = (kind, r, [cx, cy], attributes) => draw("circle", { ...attributes, class: kind, cx, cy, r });
 
+/** The largest of many numbers, at least some other. */
+const largest = (least, values) => values.reduce((a, b) => Math.max(a, b), least);
+
 function drawChart(chart, shown) {
   const [parts, said] = shown.against ? chartAgainst(shown) : chartAlong(shown);
   chart.replaceChildren(...parts);
@@ -35,7 +38,7 @@ function drawChart(chart, shown) {
 
 /** Height of a score; the axis spans every setting of every dial, so that it stands still while the curves move. */
 function vertical({ channel, charted }, parts) {
-  const highest = Math.max(0, ...charted.flatMap((each) => channel.scores[each.name].values)) || 1;
+  const highest = largest(0, charted.flatMap((each) => channel.scores[each.name].values)) || 1;
   const y = (value) => BOTTOM - ((BOTTOM - TOP) * value) / (1.05 * highest);
   for (const value of ticks(0, highest, 4)) {
     parts.push(draw("path", { class: "rule", d: `M${LEFT} ${y(value)}H${RIGHT}` }));
@@ -95,7 +98,7 @@ function chartAgainst(shown) {
     parts.push(...along.map((point) => circle("spot", 2, point, look(each, charted))), ...now(each, y));
   }
   for (const each of ratios) {
-    const most = Math.max(1.2, ...channel.scores[each.name].values);
+    const most = largest(1.2, channel.scores[each.name].values);
     const height = (v) => foot - ((foot - 168) * v) / most;
     parts.push(draw("path", { class: "rule", d: `M${LEFT} ${height(0)}H${RIGHT}M${LEFT} ${height(1)}H${RIGHT}` }));
     parts.push(text(LEFT - 6, height(1) + 4, "end", "1"), text(LEFT - 6, height(0) + 4, "end", "0"));

@@ -44,5 +44,51 @@ function paint(canvas, codes, colours) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+/** Codes of one byte a value, as `quantise` in static.py gives them. */
+function encoded(values, low, high) {
+  return Uint8Array.from(values, (v) => (Number.isFinite(v) ? 1 + Math.min(254, Math.max(0, Math.round((254 * (v - low)) / (high - low)))) : 0));
+}
+
+/** The values of a map of codes. */
+const decoded = (codes, { low, high }) => Float32Array.from(codes, (code) => (code ? low + ((code - 1) / 254) * (high - low) : NaN));
+
 /** Maps that stand one after the other: a function from the number of a map to its codes. */
 const slices = (codes, size) => (map) => codes.subarray(map * size, (map + 1) * size);
+
+/** Runs a script beside the page, which a page from the disk may do, too. */
+function loadScript(address) {
+  return new Promise((resolve, reject) => {
+    const file = make("script", { src: address });
+    file.onload = () => resolve();
+    file.onerror = () => {
+      file.remove();
+      reject(new Error(`${address.split("/").at(-1)} did not arrive`));
+    };
+    document.head.append(file);
+  });
+}
+
+/** The engine of `live/` with the shipped prior, from the scripts of a folder beside the page: loaded once a page, when it
+ *  is first asked for, and kept. */
+function sharedEngine(folder) {
+  const load = async () => {
+    await loadScript(`${folder}/engine.js`);
+    return gendaLive.openEngine({ checkpoint: `${folder}/prior.js` });
+  };
+  return (window.gendaEngine ??= load().catch((error) => {
+    delete window.gendaEngine;
+    throw error;
+  }));
+}
+
+/** Resolves when an element comes near the part of the page that is seen. */
+function approached(element) {
+  return new Promise((resolve) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      resolve();
+    }, { rootMargin: "600px" });
+    observer.observe(element);
+  });
+}

@@ -6,118 +6,9 @@
 //   chosen(name, value): is told what a control was moved to, and rested(), that the hand has let go of it.
 
 const STYLE = STYLE_SHEET;
+const BEAT = 600; // ms that a setting stands while they are played
 const NOTHING_READ = "Point at a map, tap it, or go there by keyboard, to read every panel at a point.";
 const MAPS_LABEL = "Maps. The arrow keys move a point, by one cell with Shift; Escape leaves it.";
-
-// --- Controls: each a row, its inputs, and a function that shows a step of it --------------------------------------------
-
-/** Buttons of which one is pressed; the arrow keys move along them. */
-function choice(name, title, options, moved, rested) {
-  const inputs = options.map((_, i) => make("input", { type: "radio", name, id: `${name}-${i}`, value: i }));
-  inputs.forEach((input, i) => input.addEventListener("change", () => {
-    moved(i);
-    rested();
-  }));
-  const buttons = inputs.map((input, i) => make("span", {}, input, make("label", { for: input.id }, options[i])));
-  const row = make("fieldset", { class: "control choice" }, make("legend", {}, title),
-    make("div", { class: "buttons" }, ...buttons));
-  return { row, inputs, show: (step) => { inputs[step].checked = true; } };
-}
-
-function slider(id, dial, moved, rested) {
-  const input = make("input", { type: "range", id, min: 0, max: dial.settings.length - 1, step: 1, value: dial.start });
-  const output = make("output", { for: id, "aria-live": "off" }); // the control says it itself
-  input.addEventListener("input", () => moved(input.valueAsNumber));
-  input.addEventListener("change", rested);
-  const show = (step) => {
-    input.valueAsNumber = step;
-    output.textContent = dial.words[step];
-    input.setAttribute("aria-valuetext", dial.words[step]);
-  };
-  return { row: make("div", { class: "control" }, make("label", { for: id }, dial.title), output, input), inputs: [input], show };
-}
-
-function toggle(id, dial, moved, rested) {
-  const input = make("input", { type: "checkbox", role: "switch", id });
-  const output = make("output", { for: id, "aria-live": "off" });
-  input.addEventListener("change", () => {
-    moved(Number(input.checked));
-    rested();
-  });
-  const show = (step) => {
-    input.checked = step === 1;
-    output.textContent = dial.words[step];
-  };
-  return { row: make("div", { class: "control toggle" }, make("label", { for: id }, dial.title), output, input), inputs: [input], show };
-}
-
-function dialControl(dial, i, moved, rested) {
-  const id = `dial-${i}`;
-  if (dial.kind === "choice") return choice(id, dial.title, dial.words, moved, rested);
-  return (dial.kind === "switch" ? toggle : slider)(id, dial, moved, rested);
-}
-
-// --- Maps ----------------------------------------------------------------------------------------------------------------
-
-/** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out. None
-    stands in the lower left corner, where those of the two edges would meet. */
-function degrees({ longitude, latitude, shape: [rows, columns] }) {
-  const label = (kind, [first, last], count, edge, [positive, negative]) => {
-    const half = (last - first) / (count - 1) / 2;
-    const across = (value) => (value - first + half) / (last - first + 2 * half);
-    const corner = (value) => (edge === "left" ? across(value) : 1 - across(value)) < 0.1;
-    const shown = ticks(Math.min(first, last), Math.max(first, last), 3).filter((value) => !corner(value));
-    return shown.map((value) => make("span", { class: `tick ${kind}`, style: `${edge}: ${100 * across(value)}%` },
-      `${Math.abs(value)}°${value < 0 ? negative : positive}`));
-  };
-  return [
-    ...label("longitude", longitude, columns, "left", ["E", "W"]),
-    ...label("latitude", latitude, rows, "top", ["N", "S"]),
-  ];
-}
-
-function mapFigure(panel, data) {
-  const [height, width] = data.shape;
-  const smooth = panel.smooth ? { class: "smooth" } : {};
-  const canvas = make("canvas", { width, height, role: "img", "data-panel": panel.name, ...smooth });
-  const output = make("output", { "aria-live": "off" }); // five would speak at once
-  const title = make("span", {}, panel.title);
-  const mark = make("div", { class: "mark", hidden: "" });
-  const map = make("div", { class: "map" }, canvas, mark, ...degrees(data));
-  return { panel, canvas, output, title, mark, figure: make("figure", {}, make("figcaption", {}, title, output), map) };
-}
-
-const format = (value, { low, high }) => minus(value.toFixed(Math.max(0, Math.ceil(2 - Math.log10(high - low)))));
-const amount = (code, scale) => format(scale.low + ((code - 1) / 254) * (scale.high - scale.low), scale);
-
-/** The range of a map in words, for those who do not see it. */
-function extremes(codes, scale, units) {
-  const present = codes.filter((code) => code);
-  if (!present.length) return "no value";
-  const ends = [Math.min, Math.max].map((end) => amount(present.reduce((a, b) => end(a, b)), scale));
-  return withUnits(`${ends[0]} to ${ends[1]}`, units);
-}
-
-/** Where a cell lies, in words. */
-function whereabouts({ latitude, longitude, shape: [rows, columns] }, { row, column }) {
-  const along = ([first, last], count, i) => first + ((last - first) * i) / (count - 1);
-  const side = (value, [positive, negative]) => `${Math.abs(value).toFixed(2)}°${value < 0 ? negative : positive}`;
-  return `${side(along(latitude, rows, row), "NS")}, ${side(along(longitude, columns, column), "EW")}`;
-}
-
-/** The colours of a scale, between the ends that they span. */
-function colourBar(kind, scale, title) {
-  const [first, last] = scale.drawn;
-  const code = (value) => 1 + Math.round((254 * (value - scale.low)) / (scale.high - scale.low));
-  const codes = Uint8Array.from({ length: code(last) - code(first) + 1 }, (_, i) => code(first) + i);
-  const canvas = make("canvas", { width: codes.length, height: 1, role: "presentation" });
-  paint(canvas, codes, palette(scale));
-  const labels = ticks(first, last, 5).map((value) => {
-    const across = (100 * (value - first)) / (last - first);
-    return make("span", { class: "tick", style: `left: ${across}%` }, minus(`${value}`));
-  });
-  return make("div", { "data-scale": kind }, title, make("div", { class: "bar" }, canvas, ...labels));
-}
 
 // --- The explorer --------------------------------------------------------------------------------------------------------
 
@@ -146,7 +37,7 @@ class Explorer {
       this.bars,
       ...(data.scores.length ? [this.table] : []),
       ...(this.charted.length ? [this.chart] : []),
-      this.spoken);
+      this.speaker.line);
   }
 
   makeControls() {
@@ -161,7 +52,12 @@ class Explorer {
       rested();
     });
     this.controls = data.dials.map((dial, i) => dialControl(dial, i, (step) => this.move(i, step), rested));
-    data.dials.forEach((dial, i) => { this.controls[i].row.hidden = dial.settings.length < 2; });
+    data.dials.forEach((dial, i) => {
+      this.controls[i].row.hidden = dial.settings.length < 2;
+      if (!dial.own || dial.kind !== "slider") return;
+      this.controls[i].row.classList.add("played");
+      this.controls[i].row.append(this.player(i));
+    });
     this.views = choice("view", "Show", data.views.map((each) => each.title), (i) => {
       this.view = data.views[i];
       source.chosen("view", this.view.title);
@@ -198,16 +94,32 @@ class Explorer {
       return make("tr", {}, make("th", { scope: "row" }, ...key, each.title), this.cells[i]);
     }));
     this.chart = draw("svg", { class: "chart", viewBox: `0 0 340 ${ratios.length ? 250 : 190}`, role: "img" });
-    this.spoken = make("p", { class: "spoken", role: "status" }); // read out once the hand rests
+    this.speaker = speaker();
   }
 
   /** Puts all that was made into the page. */
   attach() {
-    this.host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), this.layout);
+    const root = this.host.shadowRoot ?? this.host.attachShadow({ mode: "open" });
+    root.replaceChildren(make("style", {}, STYLE), this.layout);
     return followTheme(this.host);
   }
 
   // --- what the hand does ---
+
+  /** A button that goes through the settings of a dial, over and over. */
+  player(i) {
+    let timer = 0;
+    const press = button("Play", () => {
+      clearInterval(timer);
+      timer = timer ? 0 : setInterval(() => {
+        if (press.isConnected) this.move(i, (this.setting[i] + 1) % this.data.dials[i].settings.length);
+        else clearInterval(timer);
+      }, BEAT);
+      press.textContent = timer ? "Stop" : "Play";
+    });
+    press.setAttribute("aria-label", `Play: ${this.data.dials[i].title}, one after the other`);
+    return press;
+  }
 
   move(i, step) {
     const dial = this.data.dials[i];
@@ -283,10 +195,23 @@ class Explorer {
 
   /** The codes of a panel's map, and the scale that they are to be read by; all missing where there is no map. */
   codes(panel) {
-    const field = this.fields[panel.name];
-    const scale = this.channel.scales[panel.kind] ?? this.channel.scales.field;
-    if (!field) return [new Uint8Array(this.data.shape[0] * this.data.shape[1]), scale];
-    return [field.map(place(this.data.dials, field.dials, this.setting)), scale];
+    const field = this.fields[panel.name], scale = this.scaleOf(panel), { data: { dials, shape }, setting } = this;
+    if (field) return [field.map(place(dials, field.dials, setting)), scale];
+    const two = (panel.of ?? []).map((name) => this.values(name));
+    if (two.length && two.every(Boolean)) return [encoded(two[0].map((v, p) => Math.abs(v - two[1][p])), scale.low, scale.high), scale];
+    return [new Uint8Array(shape[0] * shape[1]), scale];
+  }
+
+  scaleOf({ kind }) {
+    return this.channel.scales[kind] ?? this.channel.scales.field;
+  }
+
+  /** The numbers of a panel's map, as exactly as they are kept; null where there is none. */
+  values(name) {
+    const field = this.fields[name], { data: { dials, panels }, setting } = this;
+    if (!field) return null;
+    const map = place(dials, field.dials, setting), scale = this.scaleOf(panels.find((panel) => panel.name === name));
+    return field.exact ? field.exact(map).map((v) => scale.low + v * (scale.high - scale.low)) : decoded(field.map(map), scale);
   }
 
   showMaps() {
@@ -330,7 +255,8 @@ class Explorer {
   showBars() {
     const { channel, data: { panels } } = this;
     this.bars.replaceChildren(...Object.entries(channel.scales).map(([kind, scale]) => {
-      const title = kind === "field" ? channel.title : panels.find((panel) => panel.kind === kind).title;
+      const first = panels.find((panel) => panel.kind === kind), further = panels.filter((panel) => panel.kind === kind && panel.of);
+      const title = kind === "field" ? channel.title : [first.title, ...further.map((panel) => panel.title.toLowerCase())].join(", ");
       return colourBar(kind, scale, channel.units ? `${title} (${channel.units})` : title);
     }), this.note);
   }
@@ -343,12 +269,9 @@ class Explorer {
   }
 
   speak() {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => {
-      const told = this.point
-        ? this.maps.flatMap(({ title, output, figure }) => (figure.hidden ? [] : [`${title.textContent} ${output.textContent}`]))
-        : this.data.scores.map((each, i) => `${each.title} ${this.cells[i].textContent}`);
-      this.spoken.textContent = `${this.channel.title}, ${this.point ? this.note.textContent : this.words()}. ${told.join(", ")}.`;
-    }, 500);
+    const told = this.point
+      ? this.maps.flatMap(({ title, output, figure }) => (figure.hidden ? [] : [`${title.textContent} ${output.textContent}`]))
+      : this.data.scores.map((each, i) => `${each.title} ${this.cells[i].textContent}`);
+    this.speaker.say(`${this.channel.title}, ${this.point ? this.note.textContent : this.words()}. ${told.join(", ")}.`);
   }
 }

@@ -3,77 +3,14 @@
 
 const packs = (window.gendaPacks ??= {}); // address -> content of the files of packs, which they enter themselves
 
-async function inflate(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(inflated).arrayBuffer());
-}
-
-/** Maps of one byte a value: a function from the number of a map to its codes. The inverse of `pack` in static.py. */
-function summed(codes, size) {
-  for (let i = 1; i < codes.length; i++) codes[i] += codes[i - 1];
-  return slices(codes, size);
-}
-
-/** Smooth maps, kept as rounded amplitudes of cosines: the same. The inverse of `pack_smooth`. */
-function cosines(planes, { step, count }, rows, columns) {
-  const total = planes.length / 2;
-  const wave = (n) => Array.from({ length: n }, (_, k) =>
-    Float32Array.from({ length: n }, (_, i) => Math.sqrt((k ? 2 : 1) / n) * Math.cos((Math.PI * (i + 0.5) * k) / n)));
-  const [vertical, horizontal] = [wave(rows), wave(columns)];
-  const squared = (place) => Math.floor(place / columns) ** 2 + (place % columns) ** 2;
-  const order = Array.from({ length: rows * columns }, (_, i) => i).sort((a, b) => squared(a) - squared(b) || a - b);
-  let [last, codes] = [-1, null];
-  return (map) => {
-    if (map === last) return codes;
-    const half = new Float32Array(rows * columns); // summed over vertical waves: row of the map, horizontal wave
-    for (let k = 0; k * count < total; k++) {
-      const at = k * count + map;
-      const folded = planes[at] + 256 * planes[at + total];
-      if (!folded) continue;
-      const amplitude = step * (folded % 2 ? -(folded + 1) / 2 : folded / 2);
-      const [ky, kx] = [Math.floor(order[k] / columns), order[k] % columns];
-      for (let y = 0; y < rows; y++) half[y * columns + kx] += amplitude * vertical[ky][y];
-    }
-    [last, codes] = [map, new Uint8Array(rows * columns)];
-    const line = new Float32Array(columns);
-    for (let y = 0; y < rows; y++) {
-      line.fill(0);
-      for (let kx = 0; kx < columns; kx++) {
-        const amplitude = half[y * columns + kx];
-        if (amplitude) for (let x = 0; x < columns; x++) line[x] += amplitude * horizontal[kx][x];
-      }
-      for (let x = 0; x < columns; x++) codes[y * columns + x] = 1 + Math.min(254, Math.max(0, Math.round(254 * line[x])));
-    }
-    return codes;
-  };
-}
-
 /** The content of a file of a pack, which is loaded once. */
 const arriving = {};
 function fetched(folder, name) {
   const address = `${folder}/${name}`;
-  return (arriving[address] ??= new Promise((resolve, reject) => {
-    const file = make("script", { src: `${folder}/${name}.js` });
-    file.onload = () => resolve(packs[name]);
-    file.onerror = () => {
-      delete arriving[address];
-      reject(new Error(`${name}.js did not arrive`));
-    };
-    document.head.append(file);
+  return (arriving[address] ??= loadScript(`${address}.js`).then(() => packs[name], (error) => {
+    delete arriving[address];
+    throw error;
   }));
-}
-
-/** Resolves when an element comes near the part of the page that is seen. */
-function approached(element) {
-  return new Promise((resolve) => {
-    const observer = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      resolve();
-    }, { rootMargin: "600px" });
-    observer.observe(element);
-  });
 }
 
 /** The page, or a pack beside it, as the source of an explorer (see explorer.js). */
@@ -91,15 +28,18 @@ async function packed(host) {
     const name = [channel.name, ...apart].join("-");
     const chunk = folder ? await fetched(folder, name) : data.chunks[name];
     const raw = await inflate(chunk[panel.name]);
-    return { dials: entry.dials, map: entry.step ? cosines(raw, entry, rows, columns) : summed(raw, rows * columns) };
+    if (!entry.step) return { dials: entry.dials, map: summed(raw, rows * columns) };
+    const exact = waves(raw, entry, rows, columns);
+    return { dials: entry.dials, exact, map: (i) => encoded(exact(i), 0, 1) };
   }
 
   return {
     data,
     loads: (dial) => data.split.includes(dial.name),
     async fields(channel, steps) {
-      const all = await Promise.all(data.panels.map((panel) => unpacked(channel, panel, steps)));
-      return Object.fromEntries(data.panels.map((panel, i) => [panel.name, all[i]]));
+      const kept = data.panels.filter((panel) => channel.fields[panel.name]);
+      const all = await Promise.all(kept.map((panel) => unpacked(channel, panel, steps)));
+      return Object.fromEntries(kept.map((panel, i) => [panel.name, all[i]]));
     },
     chosen() {},
     rested() {},
@@ -107,7 +47,8 @@ async function packed(host) {
 }
 
 async function explore(host) {
-  const explorer = new Explorer(host, await packed(host));
+  const source = await packed(host), explorer = new Explorer(host, source);
+  if (host.dataset.live) offerLive(explorer, source.data, host.dataset.live);
   await explorer.refresh(true);
   explorer.attach();
 }

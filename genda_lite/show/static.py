@@ -157,25 +157,27 @@ class Explorer:
 class Packed:
     """A pack that stands beside a page, shown where it is looked at."""
 
-    def __init__(self, address: str):
-        self.address = address
+    def __init__(self, address: str, live: str | None):
+        self.address, self.live = address, live
 
     def _repr_html_(self) -> str:
         address = html.escape(self.address)
+        live = f' data-live="{html.escape(self.live)}"' if self.live else ""
         return (
-            f'{WAITING} data-pack="{address}"><p>This figure is drawn here from files that come with the page. In a '
-            "running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
+            f'{WAITING} data-pack="{address}"{live}><p>This figure is drawn here from files that come with the page. '
+            "In a running notebook, <code>genda_lite.show.explorer()</code> computes it instead.</p>"
             f'{NO_SCRIPT}<script defer src="{address}/{PROGRAM}"></script>'
         )
 
 
-def packed(address: str = "../_static/explorer") -> Packed:
+def packed(address: str = "../_static/explorer", live: str | None = "../_static/live") -> Packed:
     """Show a pack written by `Explorer.write`.
 
     Args:
         address: of its folder, as seen from the page; by default where the pages of this book find theirs.
+        live: the folder of what draws ensembles in the page, on request; None for a pack without.
     """
-    return Packed(address)
+    return Packed(address, live)
 
 
 def _json(data: Any) -> str:
@@ -192,6 +194,7 @@ def static_explorer(
     against: str | None = None,
     split: Collection[str] = (),
     smooth: float | None = None,
+    differences: Mapping[str, tuple[str, str, str]] | None = None,
     title: str = "Explorer",
 ) -> Explorer:
     """Maps, scores and a chart under controls, from results computed for every setting of the controls.
@@ -219,6 +222,8 @@ def static_explorer(
         split: dials whose settings are kept in files of their own when a pack is written.
         smooth: keep complete maps as waves, rounded to this fraction of the range of colours (see `pack_smooth`): a
             fraction of the size. By default every value is kept in one byte.
+        differences: name -> title and two panels: a further one, which the page works out itself, of how far the first
+            departs from the second, in the colours of the first group of magnitudes.
         title: names the explorer to screen readers.
 
     Raises:
@@ -229,9 +234,11 @@ def static_explorer(
     scores = [name for name in frames if name not in panels and name != against]
     if not panels:
         raise InputError("the frames hold no map: no variable has the dimensions latitude and longitude")
-    views = {"All": panels} if views is None else views
+    differences = dict(differences or {})
+    views = {"All": [*panels, *differences]} if views is None else views
     for what, names, known in (
-        ("view", [name for shown in views.values() for name in shown], panels),
+        ("view", [name for shown in views.values() for name in shown], [*panels, *differences]),
+        ("panel of a difference", [name for _, *two in differences.values() for name in two], panels),
         ("score", [against] if against else [], [name for name in frames if name not in panels]),
         ("split dial", split, dials),
     ):
@@ -239,6 +246,7 @@ def static_explorer(
             raise InputError(f"{what} {unknown[0]!r} is unknown, expected one of {_listed(known)}")
     groups = magnitudes if isinstance(magnitudes, Mapping) else {name: name for name in magnitudes}
     kinds = {panel: groups.get(panel, "field") for panel in panels}
+    magnitude = next(iter(groups.values()), "field")
     complete = {panel: smooth is not None and bool(frames[panel].notnull().all()) for panel in panels}
     styles = STYLES | dict(channels or {})
     names = [str(name) for name in frames.channel.values]
@@ -301,7 +309,10 @@ def static_explorer(
             "longitude": frames.longitude.values[[0, -1]].tolist(),
             "shape": [frames.sizes[dim] for dim in GRID],
             "dials": [dial_data(name, words) for name, words in dials.items()],
-            "panels": [describe(panel) | {"kind": kinds[panel], "smooth": complete[panel]} for panel in panels],
+            "panels": [
+                *(describe(panel) | {"kind": kinds[panel], "smooth": complete[panel]} for panel in panels),
+                *(difference(name, *about, magnitude) for name, about in differences.items()),
+            ],
             "views": [{"title": title, "panels": list(shown)} for title, shown in views.items()],
             "scores": [describe(score) | {"units": frames[score].attrs.get("units")} for score in scores],
             "against": axis,
@@ -310,6 +321,11 @@ def static_explorer(
             "chunks": chunks,
         }
     )
+
+
+def difference(name: str, title: str, first: str, second: str, kind: str) -> dict[str, Any]:
+    """A panel that the page works out of two others."""
+    return {"name": name, "title": title, "dials": [], "kind": kind, "smooth": True, "of": [first, second]}
 
 
 def _varying(variable: xr.DataArray, dials: Collection[str]) -> xr.DataArray:

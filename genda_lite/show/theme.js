@@ -1,17 +1,19 @@
-/** Follows the page's light or dark: a Jupyter Book's, JupyterLab's, or else the reader's system's. Returns what ends it. */
+/** Follows the page's light or dark: a Jupyter Book's, JupyterLab's, or else the reader's system's; paper is light. Returns
+    what ends it. */
 function followTheme(host) {
-  const system = matchMedia("(prefers-color-scheme: dark)");
+  const system = matchMedia("(prefers-color-scheme: dark)"), print = matchMedia("print");
   const update = () => {
     const lab = { true: "light", false: "dark" }[document.body.dataset.jpThemeLight];
-    host.dataset.mode = document.documentElement.dataset.theme ?? lab ?? (system.matches ? "dark" : "light");
+    const screen = document.documentElement.dataset.theme ?? lab ?? (system.matches ? "dark" : "light");
+    host.dataset.mode = print.matches ? "light" : screen;
   };
   const observer = new MutationObserver(update);
   observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
   observer.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
-  system.addEventListener("change", update);
+  for (const query of [system, print]) query.addEventListener("change", update);
   update();
   return () => {
     observer.disconnect();
-    system.removeEventListener("change", update);
+    for (const query of [system, print]) query.removeEventListener("change", update);
   };
 }

@@ -22,14 +22,14 @@ from ..state import Grid
 from ..verify.osse.sweep import TITLES, frame_of, observe, southwest, with_speed
 from . import pack
 from .assets import module
-from .static import STYLES, colour_scale, control, north_up, numbers, quantise
+from .static import STYLES, colour_scale, control, difference, north_up, numbers, quantise
 
 RESTS = 0.15  # seconds that a control must rest: moves that come meanwhile, or while an ensemble is made, are one move
 KEPT = 64  # ensembles to come back to without making them again
 ERRORS = [0.5, 1.0, 2.0, 4.0, 8.0]
 SCORES = ("mean_spread", "rmse", "crps", "spread_skill", "number")
 AGAINST = "sparsity"
-PANELS = pack.VIEWS["All"]
+PANELS = pack.PANELS
 SYSTEM = ("method", "altimeters", "swot", "cloud", "error")  # the dials that take a new ensemble
 KINDS = {panel: "spread" if panel == "spread" else "field" for panel in PANELS}
 
@@ -107,7 +107,8 @@ class OsseExplorer(anywidget.AnyWidget):
                 about[name]
                 | {"dials": ["member"] * (name == "member_map"), "kind": KINDS[name], "smooth": name != "observations"}
                 for name in PANELS
-            ],
+            ]
+            + [difference(name, *about, "spread") for name, about in pack.DIFFERENCES.items()],
             "views": [{"title": title, "panels": list(shown)} for title, shown in pack.VIEWS.items()],
             "scores": [about[name] | units[name] | {"dials": list(SYSTEM)} for name in SCORES],
             "against": about[AGAINST] | units[AGAINST] | {"dials": ["altimeters", "swot"]},
