@@ -165,7 +165,8 @@ def read_sea_level_map(
         result = read_map(product, "zos", "adt", date, box, beside)
     described = result["zos"].attrs
     result = checked(result, "zos", path, "without a value")
-    return result.assign(zos=result["zos"].assign_attrs(described))
+    result["zos"].attrs = described
+    return result
 
 
 # Exactly repeating orbits: revolutions, and in how many nodal days (solar days if sun-synchronous).
