@@ -15,8 +15,10 @@ endif
 # work keeps a processor busy. Set before any program starts, because a notebook may load torch before the package does.
 export OMP_WAIT_POLICY ?= passive
 
+PROCESSES ?= 2  # that simulate and train side by side
+
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint tables data osse-data test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve student test test-slow lint tables data samples train osse-data test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -69,9 +71,19 @@ tables: $(VENV)/.installed  ## write the numbers of the stored results on the pa
 	$(BIN)/python data_samples/tables.py
 	$(BIN)/python data_samples/draw.py
 
-data: $(VENV)/.installed  ## simulate the oceans again, cut the embedded data from them, observe the twin (about three hours)
-	$(BIN)/python data_samples/make.py $(if $(shell command -v c++),--compile)
+data: $(VENV)/.installed  ## simulate the wide oceans that priors are trained on to runs/, a file each (an hour and a half of two processors)
+	$(BIN)/python data_samples/make.py oceans --processes $(PROCESSES) $(if $(shell command -v c++),--compile)
+
+samples: $(VENV)/.installed  ## simulate the oceans of the old width, cut the embedded data from them, observe the twin (about three hours)
+	$(BIN)/python data_samples/make.py samples $(if $(shell command -v c++),--compile)
 	$(BIN)/python data_samples/make_twin.py
+
+train: $(VENV)/.installed  ## train the wide prior on those of these oceans that are there, then the regression (an hour and three quarters)
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node $(PROCESSES) -m genda_lite train --config wide --processes $(PROCESSES) --held 8000 \
+		$(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) --validation runs/validation.nc $(if $(IMAGES),--images $(IMAGES)) \
+		--out runs/prior_wide.safetensors
+	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
+		--threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) --out runs/regression_wide.safetensors
 
 osse-data: $(VENV)/.installed  ## simulate the daily fields that `genda evaluate osse` observes, and those it tunes on (an hour)
 	mkdir -p runs

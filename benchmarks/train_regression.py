@@ -1,11 +1,13 @@
 """Train the regression baseline on the oceans of `make data`, seen by random observing systems.
 
     python benchmarks/train_regression.py runs --out regression_lite.safetensors
+    python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance --out …
 
-Reads `train0.nc` to `train3.nc` and `validation.nc` of the folder; climatology and scales are those of the prior it
-is to be compared with. Ctrl-C leaves a checkpoint, and the same command goes on from it. The loss is the mean squared
-error of standardized anomalies, of all channels alike: about one for the climatology. With `--variance` it is the
-Gaussian negative log-likelihood, half for the climatology, or with `--crps`, too, its CRPS.
+Reads the wide oceans `wide*.nc` of the folder, or where there are none `train0.nc` to `train3.nc`, and `validation.nc`;
+climatology and scales are those of the prior it is to be compared with. Ctrl-C and SIGTERM leave a checkpoint, and the
+same command goes on from it. The loss is the mean squared error of standardized anomalies, of all channels alike: about
+one for the climatology. With `--variance` it is the Gaussian negative log-likelihood, half for the climatology, or with
+`--crps`, too, its CRPS.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import copy
 import csv
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -20,31 +23,45 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from genda_lite.baselines.regression import ObservedWindows, Regression, RegressionConfig, loss_of, patterns
+from genda_lite.errors import InputError
 from genda_lite.observe.instruments import DAY
 from genda_lite.observe.systems import random_system
 from genda_lite.prepare.frames import training_set
 from genda_lite.prior import load_prior
 from genda_lite.prior.checkpoint import read_safetensors, write_safetensors
+from genda_lite.prior.climate import ONE, WIDE
 from genda_lite.prior.signals import stop_on_signals
-from genda_lite.prior.train import TrainingConfig, optimizers
+from genda_lite.prior.train import TrainingConfig, native_bfloat16, optimizers
 from genda_lite.prior.windows import Windows
 from genda_lite.sources import open_product
 from genda_lite.state import CHANNELS
+from genda_lite.verify.protocol import refuse_test
 
-TRAINING = ("train0", "train1", "train2", "train3")
 FORMAT = "genda_lite regression training 1"
 FIRST = 1_000_000  # number of the first system: experiments take the small numbers
 
 
-def observed(folder: Path, names, prior, count: int, first: int, seed: int, size: int, held: int) -> ObservedWindows:
+def oceans_of(folder: Path) -> list[Path]:
+    """The training oceans in a folder: wide ones, or if there are none those of the old width.
+
+    Raises:
+        InputError: neither.
+    """
+    found = sorted(folder.glob("wide*.nc")) or sorted(folder.glob("train?.nc"))
+    if not found:
+        raise InputError(f"{folder}: has no ocean to train on, expected wide*.nc, which `make data` simulates")
+    return found
+
+
+def observed(paths, prior, count: int, first: int, seed: int, size: int, held: int, climate=ONE) -> ObservedWindows:
     """Windows of some oceans, with `count` patterns of observing systems from number `first` on."""
-    oceans = [open_product(folder / f"{name}.nc") for name in names]
+    oceans = [open_product(path) for path in paths]
     data, times = training_set(oceans, prior.standardizer, held), oceans[0]["time"].values
     step = float((times[1] - times[0]) / DAY)
     numbers = range(first, first + count)
     made = patterns(random_system, numbers, prior.standardizer, prior.domain, step, size, times)
-    bank = list(tqdm(made, total=count, desc=f"observing systems for {names[0]}"))
-    return ObservedWindows(data, Windows(data, prior.domain, size, seed=seed, pool=held // 2), bank)
+    bank = list(tqdm(made, total=count, desc=f"observing systems for {paths[0].name}"))
+    return ObservedWindows(data, Windows(data, prior.domain, size, seed=seed, pool=held // 2, climate=climate), bank)
 
 
 @torch.no_grad()
@@ -67,14 +84,17 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=1600, help="frames in memory, 0.7 MB each")
     parser.add_argument("--variance", action="store_true", help="learn a deviation of each point, too")
     parser.add_argument("--crps", action="store_true", help="by the Gaussian's CRPS, not its likelihood")
+    parser.add_argument("--climate", action="store_true", help="draw a climate for each window, as a wide prior does")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     prior, config = load_prior(a.prior), TrainingConfig(images=a.images, seed=a.seed)
-    size, mixed = prior.shape[1], True
-    windows = observed(a.folder, TRAINING, prior, a.patterns, FIRST, a.seed, size, a.held)
-    unseen = observed(a.folder, ["validation"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
+    size, mixed, paths = prior.shape[1], native_bfloat16(torch.device("cpu")), oceans_of(a.folder)
+    refuse_test(paths)
+    windows = observed(paths, prior, a.patterns, FIRST, a.seed, size, a.held, WIDE if a.climate else ONE)
+    unseen = observed([a.folder / "validation.nc"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
     fixed = list(DataLoader(unseen, 64, sampler=range(a.checked)))
 
     shape = RegressionConfig(width=a.width, variance=a.variance)
@@ -86,6 +106,7 @@ def main() -> None:
     owner = {id(p): o for o in optimizer_list for p in o.param_groups[0]["params"]}
     settings = {"images": a.images, "patterns": a.patterns, "width": a.width, "seed": a.seed}
     settings |= {"variance": a.variance, "crps": a.crps} if a.variance else {}
+    settings |= {"climate": asdict(WIDE), "oceans": [path.name for path in paths]} if a.climate else {}
     state, step, spent = a.out.with_suffix(".state.safetensors"), 0, 0.0
     if state.exists():
         tensors, metadata = read_safetensors(state, FORMAT)

@@ -1,27 +1,39 @@
-"""Make the simulated data of this folder from nothing.
+"""Make the simulated data of this project from nothing.
 
-    python data_samples/make.py --compile
+    python data_samples/make.py oceans --compile --processes 2      # what priors are trained on, `make data`
+    python data_samples/make.py samples --compile                   # the embedded files, `make samples`
 
-The oceans are simulated to `runs/` (about three hours of one core and 1.5 GB), which training reads, and cut to small
-files here. Interrupted, it goes on where it stopped; an ocean that is complete is not simulated again.
+Oceans are simulated to `runs/`, a file each. Interrupted, both go on where they stopped; a file that is complete is not
+simulated again.
 """
 
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 import xarray as xr
 
+from genda_lite.errors import InputError
 from genda_lite.files import write_dataset
 from genda_lite.nature import Simulation, simulate_to_file
 from genda_lite.nature.run import FIELDS
 from genda_lite.sources import open_product
 from genda_lite.sources.samples import REGISTRY, write_checksums
+from genda_lite.verify.protocol import WIDE_SEEDS
 
 FOLDER = Path(__file__).resolve().parent
 RUNS = FOLDER.parent / "runs"
 
+# Of the old width: what the embedded files are cut from, and what unseen oceans of that width are.
 SIMULATIONS = {
     "train0": Simulation(days=730, seed=0, members=5, every=3),
     "train1": Simulation(days=730, seed=1, members=5, every=3),
@@ -31,6 +43,9 @@ SIMULATIONS = {
     "heldout": Simulation(days=365, seed=3, members=3, every=5),
     "twin": Simulation(days=75, seed=4, twin=True),
 }
+# Wide oceans, each a file of its own, and the validation oceans that tell how a training goes.
+OCEANS = {f"wide{i:02d}": Simulation(730, seed, every=2, wide=True) for i, seed in enumerate(WIDE_SEEDS)}
+OCEANS |= {"validation": SIMULATIONS["validation"]}
 
 BOX = {"latitude": slice(32.99, 43.01), "longitude": slice(-65.01, -54.99)}
 # Rounded well below what the fields mean, so that they compress.
@@ -55,13 +70,68 @@ def cut(ds: xr.Dataset, dates: np.ndarray, box: dict | None = None) -> xr.Datase
     return part
 
 
+def end_with(parent: int) -> None:
+    """End this process with the one that started it: two that write one file would spoil it."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def simulate_one(path: Path, simulation: Simulation, parent: int, options: dict) -> None:
+    """One file, by one thread: two oceans at a time are faster than one on two processors."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    torch.set_num_threads(1)
+    simulate_to_file(path, simulation, **options)
+
+
+def simulate_all(runs: Path, simulations: dict[str, Simulation], processes: int = 1, **options) -> list[str]:
+    """Simulate what is missing in `runs`, several at a time.
+
+    Returns:
+        the names of those that became unstable, which the others did not wait for.
+    """
+    runs.mkdir(exist_ok=True)
+    missing = {name: runs / f"{name}.nc" for name in simulations if not (runs / f"{name}.nc").exists()}
+    if processes == 1:
+        failed = []
+        for name, path in missing.items():
+            try:
+                simulate_to_file(path, simulations[name], **options)
+            except FloatingPointError as error:
+                failed.append(told(name, error))
+        return failed
+    context = multiprocessing.get_context("spawn")  # threads do not survive a fork
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        work = {name: (path, simulations[name], os.getpid(), options) for name, path in missing.items()}
+        started = {pool.submit(simulate_one, *task): name for name, task in work.items()}
+        try:
+            return list(unstable(started))
+        except BrokenProcessPool:
+            raise InputError(f"a process was ended; the same command goes on from what is in {runs}") from None
+        except BaseException:  # no further ocean is begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def unstable(started: dict) -> Iterable[str]:
+    """The names of simulations that became unstable, once all have ended."""
+    for future in as_completed(started):
+        try:
+            future.result()
+        except FloatingPointError as error:
+            yield told(started[future], error)
+
+
+def told(name: str, error: FloatingPointError) -> str:
+    """Say that an ocean failed; its name."""
+    typer.echo(f"{name}: {error}", err=True)
+    return name
+
+
 def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATIONS, **options) -> None:
     """Simulate what is missing in `runs`, and write the embedded files and their checksums to `folder`."""
-    runs.mkdir(exist_ok=True)
+    simulate_all(runs, simulations, **options)
     paths = {name: runs / f"{name}.nc" for name in simulations}
-    for name, simulation in simulations.items():
-        if not paths[name].exists():
-            simulate_to_file(paths[name], simulation, **options)
 
     oceans = []
     for name in ("train0", "train1"):
@@ -82,14 +152,31 @@ def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATI
     write_checksums(folder, REGISTRY if folder == FOLDER else folder / REGISTRY.name)
 
 
-def main(
-    compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-) -> None:
-    make(FOLDER, RUNS, compile=compile, device=device)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+Compile = Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Processes = Annotated[int, typer.Option(min=1, help="Oceans at a time, a thread each.")]
+
+
+@app.command("oceans")
+def make_oceans(compile: Compile = False, device: Device = "cpu", processes: Processes = 1) -> None:
+    """Simulate the wide oceans that priors are trained on, and the validation oceans."""
+    failed = simulate_all(RUNS, OCEANS, processes, compile=compile, device=device)
+    there = [path for name in OCEANS if (path := RUNS / f"{name}.nc").exists()]
+    size = sum(path.stat().st_size for path in there) / 1e9
+    typer.echo(f"{RUNS}: {len(there)} of {len(OCEANS)} files, {size:.2f} GB")
+    if failed:
+        typer.echo(f"unstable: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command("samples")
+def make_samples(compile: Compile = False, device: Device = "cpu", processes: Processes = 1) -> None:
+    """Simulate the oceans of the old width, and cut the embedded files from them."""
+    make(FOLDER, RUNS, processes=processes, compile=compile, device=device)
     for path in sorted(FOLDER.glob("*.nc")):
         typer.echo(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -17,9 +17,9 @@ from typing import Annotated
 import numpy as np
 import typer
 import xarray as xr
-from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from genda_lite.baselines.mapping import Mapping
 from genda_lite.files import atomic_path, packed, write_dataset
 from genda_lite.nature.drifters import DrifterProgramme, write_insitu_csv
 from genda_lite.nature.run import FIELDS
@@ -45,12 +45,6 @@ REFERENCE = 0.31  # m, between the products' reference of sea level and the mode
 CLOUD = 0.7  # mean share of the sea that infrared radiometers do not see; it varies from day to day
 KELVIN = 273.15
 SEASON, APART = 75, 200  # days of a season, and from the end of one to the next
-# Sea level's covariance in the mapping: s^2 (1 + r + r^2/6 - r^3/6) e^-r e^-(dt/T)^2, r = 3.337 d / L (Arhan & Colin
-# de Verdiere 1985, Dynamics of eddy motions in the eastern North Atlantic), L its first zero. L and T have the least
-# error at the withheld altimeter among those that `--tune` tries.
-ZERO, DECORRELATION, SIGNAL = 250.0, 7.0, 0.3  # km, days, m
-MAPPED, THINNED = 12.0, 4  # days before and after that a map draws from; every so many points of a track
-ALONG_TRACK_ERROR = 0.02  # m, of the filtered tracks
 
 
 def mean_topography(truth: xr.Dataset) -> xr.DataArray:
@@ -84,41 +78,6 @@ def track(truth: xr.Dataset, mission: str, seed: int) -> xr.Dataset:
     }
     attrs = {"title": "Simulated along-track sea level", "platform": mission, "product_version": "twin"}
     return xr.Dataset(fields, coords, attrs)
-
-
-class Mapping:
-    """Optimal interpolation of filtered tracks in space and time, as DUACS L4 maps sea level.
-
-    Args:
-        tracks: of the altimeters that are mapped. zero, decorrelation: scales of the covariance (km, days).
-    """
-
-    def __init__(self, tracks: dict[str, xr.Dataset], zero: float = ZERO, decorrelation: float = DECORRELATION):
-        self.zero, self.decorrelation = zero, decorrelation
-        self.seen = xr.concat([one.isel(time=slice(None, None, THINNED)) for one in tracks.values()], "time")
-        self.places = self.place_of(self.seen)
-
-    @staticmethod
-    def place_of(points: xr.Dataset) -> np.ndarray:
-        """Kilometres northward and eastward, (2, n)."""
-        east = (points["longitude"].values + 180) % 360 - 180
-        return KM_PER_DEGREE * np.stack([points["latitude"].values, np.cos(np.radians(38.0)) * east])
-
-    def covariance(self, here: np.ndarray, there: np.ndarray, days: np.ndarray) -> np.ndarray:
-        """Of sea level at n places and m others, (n, m)."""
-        r = 3.337 * np.hypot(*(here[:, :, None] - there[:, None])) / self.zero
-        return SIGNAL**2 * (1 + r + r**2 / 6 - r**3 / 6) * np.exp(-r) * np.exp(-((days / self.decorrelation) ** 2))
-
-    def at(self, place: np.ndarray, date: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
-        """Anomaly and its formal error at places (2, n) on a date."""
-        age = (self.seen["time"].values - date) / np.timedelta64(1, "D")
-        near = abs(age) <= MAPPED
-        age, there, value = age[near], self.places[:, near], self.seen["sla_filtered"].values[near]
-        known = self.covariance(there, there, age[:, None] - age)
-        known[np.diag_indices_from(known)] += ALONG_TRACK_ERROR**2
-        to = self.covariance(place, there, age[None])
-        gain = cho_solve(cho_factor(known), to.T).T
-        return gain @ value, np.sqrt(np.maximum(SIGNAL**2 - (to * gain).sum(1), 0))
 
 
 def mapped_sea_level(truth: xr.Dataset, tracks: dict[str, xr.Dataset]) -> xr.Dataset:

@@ -25,7 +25,7 @@ import pandas as pd
 from genda_lite.errors import InputError
 from genda_lite.files import atomic_path
 from genda_lite.nature.dynamics import Channel
-from genda_lite.nature.physics import PARAMETERS
+from genda_lite.nature.physics import LIMITS, PARAMETERS
 from genda_lite.nature.structure import TRAINING
 from genda_lite.nature.twins import DESIGNS, Twin
 from genda_lite.verify import protocol as parts
@@ -492,12 +492,25 @@ def training() -> str:
     return markdown(["network", "images/s", "memory of a step (MiB)", "validation loss after two minutes"], rows)
 
 
+def extent(low: float, high: float) -> str:
+    """A range in words; one number where it has no width."""
+    return f"{low:g} to {high:g}" if low < high else f"{low:g}"
+
+
 def physics() -> str:
     """The ranges of the oceans' physics, from the code."""
-    return markdown(
-        ["parameter", "members draw from", "twin", "units", "meaning"],
-        ([f"`{n}`", f"{p.low:g} to {p.high:g}", f"{p.twin:g}", p.units, p.meaning] for n, p in PARAMETERS.items()),
+    rows = (
+        [f"`{n}`", extent(p.low, p.high), extent(*p.wide), f"{p.twin:g}", p.units, p.meaning, p.source]
+        for n, p in PARAMETERS.items()
     )
+    titles = ["parameter", "old oceans", "wide oceans", "old twin", "units", "meaning", "the wide range rests on"]
+    return markdown(titles, rows)
+
+
+def limits() -> str:
+    """What the parameters of a wide ocean may make together, from the code."""
+    rows = ([name, extent(limit.low, limit.high), limit.units, limit.source] for name, limit in LIMITS.items())
+    return markdown(["of all parameters together", "from", "units", "rests on"], rows)
 
 
 def structure() -> str:
@@ -515,8 +528,8 @@ def structure() -> str:
     for name in ("momentum", "tracers", "stress", "mixed_layer"):
         rows.append([f"`{name}`", *(getattr(one, name) for one in built)])
     for name, p in PARAMETERS.items():
-        rows.append([f"`{name}`", f"{p.low:g} to {p.high:g}", *(f"{getattr(t.physics, name).item():g}" for t in twins)])
-    return markdown(["choice or parameter", "training oceans", "tuning twin", "sealed twin"], rows)
+        rows.append([f"`{name}`", extent(p.low, p.high), *(f"{getattr(t.physics, name).item():g}" for t in twins)])
+    return markdown(["choice or parameter", "old training oceans", "tuning twin", "sealed twin"], rows)
 
 
 def protocol() -> str:
@@ -524,6 +537,8 @@ def protocol() -> str:
     rows = []
     for part in parts.TABLE:
         seeds = ", ".join(map(str, part.seeds)) or "any"
+        if len(part.seeds) > 4:
+            seeds = f"{part.seeds[0]} to {part.seeds[-1]}"
         count = str(parts.runs(part.name)) if part.role == parts.TEST else "any number"
         rows.append([part.role, part.name, seeds, part.files, part.served, count])
     return markdown(["for", "data", "seed", "files", "served for", "scored"], rows)
@@ -576,6 +591,7 @@ TABLES = {
         genda,
         speed,
         physics,
+        limits,
         structure,
         nature,
         drift,

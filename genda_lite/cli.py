@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,7 @@ def simulate(
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
     twin: Annotated[str, typer.Option(help="old, tuning or sealed: one ocean, unlike any member.")] = "none",
     alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
+    wide: Annotated[bool, typer.Option(help="Draw physics from the wide ranges.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     compile: Annotated[bool, typer.Option(help="Fuse the time step (needs a C++ compiler; twice as fast).")] = False,
 ) -> None:
@@ -62,7 +64,7 @@ def simulate(
 
     check_places(out, suffixes=NETCDF)
     device = chosen_device(device)
-    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike)
+    simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
@@ -108,7 +110,7 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
-    config: Annotated[str, typer.Option(help="lite (a laptop) or full (a graphics card).")] = "lite",
+    config: Annotated[str, typer.Option(help="lite, wide, trajectory (a laptop); full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
@@ -117,6 +119,9 @@ def train(
     mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
     accumulate: Annotated[int, typer.Option(help="Parts that a batch is cut into, to save memory.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    held: Annotated[
+        int | None, typer.Option(min=1, help="Frames that each process keeps in memory, 0.7 MB each; by default 5120.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
@@ -126,10 +131,10 @@ def train(
     """
     from dataclasses import replace
 
-    from .prepare.frames import training_set
+    from .prepare.frames import HELD, training_set
     from .processors import chosen_device
     from .sources import open_product
-    from .verify.protocol import refuse_test
+    from .verify.protocol import in_words, refuse_test
 
     try:
         from .prior.climate import WIDE
@@ -149,10 +154,11 @@ def train(
     if climate:
         settings = replace(settings, climate=WIDE)
     refuse_test(filter(None, [*data, validation]))
-    training = training_set([open_product(path) for path in data])
+    training = training_set([open_product(path) for path in data], held=held or HELD)
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
+    trainer.prior.protocol = in_words(data)
     finished = run(trainer, out, tensorboard=tensorboard)
     if trainer.is_main:
         done = trainer.step * settings.batch
@@ -246,11 +252,13 @@ def explorer_pack(
 ) -> None:
     """Assimilate for every setting of the explorer's controls, for the pages that show it without a kernel."""
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .processors import chosen_device
     from .show.pack import make_pack
 
     device = chosen_device(device)
     priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
+    check_kind(priors["diffusion"], False, "the explorer")
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     few = {"altimeters": (1, 3, 7), "clouds": (0.7, 1.0), "errors": (1.0, 4.0), "steps": 12} if quick else {}
@@ -394,51 +402,94 @@ app.add_typer(evaluate, name="evaluate")
 @evaluate.command()
 def real(
     context: typer.Context,
-    tracks: Annotated[Path, typer.Option(help="DUACS along-track file, for the geometry of its tracks.")],
-    map: Annotated[list[Path], typer.Option(help="DUACS sea-level map, the truth; once for each day.")],
+    tracks: Annotated[
+        Path | None, typer.Option(help="DUACS along-track file, for the geometry of its tracks; with --map.")
+    ] = None,
+    map: Annotated[
+        list[Path] | None, typer.Option(help="DUACS sea-level map, the truth; once for each day.")
+    ] = None,
+    temperature: Annotated[
+        Path | None, typer.Option(help="Temperature map (L4), seen between simulated clouds.")
+    ] = None,
+    current: Annotated[
+        Path | None, typer.Option(help="Map of the surface current, a tenth of whose vectors are observed.")
+    ] = None,
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    regression: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the U-Net regression, which then joins; of the prior's data.")
+    ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
     region: Annotated[
-        list[str] | None, typer.Option(help="Of verify.real.REGIONS, once for each; by default the Gulf Stream.")
+        list[str] | None,
+        typer.Option(help="Of verify.real.REGIONS, once for each, or all; by default the Gulf Stream."),
     ] = None,
     climatology: Annotated[
         list[Path] | None,
-        typer.Option(help="World Ocean Atlas, or a reanalysis' means; by default the prior's in the Gulf Stream, none "
-                     "elsewhere: a flat sea level."),
+        typer.Option(help="World Ocean Atlas, or a reanalysis' means, for sea level; by default the prior's in the "
+                     "Gulf Stream, none elsewhere: a flat sea level."),
     ] = None,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two boxes, eight members, fast guidance: a minute.")] = False,
 ) -> None:
-    """Reconstruct a real sea-level map from its values along real tracks: diffusion, Gaussian, climatology."""
+    """Reconstruct real maps from few of their values: sea level along real tracks, temperature between clouds, current.
+
+    By diffusion, the Gaussian prior, optimal interpolation of maps of temperature and current, and climatology.
+    """
+    from .baselines.regression import Regression
     from .sources import read_climatology
-    from .verify.engine import GAUSSIAN, OURS, OURS_FAST, load_methods
+    from .verify import real_maps
+    from .verify.engine import GAUSSIAN, OI, OURS, OURS_FAST, load_methods
     from .verify.real import FIGURES, FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real, paired_difference, rows_of
     from .verify.table import pivot, tidy
 
-    check_places(json, table, read=[tracks, *map, *(climatology or ())])
-    regions = region or [HOME]
+    check_places(json, table, read=[tracks, *(map or ()), temperature, current, *(climatology or ())])
+    if (tracks is None) != (not map):
+        raise InputError("--tracks and --map go together, expected both, or neither")
+    if tracks is None and temperature is None and current is None:
+        raise InputError("there is nothing to judge by, expected --tracks with --map, --temperature or --current")
+    regions = list(REGIONS) if region == ["all"] else region or [HOME]
     if strangers := set(regions) - set(REGIONS):
-        raise InputError(f"region {min(strangers)!r} is unknown, expected one of {', '.join(REGIONS)}")
-    mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
-    corners = [corner for name in regions for corner in REGIONS[name]]
-    members, corners, first_days = (8, corners[:2], (0,)) if quick else (members, corners, FIRST_DAYS)
+        raise InputError(f"region {min(strangers)!r} is unknown, expected all or one of {', '.join(REGIONS)}")
     model, known = load_methods(prior)
-    chosen = [known[name] for name in (OURS, OURS_FAST, GAUSSIAN)[int(quick) :]]
-    found, boxes = evaluate_real(tracks, map, chosen, model, members, seed, corners, first_days, mean)
-    rows = rows_of(found, boxes)
-    seen = rows[-1]["value"]
-    about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
-    typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} members; "
-               f"anomalies about {about}")
-    frame = tidy(one for one in rows if not one["detail"])
-    frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
-    print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
-    for method in chosen[:-1]:
-        level, current = paired_difference(found, method.name, GAUSSIAN, boxes).values()
-        typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
-                   f"{current.text('m/s')}")
+    members, learned = (8, [OURS_FAST]) if quick else (members, [OURS, OURS_FAST])
+    learner, rows = Regression.load(regression) if regression else None, []
+    if tracks is not None:
+        mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
+        corners = [corner for name in regions for corner in REGIONS[name]]
+        corners, first_days = (corners[:2], (0,)) if quick else (corners, FIRST_DAYS)
+        chosen = [known[name] for name in (*learned, GAUSSIAN)]
+        found, boxes = evaluate_real(
+            tracks, map, chosen, model, members, seed, corners, first_days, mean, regression=learner
+        )
+        rows += rows_of(found, boxes)
+        seen = rows[-1]["value"]
+        about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
+        typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} "
+                   f"members; anomalies about {about}")
+        frame = tidy(one for one in rows if not one["detail"])
+        frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
+        print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
+        for method in chosen[:-1]:
+            level, flow = paired_difference(found, method.name, GAUSSIAN, boxes).values()
+            typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
+                       f"{flow.text('m/s')}")
+    judged = (real_maps.TEMPERATURE, temperature, real_maps.temperature_cases), (
+        real_maps.CURRENT, current, real_maps.current_cases)
+    for what, path, make in judged:
+        if path is None:
+            continue
+        cases = make(path, model, regions, seed)
+        cases = islice(cases, 2) if quick else cases
+        chosen, say = [known[name] for name in (*learned, GAUSSIAN, OI)], partial(typer.echo, err=True)
+        found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
+        here = real_maps.rows_of(found, boxes, what, GAUSSIAN, learned)
+        rows += here
+        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {len(boxes)} boxes, {members} members\n")
+        frame = tidy(one for one in here if not one["detail"] and "less" not in one["metric"] and one.get("method"))
+        print_frame(pivot(frame).rename(index=NAMES).rename_axis("prior"))
+        print_judged([one for one in here if "less" in one["metric"]])
     save(context, rows)
 
 
@@ -500,11 +551,13 @@ def prior(
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
     from .prior import load_prior
+    from .prior.trajectory import check_kind
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table, read=[*(truth or ()), *(training or ())])
     model, steps = load_prior(checkpoint), 20 if quick else 40
+    check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
         unseen, known = (
@@ -532,6 +585,7 @@ def posterior(
 ) -> None:
     """Sample posteriors that are known exactly, and measure how far the ensembles are from them."""
     from .verify.closed_form import by_method, evaluate_posterior, rows_of
+    from .verify.moving import evaluate_moving, rows_of_moving
     from .verify.table import tidy
 
     check_places(json, table)
@@ -541,9 +595,14 @@ def posterior(
     for line in evaluate_posterior(quick, seed):
         print_table([line], header=not lines)
         lines.append(line)
-    rows = rows_of(lines)
+    rows, moving = rows_of(lines), []
+    typer.echo("")
+    for line in evaluate_moving(quick, seed):
+        print_table([line], header=not moving)
+        moving.append(line)
     typer.echo("")
     print_frame(by_method(tidy(rows)))
+    rows += rows_of_moving(moving)
     typer.echo("")
     print_judged(rows)
     save(context, rows)

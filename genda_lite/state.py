@@ -109,6 +109,9 @@ def channel_index(name: str) -> int:
     return StateVector.today().index(name)
 
 
+HALF_A_DAY = 0.5 + 1e-6
+
+
 @dataclass(frozen=True)
 class StateVector:
     """Which channel of which day is where in a state (K, ny, nx).
@@ -155,6 +158,12 @@ class StateVector:
         """All channels, of the date alone."""
         return cls(CHANNELS)
 
+    @classmethod
+    def series(cls, channels: Sequence[str], lags: Sequence[float]) -> Self:
+        """Channels at several days, those of the date first, then day by day."""
+        days = sorted(lags, key=lambda lag: (lag != 0, lag))
+        return cls(tuple(channels) * len(days), tuple(lag for lag in days for _ in channels))
+
     @property
     def entries(self) -> list[tuple[str, float]]:
         """Channel and lag (days) of each place."""
@@ -163,7 +172,42 @@ class StateVector:
     @property
     def of_date(self) -> tuple[str, ...]:
         """The channels of the date, in order."""
-        return tuple(name for name, lag in self.entries if lag == 0)
+        return self.of_day(0.0)
+
+    def of_day(self, lag: float) -> tuple[str, ...]:
+        """The channels of a day, in order."""
+        return tuple(name for name, day in self.entries if day == lag)
+
+    @property
+    def days(self) -> tuple[float, ...]:
+        """The days of which the state holds something, ascending, counted from the date."""
+        return tuple(sorted(set(self.lags)))
+
+    def days_of(self, channel: str) -> tuple[float, ...]:
+        """The days of which it holds a channel, ascending."""
+        return tuple(sorted(lag for name, lag in self.entries if name == channel))
+
+    def shifted(self, days: float) -> Self:
+        """The same channels as many days later."""
+        return type(self)(self.channels, tuple(lag + days for lag in self.lags))
+
+    def around(self, channel: str, days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Between which frames of a channel moments lie: places of the earlier and of the later frame, and the share
+        of the later one, each (m,). A frame is the mean of its day: up to half a day beyond the outermost is theirs.
+
+        Args:
+            days: (m,) from the date. Outside all frames the share is NaN.
+        """
+        held = self.days_of(channel)
+        frames, places = np.array(held), np.array([self.index(channel, lag) for lag in held])
+        known = np.where(np.isfinite(days), days, np.inf)
+        first = np.clip(np.searchsorted(frames, known, side="right") - 1, 0, max(len(frames) - 2, 0))
+        second = np.minimum(first + 1, len(frames) - 1)
+        gap = np.where(second > first, frames[second] - frames[first], 1.0)
+        share = np.clip((known - frames[first]) / gap, 0, second - first)
+        first, share = np.where(share == 1, second, first), np.where(share == 1, 0.0, share)  # on a frame it is alone
+        outside = (known < frames[0] - HALF_A_DAY) | (known > frames[-1] + HALF_A_DAY)
+        return places[first], places[second], np.where(outside, np.nan, share)
 
     def __len__(self) -> int:
         return len(self.channels)
@@ -331,7 +375,7 @@ class Standardizer:
 
     def climatology_of(self, state: StateVector, latitude: np.ndarray, time, longitude=0.0) -> np.ndarray:
         """Climatology of each entry of a state around one date, (K, ...), at points as in `climatology`."""
-        days = {lag: np.datetime64(time, "ns") + np.timedelta64(round(lag * 86400), "s") for lag in set(state.lags)}
+        days = {lag: later(time, lag) for lag in set(state.lags)}
         found = {lag: self.climatology(latitude, day, longitude) for lag, day in days.items()}
         return np.stack([found[lag][self.channels.index(name)] for name, lag in state.entries])
 
@@ -343,11 +387,15 @@ class Standardizer:
         x = torch.from_numpy(((fields - usual) / self.scale[:, None, None]).astype("f4"))
         return mirrored(x, self.channels) if self.mirrored else x
 
-    def to_dataset(self, members: Tensor, grid: Grid, time, state: StateVector | None = None) -> xr.Dataset:
-        """Physical fields of the date, dims (member, latitude, longitude), of standardized anomalies.
+    def to_dataset(
+        self, members: Tensor, grid: Grid, time, state: StateVector | None = None, lag: float = 0.0
+    ) -> xr.Dataset:
+        """Physical fields of one day, dims (member, latitude, longitude), of standardized anomalies.
 
         Args:
-            members: (member, K, ny, nx). state: what is where in them; by default the standardizer's channels.
+            members: (member, K, ny, nx). time: the date of the state. state: what is where in them; by default the
+                standardizer's channels.
+            lag: which day, counted from the date.
         """
         state = StateVector(self.channels) if state is None else state
         members = mirrored(members, state.channels) if self.mirrored else members
@@ -356,12 +404,17 @@ class Standardizer:
         fields = (fields + usual).astype("f4")
         dims = ("member", "latitude", "longitude")
         ds = xr.Dataset(
-            {name: (dims, fields[:, state.index(name)], dict(VARIABLES[name])) for name in state.of_date},
+            {name: (dims, fields[:, state.index(name, lag)], dict(VARIABLES[name])) for name in state.of_day(lag)},
             coords={"member": np.arange(len(fields))} | grid.coordinates(),
         )
         if not np.isnat(np.datetime64(time)):
-            ds = ds.assign_coords(time=np.datetime64(time, "ns"))
+            ds = ds.assign_coords(time=later(time, lag))
         return ds
+
+
+def later(time, days: float) -> np.datetime64:
+    """A time as many days later, to the second."""
+    return np.datetime64(time, "ns") + np.timedelta64(round(days * 86400), "s")
 
 
 QUANTUM = {name: channel.quantum for name, channel in TABLE.items()}  # of integers in files

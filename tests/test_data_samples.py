@@ -13,7 +13,7 @@ import xarray as xr
 
 import genda_lite as gl
 from genda_lite.nature import Simulation
-from genda_lite.nature.physics import PARAMETERS
+from genda_lite.nature.physics import LIMITS, NEUTRAL, PARAMETERS
 from genda_lite.prior.checkpoint import SHIPPED
 from genda_lite.sources import load_sample
 from genda_lite.sources.samples import FOLDER, REGISTRY, data_files, sample_path
@@ -37,7 +37,11 @@ def test_card_states_the_physics():
     """The table of ranges on the card is that of the code."""
     card = (FOLDER / "README.md").read_text()
     for name, p in PARAMETERS.items():
-        assert f"| `{name}` | {p.low:g} to {p.high:g} | {p.twin:g} | {p.units} | {p.meaning} |" in card, name
+        old = f"{p.low:g}" if name in NEUTRAL else f"{p.low:g} to {p.high:g}"
+        wide = f"{p.wide[0]:g} to {p.wide[1]:g}"
+        assert f"| `{name}` | {old} | {wide} | {p.twin:g} | {p.units} | {p.meaning} | {p.source} |" in card, name
+    for name, limit in LIMITS.items():
+        assert f"| {name} | {limit.low:g} to {limit.high:g} | {limit.units} | {limit.source} |" in card, name
 
 
 TWIN = [f"twin/{name}_2000.nc" for name in ("sea_level", "tracks_c2", "temperature_L3")]
@@ -81,14 +85,21 @@ def test_damaged_sample_is_refused(tmp_path, monkeypatch, refuses):
         load_sample("lake")
 
 
-def test_data_are_made_again_alike(small_sea, tmp_path):
-    """The command that made the embedded files, on short runs: the same files twice, with the dates it promises."""
+def load_make():
+    """The command as a module."""
     spec = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
+    return make
+
+
+def test_data_are_made_again_alike(small_sea, tmp_path):
+    """The command that made the embedded files, on short runs: the same files twice, with the dates it promises."""
+    make = load_make()
     assert set(make.SIMULATIONS) == {"train0", "train1", "train2", "train3", "validation", "heldout", "twin"}
-    seeds = [simulation.seed for simulation in make.SIMULATIONS.values()]
-    assert len(set(seeds)) == len(seeds)
+    seeds = {simulation.seed for simulation in (make.SIMULATIONS | make.OCEANS).values()}
+    assert len(seeds) == len(make.SIMULATIONS | make.OCEANS)
+    assert sum(one.wide for one in make.OCEANS.values()) >= 20
     short = {
         "train0": Simulation(days=3, seed=0, members=2, spin_up=0),
         "train1": Simulation(days=3, seed=1, spin_up=0),
@@ -107,3 +118,26 @@ def test_data_are_made_again_alike(small_sea, tmp_path):
         assert ds.sizes == {"member": 2, "time": 3, "latitude": 121, "longitude": 121}
     with xr.open_dataset(tmp_path / "one" / "twin_truth.nc", engine="h5netcdf") as ds:
         assert ds.sizes == {"time": 2, "latitude": 121, "longitude": 121}
+
+
+def test_an_ocean_that_fails_stops_no_other(small_sea, tmp_path, monkeypatch):
+    """A file each; what is there is left alone, and what became unstable is told by its name."""
+    make = load_make()
+    short = {f"wide{i}": Simulation(days=2, seed=100 + i, spin_up=0, every=2, wide=True) for i in range(2)}
+    whole = make.simulate_to_file
+
+    def fails(path, simulation, **options):
+        if simulation.seed == 100:
+            raise FloatingPointError("the simulated ocean became unstable on day 1")
+        whole(path, simulation, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "simulate_to_file", fails)
+        assert make.simulate_all(tmp_path, short, progress=False) == ["wide0"]
+    assert [path.name for path in tmp_path.glob("*.nc")] == ["wide1.nc"]
+    before = (tmp_path / "wide1.nc").read_bytes()
+    assert make.simulate_all(tmp_path, short, progress=False) == []
+    assert (tmp_path / "wide1.nc").read_bytes() == before
+    with xr.open_dataset(tmp_path / "wide0.nc", engine="h5netcdf") as ds:
+        assert ds.attrs["wide"] == 1 and ds.attrs["seed"] == 100 and ds.sizes["member"] == 1
+        assert ds["physics_front_width"].values != NEUTRAL["front_width"]

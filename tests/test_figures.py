@@ -469,7 +469,7 @@ def test_figures_fit_a_narrow_screen_follow_the_theme_and_print_light(shown, eve
         shown.open(figure, width=380)
         width, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert width <= room, name
-        beyond = "(section) => [...section.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > innerWidth)"
+        beyond = "(part) => [...part.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > innerWidth)"
         assert page.locator("section").evaluate(f"{beyond}.length") == 0, name
         picture = f"{SHADOW}.querySelector('canvas').toDataURL()"
         light = page.evaluate(picture)

@@ -343,6 +343,7 @@ def test_a_finger_scrolls_the_page_or_draws(browser, disk):
     swipe(screen.at(0.5, 0.9), screen.at(0.5, 0.1))
     page.wait_for_function("scrollY > 40")
     assert screen.hand.get_attribute("data-run") is None and "Touch the true ocean" in screen.told()
+    page.wait_for_timeout(1500)  # a page that was flung goes on for a while
     page.evaluate("scrollTo(0, 0)")
     swipe(screen.at(0.1, 0.5), screen.at(0.9, 0.55))
     assert "observations, 8 members" in screen.done() and page.evaluate("scrollY") == 0

@@ -11,7 +11,7 @@ from genda_lite.nature import GlorysGrid, NatureRun, Physics, Simulation, Twin, 
 from genda_lite.nature.dataset import save_restart
 from genda_lite.nature.dynamics import Channel, Flow, PoissonSolver, TwoLayerModel
 from genda_lite.nature.grid import catmull_rom
-from genda_lite.nature.physics import PARAMETERS, Parameter
+from genda_lite.nature.physics import LIMITS, NEUTRAL, PARAMETERS, Parameter, within_limits
 from genda_lite.nature.run import FIELDS
 from genda_lite.nature.surface import ADVECTION, RedNoise, Winds, limited, limited_slope, season
 from genda_lite.nature.twins import DESIGNS
@@ -312,10 +312,55 @@ def test_physics_fill_their_ranges():
     assert set(physics.as_dict()) == set(PARAMETERS)
     for name, (low, high, *_) in PARAMETERS.items():
         values = getattr(physics, name)
+        if name in NEUTRAL:
+            assert (values == low).all(), name
+            continue
         assert low <= values.min() < low + 0.05 * (high - low), name
         assert high - 0.05 * (high - low) < values.max() <= high, name
     assert torch.corrcoef(torch.stack([physics.depth_step, physics.wind_std]))[0, 1].abs() < 0.2
     assert Physics.draw(2, 3).as_dict() == Physics.draw(2, 3).as_dict() != Physics.draw(2, 4).as_dict()
+
+
+def test_old_oceans_are_drawn_as_they_always_were():
+    """Parameter by parameter, all members of one at a time: wide oceans and later parameters change no old ocean."""
+    physics, generator = Physics.draw(3, 2), torch.Generator().manual_seed(2)
+    for name, p in list(PARAMETERS.items())[: -len(NEUTRAL)]:
+        even = torch.rand(3, generator=generator, dtype=torch.float64)
+        assert torch.equal(getattr(physics, name), p.low + (p.high - p.low) * even), name
+    assert list(NEUTRAL) == list(PARAMETERS)[-len(NEUTRAL) :]
+
+
+def test_wide_physics_fill_wider_ranges_within_limits():
+    physics = Physics.draw(600, 3, wide=True)
+    drawn = [{name: values[i] for name, values in physics.as_dict().items()} for i in range(600)]
+    for name, p in PARAMETERS.items():
+        (low, high), values = p.wide, getattr(physics, name)
+        assert low <= p.low and p.high <= high and p.source, name  # no old ocean lies outside
+        slack = 0.15 * (high - low)
+        assert low <= values.min() < low + slack and high - slack < values.max() <= high, name
+    for name, limit in LIMITS.items():
+        made = [limit.of(one) for one in drawn]
+        assert limit.low <= min(made) < max(made) <= limit.high and limit.source, name
+    assert not within_limits(drawn[0] | {"sst_north": drawn[0]["sst_south"]})
+    assert Physics.draw(2, 3, wide=True).as_dict() == Physics.draw(2, 3, wide=True).as_dict()
+    assert Physics.draw(1, 3, wide=True).depth_step == physics.depth_step[0]  # whatever the number of members
+
+
+def test_the_old_twin_is_among_the_wide_oceans():
+    """As the card says: to a prior of wide oceans it is none of another kind."""
+    assert all(p.wide[0] <= p.twin <= p.wide[1] for p in PARAMETERS.values())
+    assert within_limits({name: p.twin for name, p in PARAMETERS.items()})
+
+
+def test_a_deep_winter_is_slow_to_change():
+    """Restoring of temperature, not of salinity, slows by the logarithm that is stated, on the coldest day."""
+    rates = []
+    for mixing in (0.0, 0.5):
+        run = NatureRun(Physics.of(**{n: p.twin for n, p in PARAMETERS.items()} | {"winter_mixing": mixing}), 1, SMALL)
+        run.surface.force(run.flow, 45.0, run.model.tensor(run.physics.jet_centre), 6 * 3600.0)
+        rates.append(run.surface.rate[0, :, SMALL.ny // 2, SMALL.nx - 1])
+    assert float(rates[1][0] / rates[0][0]) == pytest.approx(math.exp(-0.5), rel=1e-5)
+    assert torch.equal(rates[0][1], rates[1][1])
 
 
 def day_of(physics: Physics, seed: int) -> torch.Tensor:
@@ -336,8 +381,8 @@ def test_members_are_oceans_of_their_own():
     physics = Physics.draw(2, 0)
     reference = day_of(physics, 7)
     assert (reference[0] - reference[1]).abs().amax((1, 2)).min() > 1e-3
-    for name, (low, high, *_) in PARAMETERS.items():
-        values = getattr(physics, name).clone()
+    for name, p in PARAMETERS.items():
+        (low, high), values = p.wide, getattr(physics, name).clone()
         values[1] = high if values[1] < (low + high) / 2 else low
         changed = day_of(Physics(**{f: getattr(physics, f) for f in PARAMETERS} | {name: values}), 7)
         assert torch.equal(changed[0], reference[0]), name
@@ -450,6 +495,9 @@ def test_bad_simulations(refuses):
     for name, value, least in (("days", 0, 1), ("members", 0, 1), ("every", 0, 1), ("spin_up", -1, 0)):
         with refuses(name, f"at least {least}", str(value)):
             simulate(**{"days": 1, name: value}, progress=False)
+    for other in ({"twin": Twin.OLD}, {"alike": True}):
+        with refuses("wide", "expected neither a twin nor oceans alike"):
+            Simulation(days=1, wide=True, **other)
 
 
 # --- Streaming to a file ---------------------------------------------------------------------------------------------
@@ -537,9 +585,9 @@ def test_a_file_says_which_twin_it_holds_and_how_it_is_built(small_sea, tmp_path
 
 
 def test_twin_is_another_ocean(refuses):
-    """The twin's physics lie outside what any member can draw, its channel is finer, and it is one ocean."""
+    """The old twin's physics lie outside what any old ocean can draw, its channel is finer, and it is one ocean."""
     twin = Physics.twin().as_dict()
-    assert all(not low <= twin[name][0] <= high for name, (low, high, *_) in PARAMETERS.items())
+    assert all(name in NEUTRAL or not low <= twin[name][0] <= high for name, (low, high, *_) in PARAMETERS.items())
     run = Simulation(days=1, twin=True).run()
     assert run.channel.dx < Channel().dx and run.physics.as_dict() == twin
     with refuses("twin", "members = 1", "2"):

@@ -160,7 +160,7 @@ def test_live_controls_make_a_new_ensemble_and_a_new_picture(truth):
     maps = {name: channel["maps"] for name, channel in live.frame["channels"].items()}
     assert list(maps) == [channel["name"] for channel in live.contents["channels"]] and "speed" in maps
     for panels in maps.values():
-        assert set(panels) == set(pack.VIEWS["All"]) and len(set(panels.values())) == len(panels)
+        assert set(panels) == set(pack.PANELS) and len(set(panels.values())) == len(panels)
         one, other = np.frombuffer(panels["member_map"], np.uint8).reshape(2, 64, 64)
         assert (one != other).any()
     assert live.contents["channels"][-1]["units"] == "m/s" and live.tried[-1]["scores"]["speed"]["crps"] > 0

@@ -64,6 +64,7 @@ def ledger(tmp_path, monkeypatch) -> Path:
     [
         ({"seed": 0}, "training"),
         ({"seed": np.array([0, 1])}, "training"),
+        ({"seed": 100}, "training"),
         ({"seed": 2}, "validation"),
         ({"seed": 3, "twin": 0}, "validation"),
         ({"seed": 4, "twin": 1}, "tuning"),
@@ -101,6 +102,10 @@ def test_the_embedded_samples_and_the_makers_agree_with_the_table():
     for name, role in roles.items():
         with xr.open_dataset(FOLDER / f"{name}.nc", engine="h5netcdf") as ds:
             assert protocol.part_of(ds).role == role
+    for name, simulation in make.OCEANS.items():
+        part = protocol.part_of(xr.Dataset(attrs={"seed": simulation.seed, "twin": 0}))
+        assert part.role == ("training" if simulation.wide else "validation"), name
+    assert all(f"runs/wide{number:02d}.nc" in protocol.TABLE[1].files for number in (0, len(make.OCEANS) - 2))
     for name, simulation in make.SIMULATIONS.items():
         part = protocol.part_of(xr.Dataset(attrs={"seed": simulation.seed, "twin": int(simulation.twin)}))
         assert f"runs/{name}.nc" in part.files or (name.startswith("train") and part.role == "training")
@@ -110,6 +115,12 @@ def test_the_embedded_samples_and_the_makers_agree_with_the_table():
         (seed,) = re.findall(r"--seed (\d+)", command)
         assert (f"--twin {twin}" in command) == (twin != "none")
         assert protocol.part_of(xr.Dataset(attrs={"seed": int(seed), "twin": Twin.named(twin)})).role == role
+
+
+def test_a_prior_says_which_data_served_for_what(tmp_path):
+    told = protocol.in_words([ocean(tmp_path / f"{seed}.nc", seed=seed) for seed in (100, 101, 98)])
+    assert told["training"] == "wide training oceans, 98.nc, none of the project's"
+    assert "tuning twin" in told["tuning"] and "held-out oceans" in told["validation"] and "test oceans" in told["test"]
 
 
 def test_nobody_trains_on_test_data(monkeypatch, tmp_path, capsys):

@@ -165,7 +165,7 @@ def test_regions_are_apart_and_unknown_ones_refused():
     boxes = [box(lon + 2.6, lat + 2.6, size=64) for corners in real.REGIONS.values() for lon, lat in corners[:1]]
     assert len(set(units(boxes))) == len(real.REGIONS) >= 8
     files = ["--tracks", "none.nc", "--map", "none.nc"]
-    with pytest.raises(InputError, match="'atlantis' is unknown, expected one of gulf-stream, kuroshio"):
+    with pytest.raises(InputError, match="'atlantis' is unknown, expected all or one of gulf-stream, kuroshio"):
         CliRunner().invoke(app, ["evaluate", "real", *files, "--region", "atlantis"], catch_exceptions=False)
 
 

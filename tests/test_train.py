@@ -15,7 +15,8 @@ import torch
 
 from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior import Domain, NetworkConfig, load_prior
-from genda_lite.prior.climate import Climate
+from genda_lite.prior.checkpoint import FORMAT_3, read_safetensors
+from genda_lite.prior.climate import WIDE, Climate
 from genda_lite.prior.muon import Muon, orthogonalized
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, native_bfloat16, train
 from genda_lite.prior.windows import Noise, Windows, sea_corners
@@ -257,7 +258,8 @@ def test_without_muon_all_is_adam_s(data):
 
 
 def test_named_configurations():
-    """`lite` fits on a laptop and into a repository; `full` is as large as GenDA's."""
+    """`lite` and `wide` fit on a laptop and into a repository; `full` is as large as GenDA's."""
+    assert CONFIGURATIONS["wide"][0] == CONFIGURATIONS["lite"][0] and CONFIGURATIONS["wide"][1].climate == WIDE
     for name, low, high, size in (("lite", 0.5e6, 1.5e6, 64), ("full", 9e6, 11e6, 128)):
         network, config = CONFIGURATIONS[name]
         from genda_lite.prior.unet import UNet
@@ -306,6 +308,7 @@ def test_interrupted_training_goes_on_exactly(data, tmp_path):
     a, b = load_prior(whole), load_prior(broken)
     assert all(torch.equal(v, b.denoiser.network.state_dict()[k]) for k, v in a.denoiser.network.state_dict().items())
     assert b.training["images_seen"] == 240 and b.training["seed"] == SHORT.seed
+    assert read_safetensors(whole, FORMAT_3)[1]["tuned"] == read_safetensors(broken, FORMAT_3)[1]["tuned"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

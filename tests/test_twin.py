@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from genda_lite.baselines.mapping import ALONG_TRACK_ERROR, MAPPED, SIGNAL, Mapping
 from genda_lite.nature.run import FIELDS
 from genda_lite.observe.files import kind_of, read_observations
 from genda_lite.observe.instruments import ALONG_TRACK, InstrumentErrors
@@ -134,25 +135,25 @@ def correlation(kilometres, zero):
 @pytest.mark.parametrize(("degrees", "age"), [(0.0, 0.0), (0.5, 0.0), (1.0, 3.0), (0.0, 10.0), (3.0, 0.0)])
 def test_one_observation_is_mapped_by_hand(twin, degrees, age):
     """The gain is the covariance over the variance of what was measured."""
-    mapping = twin.Mapping(seen(38.0, -60.0, 0.2, age), zero=200.0, decorrelation=8.0)
+    mapping = Mapping(seen(38.0, -60.0, 0.2, age), zero=200.0, decorrelation=8.0)
     level, error = mapping.at(place(mapping, 38.0 + degrees, -60.0), START)
     alike = correlation(KM_PER_DEGREE * degrees, 200.0) * np.exp(-((age / 8.0) ** 2))
-    s2, e2 = twin.SIGNAL**2, twin.ALONG_TRACK_ERROR**2
+    s2, e2 = SIGNAL**2, ALONG_TRACK_ERROR**2
     assert level[0] == pytest.approx(0.2 * s2 * alike / (s2 + e2), abs=1e-12)
     assert error[0] == pytest.approx(np.sqrt(s2 - s2**2 * alike**2 / (s2 + e2)))
 
 
 def test_the_covariance_has_its_zero_where_it_says(twin):
-    mapping = twin.Mapping(seen(38.0, -60.0, 0.2), zero=200.0)
+    mapping = Mapping(seen(38.0, -60.0, 0.2), zero=200.0)
     level, error = mapping.at(place(mapping, 38.0 + 200.0 / KM_PER_DEGREE, -60.0), START)
-    assert level[0] == pytest.approx(0, abs=1e-5) and error[0] == pytest.approx(twin.SIGNAL, abs=1e-6)
+    assert level[0] == pytest.approx(0, abs=1e-5) and error[0] == pytest.approx(SIGNAL, abs=1e-6)
     inside, outside = (mapping.at(place(mapping, 38.0 + km / KM_PER_DEGREE, -60.0), START)[0][0] for km in (150, 250))
     assert inside > 0 > outside
 
 
 def test_distances_are_those_of_the_sphere_wherever_longitudes_begin(twin):
     """A degree of longitude is cos(38) of one of latitude; 300 E is 60 W."""
-    mapping = twin.Mapping(seen(38.0, -60.0, 0.2), zero=200.0)
+    mapping = Mapping(seen(38.0, -60.0, 0.2), zero=200.0)
     east = 0.5 / np.cos(np.radians(38.0))
     north, west, same = (
         mapping.at(place(mapping, *where), START)[0][0] for where in ((38.5, -60), (38, -60 - east), (38, 300 + east))
@@ -161,9 +162,9 @@ def test_distances_are_those_of_the_sphere_wherever_longitudes_begin(twin):
 
 
 def test_a_map_forgets_what_is_older_than_its_window(twin):
-    now, old = seen(38.0, -60.0, 0.2), seen(38.3, -60.0, -0.4, twin.MAPPED + 0.1)
-    both = twin.Mapping({"now": now["one"], "old": old["one"]}, 200.0, 15.0)
-    alone = twin.Mapping(now, 200.0, 15.0)
+    now, old = seen(38.0, -60.0, 0.2), seen(38.3, -60.0, -0.4, MAPPED + 0.1)
+    both = Mapping({"now": now["one"], "old": old["one"]}, 200.0, 15.0)
+    alone = Mapping(now, 200.0, 15.0)
     for one, other in zip(
         both.at(place(both, 38.2, -60.0), START), alone.at(place(alone, 38.2, -60.0), START), strict=True
     ):
@@ -172,11 +173,11 @@ def test_a_map_forgets_what_is_older_than_its_window(twin):
 
 def test_a_map_interpolates_a_constant_and_goes_back_to_the_mean_far_away(twin):
     rows, columns = np.meshgrid(np.arange(37.0, 39.1, 0.25), np.arange(-61.0, -58.9, 0.25))
-    mapping = twin.Mapping(seen(rows.ravel(), columns.ravel(), 0.2), zero=200.0)
+    mapping = Mapping(seen(rows.ravel(), columns.ravel(), 0.2), zero=200.0)
     level, error = mapping.at(place(mapping, [38.0, 38.1, 37.6], [-60.0, -60.1, -59.4]), START)
-    assert (abs(level - 0.2) < error).all() and (error < twin.ALONG_TRACK_ERROR).all()
+    assert (abs(level - 0.2) < error).all() and (error < ALONG_TRACK_ERROR).all()
     far, unknown = mapping.at(place(mapping, 60.0, -20.0), START)
-    assert far[0] == pytest.approx(0, abs=1e-6) and unknown[0] == pytest.approx(twin.SIGNAL)
+    assert far[0] == pytest.approx(0, abs=1e-6) and unknown[0] == pytest.approx(SIGNAL)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,7 @@ def crossing(twin):
     """Two passes that cross, and places: on the passes, between, and far away."""
     latitude = np.tile(np.linspace(36, 40, 25), 2)
     longitude = np.concatenate([np.linspace(-62, -58, 25), np.linspace(-58, -62, 25)])
-    mapping = twin.Mapping(seen(latitude, longitude, np.zeros(50)), zero=200.0)
+    mapping = Mapping(seen(latitude, longitude, np.zeros(50)), zero=200.0)
     to = [place(mapping, *where) for where in ((latitude, longitude), ([38.0, 38.0], [-61.0, -59.0]), (46.0, -60.0))]
     return mapping, to
 
@@ -192,7 +193,7 @@ def crossing(twin):
 def test_the_formal_error_is_least_on_tracks_and_most_far_away(twin, crossing):
     mapping, to = crossing
     on, between, far = (mapping.at(where, START)[1] for where in to)
-    assert on.max() < twin.ALONG_TRACK_ERROR < between.min() and between.max() < far.min() <= twin.SIGNAL + 1e-12
+    assert on.max() < ALONG_TRACK_ERROR < between.min() and between.max() < far.min() <= SIGNAL + 1e-12
 
 
 def test_maps_are_as_wrong_as_they_say_of_an_ocean_with_their_covariance(twin, crossing):
@@ -203,7 +204,7 @@ def test_maps_are_as_wrong_as_they_say_of_an_ocean_with_their_covariance(twin, c
     covariance = mapping.covariance(where, where, np.zeros((n, n)))
     values = np.linalg.cholesky(covariance + 1e-9 * np.eye(n)) @ rng.standard_normal((n, draws))
     filtered = mapping.seen["sla_filtered"].copy(deep=True)
-    for noise in (0.0, twin.ALONG_TRACK_ERROR):
+    for noise in (0.0, ALONG_TRACK_ERROR):
         misses = []
         for one in values.T:
             mapping.seen["sla_filtered"] = filtered.copy(data=one[:50] + noise * rng.standard_normal(50))
@@ -245,7 +246,7 @@ def test_mapped_sea_level_is_nearer_to_the_truth_than_the_mean(twin, small, mapp
     anomaly = (small["zos"] - small["zos"].mean(("time", "longitude"))).isel(time=slice(4, -4))
     assert error.sizes == {"time": 8, "latitude": 13, "longitude": 13}
     assert float(error.std()) < 0.6 * float(anomaly.std())
-    assert (mapped["err_sla"] <= twin.SIGNAL + 1e-12).all() and float(mapped["err_sla"].min()) > 0.005
+    assert (mapped["err_sla"] <= SIGNAL + 1e-12).all() and float(mapped["err_sla"].min()) > 0.005
 
 
 def test_the_current_of_a_map_is_in_balance_with_it(mapped):
@@ -274,7 +275,7 @@ def test_scales_are_tried_at_the_withheld_altimeter(twin, capsys):
     assert len(set(lines)) == len(lines) >= 9
     for line in lines:
         assert line.startswith("L = ") and " km, T = " in line
-        assert float(line.split()[-2]) < 1.5 * twin.ALONG_TRACK_ERROR
+        assert float(line.split()[-2]) < 1.5 * ALONG_TRACK_ERROR
 
 
 # --- Maps of temperature, salinity and wind --------------------------------------------------------------------------

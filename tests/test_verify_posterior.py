@@ -12,6 +12,7 @@ from genda_lite import cli
 from genda_lite.posterior.assimilate import DEFAULT, FAST
 from genda_lite.posterior.guidance import hybrid
 from genda_lite.verify import closed_form as verify
+from genda_lite.verify import moving
 from genda_lite.verify.closed_form import CASES, SWEEP, run_case, scores, set_up
 from genda_lite.verify.table import pick, tidy
 
@@ -103,6 +104,7 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(verify, "QUICK_SWEEP", SWEEP[1:2])
     monkeypatch.setattr(verify, "POINTS", NAMES)
     monkeypatch.setattr(verify, "VARIANCES_OF", NAMES[0])
+    monkeypatch.setattr(moving, "CASES", (moving.MovingCase("trajectory, 5 %", 3, 12, 0.05),))
 
     def genda(path) -> int:
         monkeypatch.setattr("sys.argv", ["genda", "evaluate", "posterior", "--quick", "--json", str(path)])
@@ -122,6 +124,7 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     assert by_name["fast, mixture, 2 %: CRPS / exact"]["target"] is None
     assert by_name["default, Gaussian, 2 %: variance, observed"]["target"] == "0.95 to 1.05"
     assert by_name["fast, sweep of 1: runs that diverged"]["met"]
+    assert by_name["default, trajectory, 5 %: CRPS / exact, worst day"]["target"] == "at most 1.02"
     printed = capsys.readouterr().out
     assert "| method | forwards + VJPs | CRPS / exact, Gaussian, 2 % | CRPS / exact, mixture, 2 % |" in printed
     assert printed.startswith("quick") and "| default, mixture, 2 %: CRPS / exact |" in printed

@@ -103,9 +103,5 @@ def exact_posterior(prior: GaussianPrior | MixturePrior, likelihood: LinearGauss
 
 
 def prior_variance(spectrum: Spectrum) -> Tensor:
-    """Variance of N(0, S) at every point, (C, ny, nx): the basis squared, weighted by the spectrum."""
-    rows, columns = spectrum.basis.rows.double() ** 2, spectrum.basis.columns.double() ** 2
-    variance = spectrum.variance.double()
-    if not spectrum.univariate:  # from the modes' variance to the channels'
-        variance = torch.einsum("yxce,eyx->cyx", spectrum.vectors.double() ** 2, variance)
-    return rows.mT @ variance @ columns
+    """Variance of N(0, S) at every point, (C, ny, nx)."""
+    return spectrum.pointwise_variance()

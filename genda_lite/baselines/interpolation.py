@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
 from ..observe.likelihood import LinearGaussian
 from ..observe.table import Observations
+from ..posterior.compose import prepared
 from ..posterior.problem import build_problem
 from ..posterior.solve import TOLERANCE, InnovationSolver, interpolated, perturbations
 from ..prior.samplers import MemberNoise
@@ -16,7 +18,7 @@ from .closed_form import gaussian_posterior
 
 
 class Interpolation(NamedTuple):
-    """Analysis and its standard error, each with dims (latitude, longitude), physical units."""
+    """Analysis and its standard error, each with dims ([time,] latitude, longitude), physical units."""
 
     mean: xr.Dataset
     spread: xr.Dataset
@@ -79,22 +81,35 @@ def chi_square(prior, likelihood: LinearGaussian) -> Tensor:
     return (weights * innovation).mean(-1)
 
 
-def optimal_interpolation(prior, observations: Observations, region=None, grid=None, date=None) -> Interpolation:
+def optimal_interpolation(
+    prior, observations: Observations, region=None, grid=None, date=None, dates=None
+) -> Interpolation:
     """Optimal interpolation (Bretherton, Davis & Fandry 1976) with the covariance of a prior.
 
     Give it `load_prior("gaussian")` for multivariate interpolation, `load_prior("gaussian", univariate=True)` for
-    each channel on its own. `region`, `grid` and `date` as in `assimilate`.
+    each channel on its own, and the Gaussian prior of several days for optimal interpolation in space and time.
+    `region`, `grid`, `date` and `dates` as in `assimilate`.
 
     Raises:
         InputError: as `assimilate`.
     """
-    problem = build_problem(prior, observations, region, grid, date)
+    prior, grid, middle, days = prepared(prior, grid, dates)
+    problem = build_problem(prior, observations, region, grid, date if days is None else middle)
     mean, variance = gaussian_posterior(prior.spectrum, problem.likelihood)
-    state = prior.standardizer.to_dataset(mean[None], problem.grid, problem.date, prior.state).isel(member=0, drop=True)
-    spread = state.copy()
     scale = prior.standardizer.scale_of(prior.state)
-    for name in prior.state.of_date:
-        i = prior.state.index(name)
-        deviation = variance[i].clamp(min=0).sqrt().cpu().numpy() * scale[i]
-        spread[name] = (state[name].dims, deviation.astype("f4"), state[name].attrs)
-    return Interpolation(state, spread)
+
+    def of_day(lag: float) -> tuple[xr.Dataset, xr.Dataset]:
+        fields = prior.standardizer.to_dataset(mean[None], problem.grid, problem.date, prior.state, lag)
+        fields = fields.isel(member=0, drop=True)
+        spread = fields.copy()
+        for name in prior.state.of_day(lag):
+            i = prior.state.index(name, lag)
+            deviation = variance[i].clamp(min=0).sqrt().cpu().numpy() * scale[i]
+            spread[name] = (fields[name].dims, deviation.astype("f4"), fields[name].attrs)
+        return fields, spread
+
+    if days is None:
+        return Interpolation(*of_day(0.0))
+    lags = np.round((days - problem.date) / np.timedelta64(1, "D"), 6)
+    parts = zip(*(of_day(float(lag)) for lag in lags), strict=True)
+    return Interpolation(*(xr.concat(part, "time", combine_attrs="override") for part in parts))

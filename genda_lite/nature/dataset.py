@@ -42,9 +42,11 @@ class Simulation:
         spin_up: days to discard first.
         twin: simulate one of the twins instead: a single ocean of another kind, see `twins`; True is the old one.
         alike: give every member the same physics, the middle of those ranges, to see what their variety is worth.
+        wide: draw from the wide ranges.
 
     Raises:
-        InputError: a length, count or interval below one, a negative spin-up, or several members of the twin.
+        InputError: a length, count or interval below one, a negative spin-up, several members of the twin, or wide
+            oceans that are to be a twin or alike.
     """
 
     days: int
@@ -54,6 +56,7 @@ class Simulation:
     spin_up: int = SPIN_UP_DAYS
     twin: Twin | bool = Twin.NONE
     alike: bool = False
+    wide: bool = False
 
     def __post_init__(self):
         for name in ("days", "members", "every"):
@@ -63,6 +66,8 @@ class Simulation:
             raise InputError(f"spin_up must be at least 0, got {self.spin_up}")
         if self.twin and self.members > 1:
             raise InputError(f"the twin is one ocean, expected members = 1, got {self.members}")
+        if self.wide and (self.twin or self.alike):
+            raise InputError("wide oceans have physics of their own, expected neither a twin nor oceans alike")
 
     @property
     def frames(self) -> int:
@@ -73,7 +78,10 @@ class Simulation:
         if self.twin:
             physics, channel, structure = DESIGNS[Twin(self.twin)]
             return NatureRun(physics, self.seed + 1, channel, device, compile=compile, structure=structure)
-        physics = Physics.middle(self.members) if self.alike else Physics.draw(self.members, self.seed)
+        if self.alike:
+            physics = Physics.middle(self.members)
+        else:
+            physics = Physics.draw(self.members, self.seed, self.wide)
         return NatureRun(physics, self.seed + 1, device=device, compile=compile)
 
 
@@ -124,6 +132,7 @@ def simulate(
     device: str = "cpu",
     compile: bool = False,
     progress: bool = True,
+    wide: bool = False,
 ) -> xr.Dataset:
     """Simulate the surface of Gulf-Stream-like oceans, in memory; arguments and errors as in `Simulation`.
 
@@ -132,7 +141,7 @@ def simulate(
         `uo`, `vo` (total current of the upper layer and the Ekman layer, m s-1), `uas`, `vas` (m s-1), float32; and
         the physics of each member, `physics_...` (member).
     """
-    simulation = Simulation(days, seed, members, every, spin_up, twin, alike)
+    simulation = Simulation(days, seed, members, every, spin_up, twin, alike, wide)
     total = spin_up + days
     with tqdm(total=total, unit="day", disable=not progress, desc="simulated ocean") as bar:
         return advance(simulation.run(device, compile), simulation, total, bar)

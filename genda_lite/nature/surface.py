@@ -218,14 +218,14 @@ class Surface:
     def inflow_profile(self, day: float, centre: Tensor) -> Tensor:
         """Temperature and salinity across the inflowing front, with its warm core, (B, 2, ny, 1)."""
         y = self.y - centre[:, None, None]
-        south = 0.5 * (1 - torch.tanh((y - 12e3) / 30e3))
+        south = 0.5 * (1 - torch.tanh((y - 12e3) / self.column("front_width")))
         core = torch.exp(-(((y + 25e3) / 45e3) ** 2))
         poleward = y / 640e3
         cycle = season(day)
         warm = self.column("sst_south") + cycle * self.column("sst_range_south") - 1.5 * poleward
         cold = self.column("sst_north") + cycle * self.column("sst_range_north") - 2.5 * poleward
         fresh = self.column("salinity_north") - 0.4 * poleward
-        temperature = cold + (warm - cold) * south + 2.2 * core
+        temperature = cold + (warm - cold) * south + self.column("core_warmth") * core
         salinity = fresh + (self.column("salinity_south") - fresh) * south + 0.05 * core
         return torch.stack([temperature, salinity], 1)
 
@@ -266,12 +266,16 @@ class Surface:
         inflow, broad = self.inflow_profile(day, centre), self.broad_profile(day, centre)
         weather = torch.stack(
             [
-                2.0 * model.tensor(self.heat_weather.field()) + 0.35 * calm.imag,
-                0.5 * model.tensor(self.salt_weather.field()) * (0.25 + torch.sigmoid(self.y / 150e3)),
+                self.column("heat_weather") * model.tensor(self.heat_weather.field()) + 0.35 * calm.imag,
+                self.column("salt_weather")
+                * model.tensor(self.salt_weather.field())
+                * (0.25 + torch.sigmoid(self.y / 150e3)),
             ],
             1,
         )
-        atmosphere = torch.stack([1 / (self.column("heat_time") * DAY), 1 / (self.column("salt_time") * DAY)], 1)
+        # The deeper the mixed layer of late winter, the longer it takes the air to change its temperature.
+        quicker = torch.exp(self.column("winter_mixing") * season(day))
+        atmosphere = torch.stack([quicker / (self.column("heat_time") * DAY), 1 / (self.column("salt_time") * DAY)], 1)
         # The inflowing front is imposed around the jet alone: a zone that reached the walls would show as an edge.
         near_jet = torch.exp(-(((self.y - centre[:, None, None]) / 200e3) ** 2))[:, None]
         inflowing = model.inflow_rate * near_jet

@@ -1,6 +1,6 @@
 """Observations bound to a grid and a climatology: y = H x + e, in standardized units."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..state import Grid, Standardizer, StateVector
+from ..state import Grid, Standardizer, StateVector, later
 from .operators import Blurred, Linear, Mirrored, Operator, Points, Stacked
 from .table import Observations, _errors
 
@@ -105,11 +105,15 @@ class Likelihood(LinearGaussian):
 
     Args:
         linear: observations by any linear map; their values follow those of the table.
-        state: what is where in a state, by default the channels of the climatology, of the date; observations are of
-            the date.
+        state: what is where in a state, by default the channels of the climatology, of the date. In a state of one day
+            all observations are of the date. In one of several days each is of its own time, and H is linear in time
+            between the two frames around it.
+        between: what a channel differs by, half-way between two frames, from their mean: a standard deviation in
+            standardized units. A share w of the way it is 2 (w (1 - w))^1/2 of that, and an error of its own.
 
     Raises:
-        InputError: an observation lies outside the grid, or a map fails `check_adjoint`.
+        InputError: an observation lies outside the grid, or, in a state of several days, has no time or one outside
+            them; or a map fails `check_adjoint`.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class Likelihood(LinearGaussian):
         time,
         linear: Sequence[LinearObservations] = (),
         state: StateVector | None = None,
+        between: Mapping[str, float] | None = None,
     ):
         state = StateVector(standardizer.channels) if state is None else state
         outside = ~grid.holds(observations.latitude, observations.longitude)
@@ -131,20 +136,24 @@ class Likelihood(LinearGaussian):
                 f"keep those inside with observations.inside(grid)"
             )
         observations = replace(observations, longitude=grid.turned(observations.longitude))
-        channel = np.array([state.index(c) for c in observations.channel])
+        channel, following, share = frames_around(observations, state, time)
         scales = standardizer.scale_of(state)
         scale = scales[channel]
         at_points = standardizer.climatology_of(state, observations.latitude, time, observations.longitude)
         climatology = at_points[channel, np.arange(len(channel))]
+        if share.any():
+            climatology = (1 - share) * climatology + share * at_points[following, np.arange(len(channel))]
         # Smooth observations see a smooth climatology.
         usual = standardizer.climatology_of(state, grid.latitude[:, None], time, grid.longitude)
         usual = np.broadcast_to(usual / scales[:, None, None], (1, len(state), *grid.shape))
         usual = torch.from_numpy(usual.astype("f4"))
         smooth = observations.smoothing > 0
-        operator = table_operator(observations, grid, channel, len(state))
+        operator = table_operator(observations, grid, channel, len(state), following, share)
         climatology[smooth] = (operator(usual)[0].numpy() * scale)[smooth]
 
         value, variance = [(observations.value - climatology) / scale], [(observations.error / scale) ** 2]
+        unlike = np.array([(between or {}).get(name, 0.0) for name in state.channels])[channel]
+        variance[0] = variance[0] + 4 * share * (1 - share) * unlike**2
         members = observations.source == np.unique(observations.source)[:, None]  # (sources, m)
         shared = torch.from_numpy(members * observations.reference_error / scale).float()
         shared = shared[shared.abs().sum(1) > 0]
@@ -172,22 +181,66 @@ class Likelihood(LinearGaussian):
             torch.nn.functional.pad(shared, (0, m - shared.shape[1])),
         )
         if not linear:
-            observed, place = np.unique(channel, return_inverse=True)  # often one or two of the state's
+            # Often one or two of the state's.
+            observed, place = np.unique(np.stack([channel, following]), return_inverse=True)
+            place = place.reshape(2, -1)
             self.observed_channels = observed.tolist()
-            self.observed_operator = table_operator(observations, grid, place, len(observed))
+            self.observed_operator = table_operator(observations, grid, place[0], len(observed), place[1], share)
         if standardizer.mirrored:
             observed = np.array(state.channels)[self.observed_channels]
             self.operator = Mirrored(self.operator, state.channels)
             self.observed_operator = Mirrored(self.observed_operator, observed)
 
 
-def table_operator(observations: Observations, grid: Grid, channel: np.ndarray, channels: int) -> Operator:
-    """H of a table: points, and Gaussian means for each smoothing."""
+def frames_around(observations: Observations, state: StateVector, time) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where in a state observations lie, each (m,): places of the frames before and after, and the share of the latter.
+
+    Of a state of one day the two are the same, and the share is zero, whatever the time.
+
+    Raises:
+        InputError: in a state of several days: an observation, or the date, without a time, or outside the days.
+    """
+    if len(state.days) == 1:
+        channel = np.array([state.index(c) for c in observations.channel], int)
+        return channel, channel, np.zeros(len(channel))
+    if np.isnat(np.datetime64(time, "ns")):
+        raise InputError("a state of several days has no date, expected date= or dates=, or observations with a time")
+
+    def told(some: np.ndarray, what: str, expected: str) -> None:
+        if some.any():
+            one, at = observations.channel[some][0], observations.time[some][0]
+            when = "" if np.isnat(at) else f" at {np.datetime_as_string(at, 'm')}"
+            raise InputError(f"{some.sum()} of {len(some)} observations {what}, the first {one}{when}; {expected}")
+
+    told(np.isnat(observations.time), "have no time", "a state of several days needs the time of each")
+    days = (observations.time - np.datetime64(time, "ns")) / np.timedelta64(1, "D")
+    channel, following, share = np.zeros(len(days), int), np.zeros(len(days), int), np.zeros(len(days))
+    for name in np.unique(observations.channel):
+        if name not in state.channels:
+            state.index(name)  # says what there is
+        some = observations.channel == name
+        channel[some], following[some], share[some] = state.around(name, days[some])
+    first, last = (np.datetime_as_string(later(time, lag), "D") for lag in (state.days[0], state.days[-1]))
+    expected = f"expected {first} to {last}: keep those with observations.during(first, last)"
+    told(np.isnan(share), "lie outside the days of the analysis", expected)
+    return channel, np.where(share > 0, following, channel), share
+
+
+def table_operator(
+    observations: Observations,
+    grid: Grid,
+    channel: np.ndarray,
+    channels: int,
+    following: np.ndarray | None = None,
+    share: np.ndarray | None = None,
+) -> Operator:
+    """H of a table: points, and Gaussian means for each smoothing; linear in time between frames, see `Points`."""
     parts, places = [], []
     for smoothing in np.unique(observations.smoothing) if len(observations) else [0.0]:
         place = np.flatnonzero(observations.smoothing == smoothing)
         where = (a[place] for a in (channel, observations.latitude, observations.longitude))
-        points = Points(grid, *where, channels)
+        frames = () if share is None else (following[place], share[place])
+        points = Points(grid, *where, channels, *frames)
         parts.append(Blurred(points, grid, smoothing) if smoothing else points)
         places.append(place)
     return parts[0] if len(parts) == 1 else Stacked(parts, places)

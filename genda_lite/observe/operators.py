@@ -34,15 +34,26 @@ class Operator(Protocol):
 
 
 class Points:
-    """Values at points, one channel each: bilinear interpolation between the four cells around.
+    """Values at points, one channel each: bilinear interpolation between the four cells around, and linear in time
+    between two frames of the channel where a state holds several days: (1 - w) x_k + w x_k+1.
 
     Args:
         grid: the states' grid.
         channel: (m,) channel numbers. latitude, longitude: (m,) degrees, inside the grid.
         channels: how many channels the states have.
+        following: (m,) channel numbers of the frames after, of share w (m,) in the values.
     """
 
-    def __init__(self, grid: Grid, channel: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, channels: int):
+    def __init__(
+        self,
+        grid: Grid,
+        channel: np.ndarray,
+        latitude: np.ndarray,
+        longitude: np.ndarray,
+        channels: int,
+        following: np.ndarray | None = None,
+        share: np.ndarray | None = None,
+    ):
         ny, nx = grid.shape
         row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
         column = (grid.turned(longitude) - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
@@ -52,6 +63,9 @@ class Points:
         corner = (channel * ny + south) * nx + west
         index = np.stack([corner, corner + 1, corner + nx, corner + nx + 1], -1)
         weight = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], -1)
+        if share is not None and np.any(share):
+            index = np.concatenate([index, index + ((following - channel) * ny * nx)[:, None]], -1)
+            weight = np.concatenate([(1 - share)[:, None] * weight, share[:, None] * weight], -1)
         self.shape = (channels, ny, nx)
         self.index, self.exact_weight = torch.from_numpy(index), torch.from_numpy(weight)
         self.weight = self.exact_weight.float()
@@ -59,10 +73,10 @@ class Points:
     def restricted(self) -> tuple[list[int], Self]:
         """The channels that are read, and the same points for states of only these channels."""
         size = self.shape[1] * self.shape[2]
-        read, place = np.unique(self.index[:, 0].numpy() // size, return_inverse=True)
+        read, place = np.unique(self.index.numpy() // size, return_inverse=True)
         new = copy(self)
         new.shape = (len(read), *self.shape[1:])
-        new.index = self.index % size + size * torch.from_numpy(place)[:, None]
+        new.index = self.index % size + size * torch.from_numpy(place.reshape(self.index.shape))
         return read.tolist(), new
 
     def to(self, like: Tensor) -> Self:

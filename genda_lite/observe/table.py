@@ -59,7 +59,8 @@ class Observations:
         channel: name of the observed channel.
         latitude, longitude: degrees.
         value, error: in the channel's units; error is one standard deviation.
-        time: datetime64[ns], NaT where unknown.
+        time: datetime64[ns], NaT where unknown. A prior of single days takes all to be of its date, one of several days
+            each to be of its own time.
         source: number of the source; values of one source share the unknown constant.
         reference_error: standard deviation of that constant, 0 where the reference is known.
         smoothing: km; 0 for values at points, else they are Gaussian means of this standard deviation.
@@ -253,6 +254,20 @@ class Observations:
     def inside(self, grid: Grid) -> Self:
         """The observations inside a grid."""
         return self.select(grid.holds(self.latitude, self.longitude))
+
+    def during(self, first, last) -> Self:
+        """The observations of some days, the last included; without a time none is.
+
+        Raises:
+            InputError: no days.
+        """
+        try:
+            start, end = (np.datetime64(day, "D") for day in (first, last))
+        except ValueError:
+            start = end = np.datetime64("NaT", "D")
+        if np.isnat([start, end]).any() or end < start:
+            raise InputError(f"observations during {first} to {last}: expected two days, the earlier first")
+        return self.select((self.time >= start) & (self.time < end + np.timedelta64(1, "D")))
 
     def averaged(self, width: float) -> Self:
         """Super-observations: the values at points that one source has of a channel in a cell, within an hour, become

@@ -19,8 +19,9 @@ from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..prior.spectral import INFINITE_NOISE
 from ..sources import read_climatology
 from ..sources.files import Paths
-from ..state import VARIABLES
+from ..state import VARIABLES, Grid, later
 from ..version import __version__
+from .compose import prepared
 from .guidance import GUIDANCES
 from .innovations import check_innovations
 from .problem import build_problem, given_grid, relocated
@@ -123,6 +124,18 @@ def constants(likelihood: LinearGaussian, draws: Tensor, source: np.ndarray, whi
     return variance * (residual @ precision) + variance.sqrt() * white
 
 
+def physical(draws: Tensor, prior: Prior, grid: Grid, date: np.datetime64, lag: float = 0.0) -> xr.Dataset:
+    """What `assimilate` returns of one day, `lag` days from the date, but for attributes."""
+    standardizer = prior.standardizer
+    fields = total_current(standardizer.to_dataset(draws, grid, date, prior.state, lag), standardizer)
+    usual = standardizer.climatology(grid.latitude[:, None], later(date, lag), grid.longitude)
+    dims = ("latitude",) if standardizer.longitude is None else ("latitude", "longitude")
+    for name, values in zip(standardizer.channels, usual, strict=True):
+        attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
+        fields[f"{name}_climatology"] = (dims, values.squeeze(), attrs)
+    return fields
+
+
 def assimilate(
     prior: Prior,
     observations: Observations,
@@ -140,6 +153,7 @@ def assimilate(
     progress: bool | Callable[[int, int], None] = False,
     further: Sequence[LinearObservations] = (),
     climatology: Paths | xr.Dataset | None = None,
+    dates: Sequence | None = None,
 ) -> xr.Dataset:
     """An ensemble of complete surface states that agree with the observations and the prior.
 
@@ -147,14 +161,17 @@ def assimilate(
 
     Args:
         prior: from `load_prior`.
-        observations: inside the grid; see `Observations.inside` to keep those that are.
+        observations: inside the grid; see `Observations.inside` to keep those that are. A prior of several days takes
+            each at its own time, and refuses those outside its days (`Observations.during`).
         members: size of the ensemble. seed: of its noise; member i does not depend on how many there are.
         region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
             by default the box around the middle of the observations that fits into the domain.
         grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, at the prior's
             latitudes and any longitude: the prior then ignores where it is. With a climatology at any latitude, but
-            for 5 degrees about the equator.
+            for 5 degrees about the equator. A larger one is composed of windows (`posterior.compose`).
         date: for the seasonal climatology; by default the median time of the observations.
+        dates: days to analyse together, of a prior of several days, as many of its frames apart; in place of `date`.
+            Observations may lie on the days of the windows that hold them. More days than the prior's are composed.
         fast: no gradients of the network: `FAST` in place of `DEFAULT`, a third of the network calls or less.
         guidance, sampler, steps: other than those of `DEFAULT` or `FAST`; see `posterior.guidance` and
             `prior.samplers` for what there is.
@@ -168,14 +185,15 @@ def assimilate(
             `prepare.local`.
 
     Returns:
-        dims (member, latitude, longitude), physical units: the state's channels, the total current `uo`, `vo`, and the
-        climatology assumed, `<channel>_climatology` (latitude), of a place (latitude, longitude). Where no source of
+        dims (member, latitude, longitude), with dates (member, time, latitude, longitude), physical units: the state's
+        channels, the total current `uo`, `vo`, and the climatology assumed, `<channel>_climatology` ([time,] latitude),
+        of a place ([time,] latitude, longitude). Where no source of
         sea level has a known reference, `zos` is in that of the first, see `level_source`, and as uncertain as its
         values leave it.
 
     Raises:
         InputError: see `build_problem`; an unknown method, or fewer than one member; a climatology without a grid, and
-            see `read_climatology`, `prepare.local`.
+            see `read_climatology`, `prepare.local`; both date and dates, and see `compose.prepared`.
 
     Examples:
         A single measurement of sea level, and the Gaussian prior (the diffusion prior is `load_prior()`):
@@ -211,9 +229,12 @@ def assimilate(
     if climatology is not None:
         if grid is None:
             raise InputError("climatology= goes with grid=, expected the latitudes and longitudes to analyse")
-        climatology, grid = read_climatology(climatology), given_grid(grid, prior.shape[1:])
+        climatology, grid = read_climatology(climatology), given_grid(grid, prior.shape[1:], larger=True)
         prior, source = relocated(prior, climatology, grid), climatology.attrs["source"]
-    problem = build_problem(prior, observations, region, grid, date, [*linear, *further])
+    if date is not None and dates is not None:
+        raise InputError("give either date=, one, or dates=, several days to analyse together, not both")
+    prior, grid, middle, days = prepared(prior, grid, dates)
+    problem = build_problem(prior, observations, region, grid, date if days is None else middle, [*linear, *further])
     observations = problem.observations
     solve = InnovationSolver(prior, problem.likelihood)
     check_innovations(solve, observations)
@@ -224,15 +245,16 @@ def assimilate(
     if level is not None:
         white = MemberNoise(seed, range(-1, -1 - members, -1), (), draws.device)  # of seeds that no member has
         shift = constants(problem.likelihood, draws, np.flatnonzero(level), white())
-        draws[:, prior.state.index("zos")] += shift[:, None, None]
+        # The constant is one, whatever the day.
+        draws[:, [prior.state.index("zos", day) for day in prior.state.days_of("zos")]] += shift[:, None, None, None]
     date = problem.date
-    standardizer, where = prior.standardizer, problem.grid
-    analysis = total_current(standardizer.to_dataset(draws, where, date, prior.state), standardizer)
-    usual = standardizer.climatology(where.latitude[:, None], date, where.longitude)
-    dims = ("latitude",) if standardizer.longitude is None else ("latitude", "longitude")
-    for name, values in zip(standardizer.channels, usual, strict=True):
-        attrs = {"long_name": f"{VARIABLES[name]['long_name']}, climatology", "units": VARIABLES[name]["units"]}
-        analysis[f"{name}_climatology"] = (dims, values.squeeze(), attrs)
+    if days is None:
+        analysis = physical(draws, prior, problem.grid, date)
+    else:
+        lags = np.round((days - date) / np.timedelta64(1, "D"), 6)
+        fields = [physical(draws, prior, problem.grid, date, float(lag)) for lag in lags]
+        analysis = xr.concat(fields, "time", combine_attrs="override")
+        analysis = analysis.transpose("member", "time", "latitude", "longitude", missing_dims="ignore")
     if level is not None:
         analysis["zos"].attrs["comment"] = "in the reference level of the first source; the climatology has its own"
     analysis.attrs = {

@@ -14,6 +14,7 @@ from ..observe.likelihood import Likelihood, LinearObservations
 from ..observe.table import Observations
 from ..prepare.local import local_standardizer
 from ..prior.base import Prior, grid_context
+from ..prior.trajectory import check_kind
 from ..state import VARIABLES, Grid
 from .lags import lagged
 
@@ -59,8 +60,11 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
     return chosen, True
 
 
-def given_grid(grid, shape: tuple[int, int]) -> Grid:
+def given_grid(grid, shape: tuple[int, int], larger: bool = False) -> Grid:
     """A grid from what `assimilate` takes for one.
+
+    Args:
+        larger: it may have more points than the shape.
 
     Raises:
         InputError: ill-formed, or of a wrong size.
@@ -73,8 +77,11 @@ def given_grid(grid, shape: tuple[int, int]) -> Grid:
         except (TypeError, ValueError):
             raise InputError("grid= must be a pair of 1-D arrays, latitude and longitude (degrees)") from None
         grid = Grid(latitude, longitude)
+    if larger and grid.shape[0] >= shape[0] and grid.shape[1] >= shape[1]:
+        return grid
     if grid.shape != shape:
-        raise InputError(f"grid= has {grid.shape[0]} x {grid.shape[1]} points, expected {shape[0]} x {shape[1]}")
+        least = "at least " if larger else ""
+        raise InputError(f"grid= has {grid.shape[0]} x {grid.shape[1]} points, expected {least}{shape[0]} x {shape[1]}")
     return grid
 
 
@@ -144,6 +151,21 @@ def choose_date(observations: Observations, date) -> np.datetime64:
     return np.datetime64("NaT", "ns")
 
 
+def choose_days(dates) -> np.ndarray:
+    """Days, ascending, each at noon, when the mean of a day stands: datetime64[ns] (n,).
+
+    Raises:
+        InputError: there is none, one cannot be read, or one comes twice or before an earlier one.
+    """
+    try:
+        days = np.atleast_1d(np.asarray(dates, "datetime64[D]"))
+    except (TypeError, ValueError):
+        days = np.array(["NaT"], "datetime64[D]")
+    if days.ndim != 1 or not days.size or np.isnat(days).any() or (np.diff(days) <= np.timedelta64(0, "D")).any():
+        raise InputError(f"dates {dates!r} are no days, expected some in their order, in a form like 2019-02-23")
+    return (days + np.timedelta64(12, "h")).astype("datetime64[ns]")
+
+
 def check_errors(likelihood: Likelihood, observations: Observations) -> None:
     """Whether errors can be told from rounding: else values that contradict each other would not meet, but diverge.
 
@@ -169,10 +191,10 @@ def cropped(observations: Observations, grid: Grid) -> Observations:
     """
     inside = grid.holds(observations.latitude, observations.longitude)
     told = f"of {len(inside)} observations lie outside the grid ({grid})"
-    if not inside.any():
-        raise InputError(f"all {told}, expected some inside")
     if inside.all():
         return observations
+    if not inside.any():
+        raise InputError(f"all {told}, expected some inside")
     warnings.warn(f"{(~inside).sum()} {told} and are left out", stacklevel=4)
     return observations.select(inside)
 
@@ -208,16 +230,18 @@ def build_problem(
         InputError: see `choose_grid`, `check_latitudes`, `cropped`, `choose_date`, `Likelihood`, `check_errors` and
             `lagged`; no observations.
     """
-    if len(observations) == 0:
+    if len(observations) == 0 and not linear:
         raise InputError("there are no observations to assimilate, expected at least one")
     grid, known = choose_grid(prior, observations, region, grid)
     check_latitudes(prior, grid)
     observations = cropped(observations, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
-    likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state).to(device)
+    between = getattr(prior, "between", None)
+    likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state, between).to(device)
     check_errors(likelihood, observations)
     if decorrelation is not None:
+        check_kind(prior, False, "decorrelation=, the age of observations as an error,")
         lag = np.zeros(len(likelihood.variance))
         dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))
         lag[dated] = (observations.time[dated] - date) / np.timedelta64(1, "D")

@@ -56,6 +56,34 @@ class Frames(Sequence):
         self.kept.move_to_end(i)
         return self.kept[i]
 
+    def series(self, lags: Sequence[float]) -> np.ndarray:
+        """Frames of one ocean as many days apart as the lags are, each row with those of one date: (n, L) numbers.
+
+        Raises:
+            InputError: a series has gaps, or no date has a frame at all lags.
+        """
+        found, first = [], 0
+        for ocean in self.oceans:
+            time = ocean["time"].values.astype("datetime64[s]")
+            steps = np.diff(time)
+            if len(steps) and (steps != steps.min()).any():
+                hole = int(np.argmax(steps != steps.min()))
+                days = steps.min() / np.timedelta64(1, "D")
+                raise InputError(
+                    f"a series has a gap after {np.datetime_as_string(time[hole], 'D')}, expected a frame every "
+                    f"{days:g} day(s) throughout: cut it there into two"
+                )
+            wanted = time[:, None] + np.array([np.timedelta64(round(86400 * lag), "s") for lag in lags])
+            place = np.searchsorted(time, wanted).clip(max=len(time) - 1)
+            there = (abs(time[place] - wanted) <= np.timedelta64(1, "h")).all(1)
+            found.append(first + place[there])
+            first += len(time)
+        rows = np.concatenate(found)
+        if not len(rows):
+            asked = ", ".join(f"{lag:g}" for lag in sorted({*lags}))
+            raise InputError(f"no date of the series has frames at {asked} days from it, expected such series")
+        return rows
+
     def __getstate__(self) -> dict:
         return self.__dict__ | {"kept": OrderedDict()}  # a worker process reads its own
 

@@ -1,7 +1,8 @@
 """What every prior offers to the sampler, whether it is a Gaussian or a network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -90,6 +91,7 @@ class Prior(Protocol):
         inflation: factor on the fresh noise of a sampler of the posterior, for all channels or for each; one for an
             exact denoiser. An approximate one is too smooth: it takes for noise some of what is state, and ensembles
             come out too narrow (Karras et al. 2022, whose S_noise this is).
+        between: of a prior of several days, see `observe.likelihood.Likelihood`; nothing where it is not known.
     """
 
     state: StateVector
@@ -99,6 +101,7 @@ class Prior(Protocol):
     spectrum: Spectrum
     crossover: float
     inflation: float | Sequence[float]
+    between: Mapping[str, float] = MappingProxyType({})
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """E[x0 | x] for x = x0 + sigma n: (B, C, ny, nx) -> the same; sigma is a scalar or (B,)."""

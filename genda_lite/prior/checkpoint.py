@@ -14,19 +14,21 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..files import atomic_path
-from ..sources.samples import sample_path
+from ..sources.samples import sample_names, sample_path
 from ..state import CHANNELS, Standardizer, StateVector
 from ..version import __version__
 from .base import Domain
 from .diffusion import TUNED, DiffusionPrior, NetworkConfig, Tuned
 from .gaussian import GaussianPrior
 from .spectral import Basis
+from .trajectory import compact, expanded
 
 FORMAT = "genda_lite prior 2"
 # Of the priors to come: besides, it says which channel of which day is where in a state, and holds the tuned numbers
 # and the protocol.
 FORMAT_3 = "genda_lite prior 3"
 SHIPPED = "prior_lite.safetensors"  # in data_samples/
+SHIPPED_TRAJECTORY = "prior_trajectory.safetensors"
 
 
 def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str = FORMAT) -> None:
@@ -42,8 +44,15 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
         raise InputError(f"{path}: {FORMAT!r} holds all channels of one day, expected {FORMAT_3!r} for other states")
     tensors = {f"network.{k}": v.half() for k, v in prior.denoiser.network.state_dict().items()}
     s = prior.standardizer
-    tensors["covariance"] = prior.cross_covariance.float()
-    tensors["basis.rows"], tensors["basis.columns"] = prior.spectrum.basis.rows, prior.spectrum.basis.columns
+    if len(prior.state.days) > 1:
+        kept = compact(prior.cross_covariance.cpu(), prior.state)
+        tensors |= {f"covariance.{name}": part for name, part in kept.items()}
+    else:
+        tensors["covariance"] = prior.cross_covariance.float()
+    basis, once = prior.spectrum.basis, functions_kept(prior.state)
+    if len(basis.rows) == 1:
+        once = [0]
+    tensors["basis.rows"], tensors["basis.columns"] = basis.rows[once], basis.columns[once]
     tensors["climatology.latitude"] = torch.tensor(s.latitude)
     tensors["climatology.harmonics"] = torch.tensor(s.harmonics)
     tensors["climatology.scale"] = torch.tensor(s.scale)
@@ -59,6 +68,8 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
         metadata["state"] = json.dumps({"channels": prior.state.channels, "lags": prior.state.lags})
         metadata["tuned"] = json.dumps({"crossover": prior.crossover, "inflation": inflation})
         metadata["protocol"] = json.dumps(prior.protocol)
+        if prior.between:
+            metadata["between"] = json.dumps(prior.between)
     write_safetensors(path, file_format, tensors, metadata)
 
 
@@ -107,6 +118,28 @@ def read_safetensors(path: str | os.PathLike, *formats: str) -> tuple[dict, dict
     return tensors, metadata
 
 
+def covariance_of(tensors: dict[str, Tensor], state: StateVector) -> Tensor:
+    """The covariance (ny, nx, K, K) of a checkpoint, whole or compact."""
+    if "covariance" in tensors:
+        return tensors["covariance"]
+    kept = {name: tensors[f"covariance.{name}"] for name in ("variance", "correlation", "tied")}
+    return expanded(kept, state)
+
+
+def functions_kept(state: StateVector) -> list[int]:
+    """Places of a state whose functions a checkpoint keeps: those of each channel once, not of each day."""
+    return [state.channels.index(name) for name in dict.fromkeys(state.channels)]
+
+
+def basis_of(tensors: dict[str, Tensor], state: StateVector) -> Basis:
+    """The basis of a checkpoint, for each place of the state."""
+    rows, columns, names = tensors["basis.rows"], tensors["basis.columns"], list(dict.fromkeys(state.channels))
+    if len(rows) == len(names) < len(state):
+        place = [names.index(name) for name in state.channels]
+        rows, columns = rows[place], columns[place]
+    return Basis(rows, columns)
+
+
 def load_prior(
     which: str | os.PathLike | None = None,
     gaussian: bool = False,
@@ -117,14 +150,15 @@ def load_prior(
     """Load a prior.
 
     Args:
-        which: nothing for the shipped diffusion prior, "gaussian" for the Gaussian prior of the same training data,
-            or the path of a checkpoint written by `genda train`.
+        which: nothing for the shipped diffusion prior, which is of single days; "gaussian" for the Gaussian prior of
+            the same training data; "trajectory" for the prior of several days; or the path of a checkpoint written by
+            `genda train`.
         gaussian: take the Gaussian prior of that checkpoint instead of its network.
         univariate: for a Gaussian prior, drop the covariances between channels.
         mixed: run the network in bfloat16.
 
     Raises:
-        InputError: no such file, a corrupt file, or a file of another format.
+        InputError: no such file, a corrupt file, or a file of another format; there is no trajectory prior yet.
 
     Examples:
         >>> import genda_lite as gl
@@ -136,6 +170,13 @@ def load_prior(
     """
     if which == "gaussian":
         which, gaussian = None, True
+    if which == "trajectory":
+        if SHIPPED_TRAJECTORY not in sample_names():
+            raise InputError(
+                "no trajectory prior is shipped yet: train one with `genda train --config trajectory`, and give the "
+                "path of its checkpoint"
+            )
+        which = sample_path(SHIPPED_TRAJECTORY)
     path = sample_path(SHIPPED) if which is None else Path(which)
     tensors, metadata = read_safetensors(path, FORMAT, FORMAT_3)
     try:
@@ -145,8 +186,9 @@ def load_prior(
             raise InputError(f"{path}: has channels {', '.join(channels)}, expected {held}, as its climatology has")
         state = json.loads(metadata["state"]) if metadata["format"] == FORMAT_3 else {"channels": channels}
         state = StateVector(state["channels"], state.get("lags", ()))
-        if tensors["covariance"].shape[-1] != len(state):
-            raise ValueError(f"a covariance of {tensors['covariance'].shape[-1]} for a state of {len(state)}")
+        covariance = covariance_of(tensors, state)
+        if covariance.shape[-1] != len(state):
+            raise ValueError(f"a covariance of {covariance.shape[-1]} for a state of {len(state)}")
         ekman = tensors["climatology.ekman"].numpy()
         standardizer = Standardizer(
             tensors["climatology.latitude"].numpy(),
@@ -161,11 +203,16 @@ def load_prior(
         if not (standardizer.scale > 0).all():
             raise ValueError("a scale is not positive")
         domain = Domain(*((float(low), float(high)) for low, high in json.loads(metadata["domain"])))
-        covariance, basis = tensors["covariance"], Basis(tensors["basis.rows"], tensors["basis.columns"])
+        basis = basis_of(tensors, state)
         basis(torch.zeros(len(state), *covariance.shape[:2]))  # fits, or raises
         standardizer.scale_of(state)
+        between = {str(name): float(value) for name, value in json.loads(metadata.get("between", "{}")).items()}
+        if not all(0 <= value < 100 for value in between.values()):
+            raise ValueError(f"frames differ from what lies between them by {between}")
         if gaussian:
-            return GaussianPrior(covariance, standardizer, domain, univariate, basis, state).to(device)
+            prior = GaussianPrior(covariance, standardizer, domain, univariate, basis, state)
+            prior.between = between
+            return prior.to(device)
         config = json.loads(metadata["config"])
         config["multipliers"] = tuple(config["multipliers"])
         tuned = TUNED
@@ -175,6 +222,7 @@ def load_prior(
             if not set(tuned.inflation) <= set(channels) or not all(type(n) in (int, float) and n > 0 for n in told):
                 raise ValueError(f"tuned to {tuned.crossover} and {dict(tuned.inflation)}, expected positive numbers")
         prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis, state, tuned)
+        prior.between = between
         prior.training, prior.protocol = json.loads(metadata["training"]), json.loads(metadata.get("protocol", "{}"))
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
         prior.denoiser.network.load_state_dict(weights)

@@ -114,6 +114,7 @@ class DiffusionPrior:
 
     Attributes:
         training: how it was trained. protocol: which data served for training, tuning, validation and test, in words.
+        between: see `Prior`.
     """
 
     name = "diffusion"
@@ -142,6 +143,7 @@ class DiffusionPrior:
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}
         self.protocol: dict[str, str] = {}
+        self.between: dict[str, float] = {}
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
         """The network's E[x0 | x]."""

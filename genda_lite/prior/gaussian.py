@@ -37,6 +37,7 @@ class GaussianPrior:
         self.spectrum = Spectrum(covariance, univariate, basis)
         self.shape, self.state = self.spectrum.shape, state or StateVector.today()
         self.standardizer, self.domain = standardizer, domain
+        self.between: dict[str, float] = {}
 
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor | None = None) -> Tensor:
         """The Wiener filter; `context` is ignored: a stationary covariance is the same everywhere."""

@@ -160,6 +160,14 @@ class Spectrum(nn.Module):
         """The modes' variance once x = x0 + sigma n is known, S / (1 + S / sigma^2)."""
         return self.variance / (1 + self.variance / _per_sample(sigma) ** 2)
 
+    def pointwise_variance(self) -> Tensor:
+        """Variance of N(0, S) at every point, (C, ny, nx), double precision: the basis squared, weighted by S."""
+        rows, columns = self.basis.rows.double() ** 2, self.basis.columns.double() ** 2
+        variance = self.variance.double()
+        if not self.univariate:  # from the modes' variance to the channels'
+            variance = torch.einsum("yxce,eyx->cyx", self.vectors.double() ** 2, variance)
+        return rows.mT @ variance @ columns
+
     def loss_weight(self, sigma: Tensor) -> Tensor:
         """One over the filter's mean squared error at noise sigma (B,), (B, C or 1, 1, 1)."""
         return 1 / self.posterior_variance(sigma).mean((-1, -2), keepdim=True)

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,17 +20,18 @@ from ..errors import InputError
 from ..prepare.frames import TrainingSet
 from ..state import StateVector
 from .base import Domain
-from .checkpoint import read_safetensors, save_prior, write_safetensors
-from .climate import ONE, Climate
+from .checkpoint import FORMAT_3, read_safetensors, save_prior, write_safetensors
+from .climate import ONE, WIDE, Climate
 from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
 from .spectral import Basis, Spectrum
+from .trajectory import TRAJECTORY, between_frames, shared_functions
 from .windows import Noise, Windows
 
 STATE_FORMAT = "genda_lite training state 3"
+TODAY = StateVector.today()
 COVARIANCE_WINDOWS = 6000  # of which the covariance is estimated
-SHARED = [StateVector.today().places("thetao", "so")]  # water masses tie these two together at all scales
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TrainingConfig:
         ema_images: memory of the averaged weights, in images.
         size: side of the windows (cells).
         climate: by how much the climates of the windows differ.
+        state: which channel of which day is where in a window.
     """
 
     images: int = 800_000
@@ -60,18 +63,32 @@ class TrainingConfig:
     size: int = 64
     seed: int = 0
     climate: Climate = ONE
+    state: StateVector = TODAY
+
+    def as_dict(self) -> dict:
+        """Plain values, to record in a checkpoint; the state where it is one of several days."""
+        told = asdict(self)
+        if len(self.state.days) == 1:
+            del told["state"]
+        return told
 
     @property
     def steps(self) -> int:
         return self.images // self.batch
 
 
-# `lite` trains on a laptop; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
+# `lite` trains on a laptop, as do `wide`, the same network for climates wider than any one sea's, and `trajectory`, for
+# several days at once; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
+    "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE)),
     "full": (
         NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, patch=2, dropout=0.13),
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
+    ),
+    "trajectory": (
+        NetworkConfig(),
+        TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE, state=TRAJECTORY),
     ),
 }
 
@@ -85,6 +102,18 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     """
     error = denoiser(x + sigma.view(-1, 1, 1, 1) * noise, sigma, context) - x
     return (weight * error**2).mean((-1, -2))
+
+
+def estimate_covariance(
+    fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY
+) -> tuple[Tensor, Basis]:
+    """The covariance of windows, see `Spectrum`, and the basis in which it is diagonal.
+
+    Args:
+        fields: gives the windows in batches (B, K, n, n), each time it is asked. state: what is where in them.
+    """
+    basis = Basis.eofs(fields(), shared_functions(state))
+    return Spectrum.estimate(fields(), basis), basis
 
 
 class Validation:
@@ -170,11 +199,12 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        basis = Basis.eofs(self.windows.fields(COVARIANCE_WINDOWS), SHARED)
-        covariance = Spectrum.estimate(self.windows.fields(COVARIANCE_WINDOWS), basis)
+        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), config.state)
         mixed = mixed and native_bfloat16(self.accelerator.device)
-        self.prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis)
-        self.prior.training = {**asdict(config), "frames": len(data.frames), "processes": self.processes}
+        parts = data.standardizer, domain, network, mixed, basis, config.state
+        self.prior = DiffusionPrior(covariance, *parts)
+        self.prior.between = between_frames(data, config.state)
+        self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self.prior.denoiser
         self.denoiser = copy.deepcopy(self.average)
@@ -212,7 +242,8 @@ class Trainer:
 
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
         c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)
-        return Windows(data, domain, c.size, noise, c.hide_position, c.hide_season, seed, climate=c.climate)
+        hidden = c.hide_position, c.hide_season
+        return Windows(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
 
     def _batches(self):
         """This process's share of each batch from the present step on, in `accumulate` parts."""
@@ -272,7 +303,7 @@ class Trainer:
     def settings(self) -> dict:
         """What a resumed training must have in common with the one it continues."""
         frames = self.prior.training["frames"]
-        return json.loads(json.dumps({**asdict(self.config), **self.prior.config.as_dict(), "frames": frames}))
+        return json.loads(json.dumps({**self.config.as_dict(), **self.prior.config.as_dict(), "frames": frames}))
 
     def save_state(self, path: Path) -> None:
         """Write everything `resume` needs."""
@@ -424,5 +455,5 @@ class Record:
             t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
         self.clocks = now
         t.prior.training["images_seen"] = t.step * t.config.batch
-        save_prior(t.prior, self.out)
+        save_prior(t.prior, self.out, FORMAT_3)
         t.save_state(self.out.with_suffix(".state.safetensors"))

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from ..errors import InputError
 from ..prepare.frames import TrainingSet
-from ..state import StateVector
+from ..state import StateVector, channel_index
 from .base import Domain, make_context
 from .climate import ONE, Climate
 
@@ -42,9 +42,11 @@ class Windows(Dataset):
             and each gives about `reuse` windows before another takes its place: few frames are in memory, and few reads
             are needed.
         climate: by how much the climates of the windows differ.
+        state: which channel of which day is where in a window; all channels of the date where not given.
 
     Raises:
-        InputError: the frames are smaller than a window, or none of their windows is free of land.
+        InputError: the frames are smaller than a window, or none of their windows is free of land; see `Frames.series`
+            for states of several days.
     """
 
     def __init__(
@@ -59,12 +61,19 @@ class Windows(Dataset):
         pool: int = 2048,
         reuse: int = 32,
         climate: Climate = ONE,
+        state: StateVector | None = None,
     ):
+        self.state = state or StateVector.today()
         self.data, self.domain, self.size, self.noise, self.climate = data, domain, size, noise, climate
         self.hide_position, self.hide_season = hide_position, hide_season
-        self.seed, self.pool, self.reuse = seed, pool, reuse
+        self.seed, self.pool, self.reuse = seed, max(1, pool // len(self.state.days)), reuse
         self.latitude = torch.from_numpy(data.latitude.astype("f4"))
         self.longitude = torch.from_numpy(data.longitude.astype("f4"))
+        # Of each date the frames of all days of the state; of one day, each frame is a date.
+        self.dates = np.arange(len(data.frames))[:, None]
+        if len(self.state.days) > 1:
+            self.dates = data.frames.series((0.0, *self.state.days))
+        self.rows = {int(row[0]): row for row in self.dates} if len(self.state.days) > 1 else {}
         self.corners = sea_corners(torch.isfinite(data.frames[0]).all(0).numpy(), size)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -85,23 +94,29 @@ class Windows(Dataset):
 
     def place(self, i: int, rng: np.random.Generator) -> tuple[int, int, int]:
         """Frame and south-western corner of image i."""
-        count = len(self.data.frames)
+        count = len(self.dates)
         if count <= self.pool:
-            frame = rng.integers(count)
+            date = rng.integers(count)
         else:
             turn, which = divmod(i // self.reuse + rng.integers(self.pool), count)
-            frame = self.order(int(turn))[which]
+            date = self.order(int(turn))[which]
+        frame = self.dates[date, 0]
         south, west = self.corners[rng.integers(len(self.corners))]
         return int(frame), int(south), int(west)
 
     def cut(self, frame: int, south: int, west: int) -> Tensor:
-        """A window of a frame, (C, n, n)."""
-        return self.data.frames[frame][:, south : south + self.size, west : west + self.size]
+        """A window of a frame, or of the days about it, (K, n, n)."""
+        here = slice(south, south + self.size), slice(west, west + self.size)
+        if not self.rows:
+            return self.data.frames[frame][:, *here]
+        days = dict(zip(self.state.days, self.rows[frame][1:], strict=True))
+        frames = {lag: self.data.frames[int(frame)] for lag, frame in days.items()}
+        return torch.stack([frames[lag][channel_index(name)][here] for name, lag in self.state.entries])
 
     def climate_of(self, i: int) -> tuple[Tensor, Tensor]:
         """Factor (K, 1, 1) and displacement (K, n, n) of image i, see `Climate`."""
         rng = np.random.default_rng([self.seed, i, 3])  # its own numbers: windows and noise are the same without
-        return self.climate.draw(StateVector.today(), (self.size, self.size), rng)
+        return self.climate.draw(self.state, (self.size, self.size), rng)
 
     def displaced(self, i: int, x: Tensor) -> Tensor:
         """Image i (K, n, n) in its climate."""
@@ -110,7 +125,7 @@ class Windows(Dataset):
 
     def order(self, turn: int) -> np.ndarray:
         """The order in which the frames are gone through for the `turn`-th time."""
-        return np.random.default_rng([self.seed, turn, 1]).permutation(len(self.data.frames))
+        return np.random.default_rng([self.seed, turn, 1]).permutation(len(self.dates))
 
     def fields(self, count: int, batch: int = 100):
         """The first windows in batches (batch, C, n, n), without their noise."""

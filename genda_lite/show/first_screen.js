@@ -412,6 +412,8 @@ class FirstScreen {
     put("gaussian", gaussian, scales.field);
     put("spread", spread, scales.spread);
     put("error", error, scales.spread);
+    const spans = extremes(encoded(mean, scales.field.low, scales.field.high), scales.field, units);
+    maps.member.canvas.setAttribute("aria-label", `The ensemble, one member after the other: ${title}, in the mean ${spans}`);
     const say = (map) => withUnits(minus(rootMeanSquare(map).toPrecision(2)), units);
     maps.spread.output.textContent = say(spread);
     maps.error.output.textContent = say(error);

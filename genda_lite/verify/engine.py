@@ -25,6 +25,7 @@ from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
 from ..posterior.guidance import GUIDANCES, sda
 from ..posterior.problem import Problem, build_problem
 from ..prior import GaussianPrior, Prior, load_prior
+from ..prior.trajectory import check_kind
 from ..sources.samples import sample_names, sample_path
 from ..state import Grid
 
@@ -177,8 +178,9 @@ def load_methods(
     """The learned prior of a checkpoint, by default the shipped one, and all methods by their names.
 
     Raises:
-        InputError: see `load_prior`, `Regression.load`.
+        InputError: a prior of several days, or see `load_prior`, `Regression.load`.
     """
     learned = load_prior(prior, device=device)
+    check_kind(learned, False, "this evaluation")
     gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
     return learned, methods(learned, gaussian, univariate, shipped_regression(regression))

@@ -27,6 +27,7 @@ LEDGER = Path(__file__).resolve().parents[2] / "ledger.csv"
 COLUMNS = ("run", "date", "commit", "clean", "command", "settings", "data", "checksum")
 SAME = ("commit", "clean", "command", "settings", "data", "checksum")  # runs that agree in these show the same scores
 SCORES = "scores that no choice follows"
+WIDE_SEEDS = range(100, 121)  # of the wide training oceans, one each
 PLACES = {"json", "table", "folder", "maps"}  # settings that say where to write: they change no score
 
 
@@ -49,18 +50,26 @@ class Part(NamedTuple):
 TABLE = (
     Part(
         TRAINING,
-        "training oceans",
+        "old training oceans",
         (0, 1, 5, 6),
         Twin.NONE,
-        "`runs/train0.nc` to `runs/train3.nc`, `nature_training.nc`",
+        "`runs/train0.nc` to `runs/train3.nc`, by `make samples`; `nature_training.nc`",
         "weights, climatology, covariances; of the prior and of the regression",
+    ),
+    Part(
+        TRAINING,
+        "wide training oceans",
+        tuple(WIDE_SEEDS),
+        Twin.NONE,
+        f"`runs/wide00.nc` to `runs/wide{len(WIDE_SEEDS) - 1:02d}.nc`, by `make data`",
+        "the same, of a wide prior",
     ),
     Part(
         TUNING,
         "old twin",
         (4,),
         Twin.OLD,
-        "`runs/twin.nc`, `twin_truth.nc`, `twin/`",
+        "`runs/twin.nc`, by `make samples`; `twin_truth.nc`, `twin/`",
         "settings chosen by hand: lag time and its treatment, `drift_length`, steps, scales of mapped sea level",
     ),
     Part(
@@ -69,14 +78,15 @@ TABLE = (
         (8,),
         Twin.TUNING,
         "`runs/tuning_twin.nc`, `runs/tuning_twin/1/`, by `make tuning-twin`",
-        "how wide a prior must be, on an ocean of another structure",
+        "how wide a prior must be, on an ocean of another structure; `crossover` and `inflation` of the wide prior, "
+        "with the validation oceans",
     ),
     Part(
         VALIDATION,
         "validation oceans",
         (2,),
         Twin.NONE,
-        "`runs/validation.nc`, `runs/validation_daily.nc`",
+        "`runs/validation.nc`, by `make data`; `runs/validation_daily.nc`, by `make osse-data`",
         "choices of network and training; `crossover` and `inflation`; the errors of altimetry that is not of the day; "
         "the spread that the regression is dressed with",
     ),
@@ -85,7 +95,7 @@ TABLE = (
         "held-out oceans",
         (3,),
         Twin.NONE,
-        "`runs/heldout.nc`, `runs/heldout_daily.nc`, `nature_heldout.nc`",
+        "`runs/heldout.nc`, by `make samples`; `runs/heldout_daily.nc`, `nature_heldout.nc`",
         "the scores of the oceans, of the prior and of twin experiments: looked at many times while all this was made",
     ),
     Part(TEST, "test oceans", (7,), Twin.NONE, "`runs/test_daily.nc`, by `make test-data`", SCORES),
@@ -118,6 +128,21 @@ def is_test(ds: xr.Dataset) -> bool:
     """Whether it is test data."""
     part = part_of(ds)
     return part is not None and part.role == TEST
+
+
+def in_words(training: Iterable[Path]) -> dict[str, str]:
+    """Which data serve for what, by role, of a prior that is trained on some files: what a checkpoint says of itself.
+
+    Raises:
+        InputError: see `open_product`.
+    """
+    found = []
+    for path in training:
+        with open_product(path) as ds:
+            part = part_of(ds)
+            found.append(part.name if part else f"{path.name}, none of the project's")
+    told = {role: ", ".join(part.name for part in TABLE if part.role == role) for role in ROLES}
+    return told | {TRAINING: ", ".join(dict.fromkeys(found))}
 
 
 def refuse_test(paths: Iterable[Path]) -> None:

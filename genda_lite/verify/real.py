@@ -20,6 +20,7 @@ import xarray as xr
 from scipy.sparse.csgraph import connected_components
 
 from ..baselines.interpolation import Ensemble
+from ..baselines.regression import Regression
 from ..errors import InputError
 from ..observe.instruments import sample_points
 from ..observe.table import Observations
@@ -29,7 +30,7 @@ from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks, repeat_tracks
 from ..state import DEGREES_PER_CELL, KM_PER_DEGREE, Grid
 from . import scores
-from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse
+from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse, regressions
 from .table import less, row
 
 OBSERVED_SHARE = 0.04  # of the cells of a box
@@ -45,6 +46,11 @@ REGIONS = {
     "kerguelen": ((65.0, -48.0),),
     "south-pacific": ((-150.0, -58.0),),
     "drake-passage": ((-60.0, -60.0),),
+    "north-atlantic-current": ((-46.0, 44.0),),
+    "loop-current": ((-90.5, 23.3),),
+    "caribbean": ((-79.0, 11.7),),
+    "azores": ((-33.0, 31.5),),
+    "iceland-basin": ((-29.0, 55.0),),
 }
 HOME = "gulf-stream"  # the region whose climatology the prior has
 FLAT = xr.Dataset()  # a climatology without a slope of sea level: where none is known, all of it is left to the tracks
@@ -130,10 +136,22 @@ def name_of(box: Case) -> str:
 
 
 def score(ensemble: Ensemble, case: Case, prior: Prior) -> xr.Dataset:
-    """`grid_scores` of `zos`, `ug`, `vg` where nothing was observed."""
+    """`grid_scores` of `zos`, `ug`, `vg` where nothing was observed, and the `ranks_of` the truth."""
     draws = ensemble.mean[None] if ensemble.draws is None else ensemble.draws
-    zos = prior.standardizer.to_dataset(draws.cpu(), case.grid, case.date, prior.state)["zos"]
-    return scores.grid_scores(with_currents(zos), case.truth, case.zones)
+    fields = with_currents(prior.standardizer.to_dataset(draws.cpu(), case.grid, case.date, prior.state)["zos"])
+    return scores.grid_scores(fields, case.truth, case.zones).merge(ranks_of(fields, case))
+
+
+def ranks_of(fields: xr.Dataset, case: Case) -> xr.Dataset:
+    """The `ranks` of a case's truth, dims (channel, zone, rank); none for a single field."""
+    if fields.sizes.get("member", 1) < 2:
+        return xr.Dataset()
+    parts = []
+    for zone in case.zones.values():
+        where = xr.DataArray(zone, dims=scores.GRID)
+        counts = scores.rank_histogram(fields, case.truth, where=where).to_array("channel")
+        parts.append(counts / counts.sum("rank"))
+    return xr.concat(parts, pd.Index(case.zones, name="zone")).drop_vars("rank").to_dataset(name="ranks")
 
 
 def evaluate_real(
@@ -146,15 +164,17 @@ def evaluate_real(
     corners=CORNERS,
     first_days=FIRST_DAYS,
     climatology: xr.Dataset | None = None,
+    regression: Regression | None = None,
 ) -> tuple[xr.Dataset, list[Case]]:
     """Reconstruct real sea level along real tracks by each method, and by climatology, a single field.
 
     Args:
         tracks_path, map_paths: DUACS L3 tracks and L4 maps, of a day each. prior: for the size of the boxes and the
-            climatology. climatology: another, of the boxes' seas: from `read_climatology`, or `FLAT`.
+            climatology. climatology: another, of the boxes' seas: from `read_climatology`, or `FLAT`. regression: it
+            joins, if there is one.
 
     Returns:
-        scores of `zos`, `ug` and `vg`, dims (experiment, case, channel, zone) of `grid_scores`; the cases.
+        scores of `zos`, `ug` and `vg`, dims (experiment, case, channel, zone) of `grid_scores`, and `ranks`; the cases.
     """
     tracks, boxes = read_tracks(tracks_path), []
     for path in map_paths:
@@ -164,16 +184,30 @@ def evaluate_real(
     tables = []
     for case in boxes:
         there = prior if climatology is None else relocated(prior, climatology, case.grid)
-        found = analyse(chosen, case.task(there, members, seed, grid=case.grid))
+        here = [*chosen, *(regressions(there, regression)[:1] if regression else [])]
+        found = analyse(here, case.task(there, members, seed, grid=case.grid))
         scored = {method.name: score(ensemble, case, there) for method, ensemble, _ in found}
-        tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment")))
+        tables.append(xr.concat(scored.values(), pd.Index(scored, name="experiment"), data_vars="all", join="outer"))
     return xr.concat(tables, "case").assign_attrs(members=members), boxes
 
 
 def combined(table: xr.Dataset) -> xr.Dataset:
-    """Scores of sea level and of both components of the current together: channels `zos` and `current`."""
-    level, current = table.sel(channel=["zos"]), table.sel(channel=["ug", "vg"]).sum("channel", skipna=False)
-    return xr.concat([level, current.expand_dims(channel=["current"])], "channel").sel(zone=UNSEEN)
+    """Scores of scalars, and of both components of the current together: channels `zos`, `thetao`, `current`, those of
+    them that there are."""
+    table, there = table.sel(zone=UNSEEN).drop_vars("ranks", errors="ignore"), set(table["channel"].values)
+    parts = [table.sel(channel=[name]) for name in ("zos", "thetao") if name in there]
+    for pair in (["ug", "vg"], ["uo", "vo"]):
+        if there.issuperset(pair):
+            parts.append(table.sel(channel=pair).sum("channel", skipna=False).expand_dims(channel=["current"]))
+    return xr.concat(parts, "channel")
+
+
+def combined_ranks(table: xr.Dataset) -> xr.DataArray:
+    """Ranks of both components of the current together, under the names of `combined`."""
+    ranks = table["ranks"].sel(zone=UNSEEN)
+    names = {"uo": "current", "vo": "current", "ug": "current", "vg": "current"}
+    groups = xr.DataArray([names.get(str(c), str(c)) for c in ranks["channel"].values], dims="channel")
+    return ranks.groupby(groups.rename("group")).mean("channel").rename(group="channel")
 
 
 class Difference(NamedTuple):
@@ -195,14 +229,17 @@ class Difference(NamedTuple):
 
 
 def paired_difference(
-    table: xr.Dataset, name: str, than: str, boxes: Sequence[Case], samples: int = 2000, seed: int = 0
+    table: xr.Dataset, name: str, than: str, boxes: Sequence[Case], samples: int = 2000, seed: int = 0,
+    metric: str = "rmse",
 ) -> dict[str, Difference]:
-    """Differences of the boxes' RMSE between two methods, for `zos` and `current`; independent units are resampled."""
-    rmse = np.sqrt(combined(table)["mse"])
-    apart, which = rmse.sel(experiment=name) - rmse.sel(experiment=than), units(boxes)
+    """Differences of the boxes' RMSE, or CRPS, between two methods, for the channels of `combined`; independent units
+    are resampled."""
+    found = combined(table)
+    figure = np.sqrt(found["mse"]) if metric == "rmse" else found[metric]
+    apart, which = figure.sel(experiment=name) - figure.sel(experiment=than), units(boxes)
     count, found = which.max() + 1, {}
     drawn = scores.bootstrap_counts(count, samples, seed)
-    for channel in ("zos", "current"):
+    for channel in map(str, apart["channel"].values):
         each, ends = apart.sel(channel=channel).values, [np.nan, np.nan]
         if count >= ENOUGH:
             means = drawn @ np.bincount(which, each) / (drawn @ np.bincount(which))
@@ -230,6 +267,12 @@ def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
             if np.isfinite(value):
                 name = f"{NAMES.get(method, method)}: {words}"
                 rows.append(row(name, value, method=method, channel=channel, zone=UNSEEN, metric=metric))
+    if "ranks" in table:
+        away = scores.rank_distance(combined_ranks(table).mean("case").transpose("rank", ...))
+        for one in away.stack(of=("experiment", "channel")).dropna("of"):
+            labels = {"method": one["experiment"].item(), "channel": one["channel"].item(), "zone": UNSEEN}
+            name = f"{labels['method']}: share of truths in the wrong rank, {labels['channel']}"
+            rows.append(row(name, one, detail=True, metric="rank_distance", **labels))
     for method in (OURS, OURS_FAST) if GAUSSIAN in table["experiment"] else ():
         if method not in table["experiment"]:
             continue
@@ -239,6 +282,10 @@ def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
             rows.append(row(name, d.value, beside={"low": d.low, "high": d.high}, detail=True, **labels))
             for box, value in zip(map(name_of, boxes), d.boxes, strict=True):
                 rows.append(row(f"{name}, {box}", value, detail=True, case=box, **labels))
+        for channel, d in paired_difference(table, method, GAUSSIAN, boxes, metric="crps").items():
+            labels = {"method": method, "channel": channel, "zone": UNSEEN, "metric": less("crps", GAUSSIAN)}
+            name = f"{NAMES[method]} less {NAMES[GAUSSIAN]}: CRPS, {channel}"
+            rows.append(row(name, d.value, beside={"low": d.low, "high": d.high}, detail=True, **labels))
     seen = sum(1 - float(box.zones[UNSEEN].mean()) for box in boxes) / len(boxes)
     rows.append(row("independent units among the boxes", units(boxes).max() + 1, detail=True, metric="units"))
     return [*rows, row("observed share of the cells", seen, detail=True, metric="observed share")]
