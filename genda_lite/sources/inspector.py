@@ -20,7 +20,7 @@ except ImportError:  # not on Windows
     resource = None
 
 PATIENCE = 60.0  # s without a sign of life; much, for the machine may be busy
-WORK = 3  # s of a processor without a sign of life, after which the system ends the process
+WORK = 1  # s of a processor without a sign of life, after which the system ends the process
 LOST = {"silent": "the HDF5 library does not come back from it", "died": "the HDF5 library cannot cope with it"}
 
 
