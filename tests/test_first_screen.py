@@ -17,6 +17,7 @@ from test_explorer import unpack_smooth
 from test_live import SMALL, STATE
 
 import genda_lite as gl
+from genda_lite.cli import first_screen
 from genda_lite.posterior import assimilate
 from genda_lite.posterior.assimilate import FAST, sample_posterior
 from genda_lite.posterior.problem import build_problem
@@ -204,6 +205,11 @@ def test_the_film_is_of_the_shipped_prior(truth):
         first = film["members"]  # of the first pass, after those of nothing observed
         error = drawn[first : first + 2, ::-1] - expected[channel["name"]].values
         assert error.std() < 0.02 * expected[channel["name"]].values.std(), channel["name"]
+
+
+def test_a_film_for_a_folder_that_is_not_there_is_refused_at_once(refuses, tmp_path):
+    with refuses("does not exist"):
+        first_screen(tmp_path / "none" / "film.js", None, 8)
 
 
 def unpacked(text: str, channel: dict, shape: tuple[int, int]) -> np.ndarray:
