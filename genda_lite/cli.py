@@ -1,6 +1,10 @@
 """The `genda` command: simulate, train, assimilate, evaluate."""
 
 import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -16,8 +20,24 @@ TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figur
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+NETCDF = ("", ".nc", ".nc4", ".cdf", ".netcdf")  # what names of NetCDF files end in
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop, if it is wanted."""
+    if wanted:
+        from .version import __version__
+
+        typer.echo(f"genda_lite {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def genda() -> None:
+def genda(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
     """Generative data assimilation of the surface ocean."""
 
 
@@ -40,7 +60,10 @@ def simulate(
     A run that was interrupted goes on where it stopped when the same command is given again.
     """
     from .nature import Simulation, Twin, simulate_to_file
+    from .processors import chosen_device
 
+    check_places(out, suffixes=NETCDF)
+    device = chosen_device(device)
     simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
@@ -63,7 +86,7 @@ def prepare(
     from .sources import open_product, read_reanalysis
     from .verify.protocol import refuse_test
 
-    check_places(out)
+    check_places(out, read=[*inputs, like])
     refuse_test(inputs)
     with ExitStack() as stack:
         if scheduler is not None:
@@ -108,9 +131,8 @@ def train(
     """
     from dataclasses import replace
 
-    import torch
-
     from .prepare.frames import HELD, training_set
+    from .processors import chosen_device
     from .sources import open_product
     from .verify.protocol import in_words, refuse_test
 
@@ -123,10 +145,10 @@ def train(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
-    check_places(out)
+    check_places(out, read=[*data, validation])
     if config not in CONFIGURATIONS:
         raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(CONFIGURATIONS)}")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device(device)
     network, settings = CONFIGURATIONS[config]
     settings = replace(settings, images=images or settings.images, seed=seed)
     if climate:
@@ -148,7 +170,9 @@ def train(
 
 @app.command()
 def assimilate(
-    tracks: Annotated[Path, typer.Argument(help="Along-track sea level (NetCDF).")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Products of any sensors (NetCDF, Zarr), or folders of them.")
+    ],
     out: Annotated[Path, typer.Option(help="Analysis to write (NetCDF).")],
     plot: Annotated[Path | None, typer.Option(help="Picture to draw of it (.png, .pdf).")] = None,
     prior: Annotated[str | None, typer.Option(help="'gaussian' or a checkpoint; by default the shipped one.")] = None,
@@ -156,8 +180,16 @@ def assimilate(
         tuple[float, float] | None,
         typer.Option(help="Longitude and latitude of the middle; by default the best-observed box of the domain."),
     ] = None,
-    variable: Annotated[str | None, typer.Option(help="Variable to read; by default absolute topography.")] = None,
-    error: Annotated[float, typer.Option(help="Standard deviation of the observation error (m).")] = 0.03,
+    date: Annotated[
+        str | None, typer.Option(help="Of the analysis, such as 2017-04-02; by default the middle of the observations.")
+    ] = None,
+    variable: Annotated[
+        str | None, typer.Option(help="Variable of tracks to read, without --date; by default absolute topography.")
+    ] = None,
+    error: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of the error of tracks (m), 0.03, without --date; else the sensors'."),
+    ] = None,
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
@@ -167,26 +199,34 @@ def assimilate(
         typer.Option(help="World Ocean Atlas, or a reanalysis' means: for a centre outside the prior's latitudes."),
     ] = None,
 ) -> None:
-    """Map the sea around altimeter tracks: an ensemble of surface states that agree with them."""
+    """Map the sea from what sensors saw: an ensemble of surface states that agree with it.
+
+    Altimeter tracks alone, without --date, count as simultaneous; in all other cases each value has the error of its
+    sensor and its age, and maps are those of the date. What lies outside the box is left out.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
     from .files import write_dataset
-    from .observe.table import Observations
     from .posterior import assimilate as run
     from .posterior.problem import best_observed_grid
     from .prior import load_prior
-    from .sources import read_tracks
+    from .sources.files import source_name
     from .state import Grid
 
-    check_places(out, plot)
+    read = [*files, *(climatology or ()), Path(prior) if prior else None]
+    check_places(out, read=read, suffixes=NETCDF)
+    check_places(plot, read=[*read, out], suffixes=tuple(f".{kind}" for kind in FigureCanvasBase.filetypes))
+    if centre is not None and not (abs(centre[0]) <= 360 and abs(centre[1]) <= 90):
+        raise InputError(f"centre {centre[0]:g} {centre[1]:g}: expected a longitude and a latitude (degrees)")
     model = load_prior(prior)
-    everywhere = Observations.from_points(read_tracks(tracks, variable), channel="zos", error=error)
-    shape = model.shape[1:]
-    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, shape)
+    everywhere = observed(files, date, variable, error)
+    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, model.shape[1:])
     observations = everywhere.inside(grid)
     if not len(observations):
-        raise InputError(f"{tracks}: none of its {len(everywhere)} points lies in the box {grid}")
-    options = {"guidance": guidance, "fast": fast, "climatology": climatology}
-    analysis = run(model, observations, members, seed, grid=grid, progress=True, **options)
-    analysis.attrs["observations_file"] = tracks.name
+        raise InputError(f"{source_name(files)}: none of its {len(everywhere)} points lies in the box {grid}")
+    options = {"guidance": guidance, "fast": fast, "climatology": climatology, "date": date}
+    analysis = run(model, everywhere, members, seed, grid=grid, progress=True, **options)
+    analysis.attrs["observations_file"] = source_name(files)
     write_dataset(analysis, out)
     typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
     if plot is not None:
@@ -211,13 +251,12 @@ def explorer_pack(
     quick: Annotated[bool, typer.Option(help="Few settings, four members, half the steps: to try a page.")] = False,
 ) -> None:
     """Assimilate for every setting of the explorer's controls, for the pages that show it without a kernel."""
-    import torch
-
     from .prior import load_prior
     from .prior.trajectory import check_kind
+    from .processors import chosen_device
     from .show.pack import make_pack
 
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device(device)
     priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
     check_kind(priors["diffusion"], False, "the explorer")
     if keep is not None:
@@ -284,15 +323,14 @@ def ose(
     Interrupted, the same command goes on. Several machines: `torchrun --nproc-per-node N -m genda_lite ose ...` gives
     each process its share of the days. `genda evaluate ose` judges the results.
     """
-    import torch
-
+    from .processors import chosen_device
     from .sources import Archive
     from .verify.ose.experiment import PRODUCTS, USUAL, Experiment, Setting, run
 
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
                       products=tuple(product or PRODUCTS), box=box)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)
     chosen = experiment.days(days, first)
     typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
@@ -406,7 +444,7 @@ def real(
     from .verify.real import FIGURES, FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real, paired_difference, rows_of
     from .verify.table import pivot, tidy
 
-    check_places(json, table)
+    check_places(json, table, read=[tracks, *(map or ()), temperature, current, *(climatology or ())])
     if (tracks is None) != (not map):
         raise InputError("--tracks and --map go together, expected both, or neither")
     if tracks is None and temperature is None and current is None:
@@ -470,7 +508,7 @@ def nature(
     from .sources import load_sample
     from .verify.realism import first_of, real_values, realism
 
-    check_places(json, table)
+    check_places(json, table, read=files or ())
     found = real_values(real) if real else {}
     with ExitStack() as stack:
         sets = open_to_judge(context, stack, files) or [load_sample("nature_heldout")]
@@ -517,7 +555,7 @@ def prior(
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
-    check_places(json, table)
+    check_places(json, table, read=[*(truth or ()), *(training or ())])
     model, steps = load_prior(checkpoint), 20 if quick else 40
     check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
@@ -611,7 +649,7 @@ def osse(
     from .verify.osse import scoreboard, single
     from .verify.protocol import refuse_test
 
-    check_places(json, table, fit_dressing)
+    check_places(json, table, fit_dressing, read=[*(truth or ()), regression, dressing])
     if fit_dressing is not None:
         if not truth or quick:
             raise InputError("expected --truth, oceans that are not scored, to fit a spread on, and no --quick")
@@ -753,18 +791,48 @@ def print_table(rows: list[dict], header: bool = True) -> None:
         typer.echo("| " + " | ".join(cells) + " |")
 
 
-def check_places(*paths: Path | None) -> None:
+def observed(files: list[Path], date: str | None, variable: str | None, error: float | None):
+    """The observations in files, see `assimilate`."""
+    from .observe.files import kind_of, read_observations
+    from .observe.table import Observations
+    from .sources import read_tracks
+    from .sources.files import listed
+
+    if date is None and {kind_of(path) for path in listed(files)} == {"tracks"}:
+        return Observations.from_points(read_tracks(files, variable), "zos", 0.03 if error is None else error)
+    if variable is not None or error is not None:
+        raise InputError("--variable and --error go with tracks alone, and without --date: sensors have their own")
+    observations, reports = read_observations(files, date)
+    for report in reports:
+        typer.echo(str(report), err=True)
+    return observations
+
+
+def check_places(
+    *paths: Path | None, read: Iterable[Path | None] = (), suffixes: tuple[str, ...] | None = None
+) -> None:
     """Whether files can be written, before the work begins.
 
+    Args:
+        read: what the command reads, and must not replace. suffixes: of which the names must have one.
+
     Raises:
-        InputError: the folder of one does not exist or cannot be written to, or it is a folder itself.
+        InputError: the folder of one does not exist or cannot be written to, it is a folder itself, has another suffix,
+            or is read.
     """
     from .files import check_folder
 
-    for path in filter(None, paths):
+    places = list(filter(None, paths))
+    for number, path in enumerate(places):
         check_folder(path)
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise InputError(f"{path}: cannot be written, expected the name of a file in a folder of yours")
+        if suffixes is not None and path.suffix.lower() not in suffixes:
+            known = ", ".join(filter(None, suffixes))
+            raise InputError(f"{path}: no file of this kind is written, expected a name that ends in one of {known}")
+        for other in [*filter(None, read), *places[:number]]:
+            if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
+                raise InputError(f"{path}: the same command reads or writes this file, expected another name")
 
 
 def open_to_judge(context: typer.Context, stack: ExitStack, paths: list[Path] | None) -> list:
@@ -810,10 +878,36 @@ def write_rows(path: Path, rows: list[dict]) -> None:
         temporary.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
 
+PLACES = ("--centre", "--box")  # options of several numbers
+
+
+def with_places(arguments: list[str]) -> list[str]:
+    """Numbers that are joined by commas, `--centre -62,38`, as the several that they are."""
+    split: list[str] = []
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        before, values = ([name], value) if name in PLACES and value else ([], argument)
+        parts = [part.strip() for part in values.split(",")]
+        numbers = all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", part) for part in parts)
+        follows = before or split[-1:] in [[place] for place in PLACES]
+        split += [*before, *parts] if numbers and follows else [argument]
+    return split
+
+
 def main() -> None:
-    """Entry point: bad input is told in one line, without a traceback."""
+    """Entry point: bad input is told in one line, without a traceback, and so are warnings."""
+    shown = warnings.showwarning
+
+    def show(message, category, *where, **more) -> None:
+        if issubclass(category, UserWarning):
+            typer.echo(f"warning: {message}", err=True)
+        else:
+            shown(message, category, *where, **more)
+
     try:
-        app()
-    except (InputError, FloatingPointError) as error:
-        typer.echo(f"genda: {error}", err=True)
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            app(with_places(sys.argv[1:]))
+    except (InputError, FloatingPointError, OSError, MemoryError) as error:
+        typer.echo(f"genda: {error or type(error).__name__}", err=True)
         raise SystemExit(2) from None

@@ -34,6 +34,23 @@ def count_processors() -> int:
     return max(1, min([count or 1, *(math.ceil(quota) for quota in map(_quota, _groups()) if quota)]))
 
 
+def chosen_device(name: str | None) -> str:
+    """A device of torch by its name; by default the graphics card where there is one.
+
+    Raises:
+        InputError: it is unknown, or not to be had here.
+    """
+    import torch
+
+    from .errors import InputError
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    known = ["cpu", *(["cuda"] if cards else []), *(f"cuda:{card}" for card in range(cards))]
+    if name is not None and name not in known:
+        raise InputError(f"device {name!r} is not to be had here, expected one of {', '.join(known)}")
+    return name or ("cuda" if cards else "cpu")
+
+
 def _groups() -> list[Path]:
     """The folders of this process's control groups and of those above them; some may not exist."""
     try:

@@ -297,17 +297,23 @@ class Grid:
             "longitude": ("longitude", self.longitude, {"standard_name": "longitude", "units": "degrees_east"}),
         }
 
+    def turned(self, longitude) -> np.ndarray:
+        """Longitudes by whole turns to where the grid counts its own, be that from 0 to 360, from -180, or across 180;
+        those already there are not changed by a bit."""
+        slack = 1e-6 * (self.longitude[1] - self.longitude[0])
+        return longitude - 360.0 * np.floor((longitude - self.longitude[0] + slack) / 360.0)
+
     def holds(self, latitude, longitude) -> np.ndarray:
         """Which points lie inside the grid's outermost rows and columns."""
         inside = np.ones(np.shape(latitude), bool)
-        for values, point in ((self.latitude, latitude), (self.longitude, longitude)):
+        for values, point in ((self.latitude, latitude), (self.longitude, self.turned(longitude))):
             slack = 1e-6 * (values[1] - values[0])
             inside &= (point >= values[0] - slack) & (point <= values[-1] + slack)
         return inside
 
     def nearest(self, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Row and column of the cell nearest to each point."""
-        pairs = ((self.latitude, latitude), (self.longitude, longitude))
+        pairs = ((self.latitude, latitude), (self.longitude, self.turned(longitude)))
         row, column = (np.rint((point - v[0]) / (v[1] - v[0])).astype(int) for v, point in pairs)
         return row, column
 

@@ -74,13 +74,32 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["assimilate", "TRACKS", "--out", "OUT", "--prior", "TEXT"], "safetensors"),
         (["assimilate", "TRACKS", "--out", "OUT", "--variable", "sst"], "no variable 'sst'"),
         (["assimilate", "TRACKS", "--out", "OUT", "--centre", 0, 0], "none of its 80 points"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--centre", "nan", "nan"], "expected a longitude and a latitude"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--centre", "-62,95"], "expected a longitude and a latitude"),
+        (["assimilate", "TRACKS", "--out", "TRACKS"], "the same command reads or writes this file"),
+        (["assimilate", "TRACKS", "--out", "LINK"], "the same command reads or writes this file"),
+        (["assimilate", "TRACKS", "--out", "OUT.nc", "--plot", "OUT.xyz"], "a name that ends in one of"),
+        (["assimilate", "TRACKS", "--out", "OUT.txt"], "a name that ends in one of .nc"),
+        (["assimilate", "TRACKS", "--out", "FOLDER"], "cannot be written"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--date", "soon"], "is not a date"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--date", "2019-02-23", "--error", 1], "go with tracks alone"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--date", "1999-02-23"], "no observation within 5 days of 1999"),
+        (["prepare", "TRACKS", "TRACKS"], "the same command reads or writes this file"),
+        (["simulate", "--days", 1, "--out", "OUT.nc", "--device", "mps"], "device 'mps' is not to be had here"),
+        (["train", "--data", "TRACKS", "--out", "OUT.safetensors", "--device", "tpu"], "expected one of cpu"),
+        (["ose", "--out", "OUT", "--days", 1, "--device", "mps"], "device 'mps' is not to be had here"),
+        (["evaluate", "nature", "TRACKS", "--json", "TRACKS"], "the same command reads or writes this file"),
     ],
 )
 def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, arguments, told):
     text = tmp_path / "text.nc"
     text.write_text("not what you think")
+    (tmp_path / "folder.nc").mkdir()
+    (tmp_path / "link.nc").symlink_to(tracks)
     before = sorted(tmp_path.iterdir())
     names = {"OUT": tmp_path / "out", "TRACKS": tracks, "TEXT": text, "MISSING": tmp_path / "missing.nc"}
+    names |= {"FOLDER": tmp_path / "folder.nc", "LINK": tmp_path / "link.nc"}
+    whole = tracks.read_bytes()
     filled = []
     for argument in map(str, arguments):
         for name, path in names.items():
@@ -90,7 +109,51 @@ def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, ar
     error = capsys.readouterr().err
     assert told in error and "Traceback" not in error
     assert len([line for line in error.splitlines() if line.startswith("genda: ")]) == 1
-    assert sorted(tmp_path.iterdir()) == before
+    assert sorted(tmp_path.iterdir()) == before and tracks.read_bytes() == whole
+
+
+def test_several_sensors_of_a_date_are_cropped_to_the_box(monkeypatch, tmp_path, tracks, capsys):
+    """Tracks and a map that reach beyond the box: what is inside is assimilated, and a line says so."""
+    map_of_day = tmp_path / "sst.nc"
+    axes = {"lat": np.arange(30.125, 44, 0.25), "lon": np.arange(-70.125, -52, 0.25)}
+    values = np.full((1, len(axes["lat"]), len(axes["lon"])), 291.0)
+    ds = xr.Dataset({"analysed_sst": (("time", "lat", "lon"), values, {"units": "kelvin"})}, axes)
+    ds["time"] = np.array(["2019-02-23"], "datetime64[ns]")
+    ds.to_netcdf(map_of_day, engine="h5netcdf")
+    out = tmp_path / "a.nc"
+    common = ["--out", out, "--members", 2, "--fast", "--prior", "gaussian", "--centre", "-62,38"]
+    assert genda(monkeypatch, "assimilate", tracks, map_of_day, "--date", "2019-02-23", *common) == 0
+    told = capsys.readouterr()
+    assert "lie outside the grid" in told.err and "Traceback" not in told.err and "UserWarning" not in told.err
+    assert "80 of 80 points kept" in told.err and "cells kept" in told.err
+    with xr.open_dataset(out, engine="h5netcdf") as analysis:
+        assert analysis.attrs["observations_file"] == "tracks.nc and 1 more"
+        assert analysis.attrs["climatology_date"].startswith("2019-02-23")
+        assert float(analysis.longitude.mean()) == pytest.approx(-62, abs=0.1)
+        inside = analysis.attrs["observations"]
+    assert inside == 80 + 21 * 10  # the map thinned to two widths of its blur: each row, every other column
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["a.nc", "--centre", "-62,38"], ["a.nc", "--centre", "-62", "38"]),
+        (["--centre=-62.5,38", "a.nc"], ["--centre", "-62.5", "38", "a.nc"]),
+        (["--centre", "-62", "38"], ["--centre", "-62", "38"]),
+        (["--box", "-65,-55,33,43"], ["--box", "-65", "-55", "33", "43"]),
+        (["--centre", "a,b", "--out", "1,2.nc"], ["--centre", "a,b", "--out", "1,2.nc"]),
+        (["--out=1,2"], ["--out=1,2"]),
+    ],
+)
+def test_numbers_joined_by_commas(given, meant):
+    assert cli.with_places(given) == meant
+
+
+def test_version(monkeypatch, capsys):
+    from genda_lite.version import __version__
+
+    assert genda(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"genda_lite {__version__}\n"
 
 
 @needs_real

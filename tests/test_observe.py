@@ -292,7 +292,9 @@ def test_bad_maps(case, grid, refuses):
 
 def test_points_outside_the_grid(grid, standardizer, refuses):
     points = scattered(grid)
-    points["longitude"][:2] += 360
+    points["longitude"][:2] += 360  # the same places
+    Likelihood(Observations.from_points(points, "zos", 0.03), grid, standardizer, DATE)
+    points["longitude"][:2] += 90
     with refuses("2 of 40", "outside the grid", "E", "observations.inside(grid)"):
         Likelihood(Observations.from_points(points, "zos", 0.03), grid, standardizer, DATE)
 

@@ -1,7 +1,7 @@
 """Observations bound to a grid and a climatology: y = H x + e, in standardized units."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -135,6 +135,7 @@ class Likelihood(LinearGaussian):
                 f"{observations.latitude[first]:.2f} N {observations.longitude[first]:.2f} E; "
                 f"keep those inside with observations.inside(grid)"
             )
+        observations = replace(observations, longitude=grid.turned(observations.longitude))
         channel, following, share = frames_around(observations, state, time)
         scales = standardizer.scale_of(state)
         scale = scales[channel]

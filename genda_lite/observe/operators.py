@@ -56,7 +56,7 @@ class Points:
     ):
         ny, nx = grid.shape
         row = (latitude - grid.latitude[0]) / (grid.latitude[-1] - grid.latitude[0]) * (ny - 1)
-        column = (longitude - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
+        column = (grid.turned(longitude) - grid.longitude[0]) / (grid.longitude[-1] - grid.longitude[0]) * (nx - 1)
         south = np.clip(np.floor(row), 0, ny - 2).astype(int)
         west = np.clip(np.floor(column), 0, nx - 2).astype(int)
         up, right = row - south, column - west

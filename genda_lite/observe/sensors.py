@@ -13,6 +13,7 @@ import xarray as xr
 
 from ..errors import InputError
 from ..sources import open_product
+from ..sources.drifters import TABLES
 from ..sources.files import Box, held
 from ..sources.reanalysis import OCEAN
 from ..sources.report import Report
@@ -22,8 +23,6 @@ from .radiometer import Radiometer
 from .smooth_maps import LEVEL_4, WINDS
 from .swath import Swath
 from .table import Observations
-
-TABLES = (".csv", ".txt", ".csv.gz")
 
 
 class Sensor(Protocol):

@@ -107,7 +107,8 @@ def thinned(field: xr.DataArray, channel: str) -> Observations:
     """A map of a product as Gaussian means at points two widths apart, their errors as in `smooth_map`."""
     product = MAPS[channel]
     middle = np.cos(np.radians(field["latitude"].values.mean()))
-    steps = [np.median(np.diff(field[dim].values)) for dim in ("latitude", "longitude")]
+    # Of a single row or column the step is not known, and there is nothing to thin.
+    steps = [np.median(np.diff(field[dim].values)) if field.sizes[dim] > 1 else np.inf for dim in field.dims]
     every = [max(1, round(2 * product.width / (KM_PER_DEGREE * step))) for step in (steps[0], steps[1] * middle)]
     # No further apart than the map is wide, or a small map would lose all its points.
     place = [slice(min(n // 2, size - 1), None, n) for n, size in zip(every, field.shape, strict=True)]

@@ -235,6 +235,7 @@ def assimilate(
         raise InputError("give either date=, one, or dates=, several days to analyse together, not both")
     prior, grid, middle, days = prepared(prior, grid, dates)
     problem = build_problem(prior, observations, region, grid, date if days is None else middle, [*linear, *further])
+    observations = problem.observations
     solve = InnovationSolver(prior, problem.likelihood)
     check_innovations(solve, observations)
     draws = sample_posterior(

@@ -36,12 +36,14 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
     if grid is not None:
         return given_grid(grid, shape), False
     if region is None:
-        middle = [0.5 * (v.min() + v.max()) for v in (observations.longitude, observations.latitude)]
+        around = prior.domain.turned(observations.longitude), observations.latitude
+        middle = [0.5 * (v.min() + v.max()) for v in around]
         return prior.domain.fit(*middle, shape), True
     try:
         ((kind, (longitude, latitude)),) = region.items()
-        chosen = Grid.around(float(longitude), float(latitude), shape)
-    except (AttributeError, TypeError, ValueError):
+        longitude, latitude = prior.domain.turned(float(longitude)), float(latitude)
+        chosen = Grid.around(longitude, latitude, shape)
+    except (AttributeError, TypeError, ValueError, OverflowError):
         kind = None
     if kind == "southwest":
         half = [np.ptp(v) / 2 for v in (chosen.longitude, chosen.latitude)]
@@ -181,13 +183,30 @@ def check_errors(likelihood: Likelihood, observations: Observations) -> None:
         raise InputError(f"{len(small)} of {len(error)} errors are too small to reckon with, the first {what}")
 
 
+def cropped(observations: Observations, grid: Grid) -> Observations:
+    """The observations inside a grid; a warning says how many are not.
+
+    Raises:
+        InputError: none is.
+    """
+    inside = grid.holds(observations.latitude, observations.longitude)
+    told = f"of {len(inside)} observations lie outside the grid ({grid})"
+    if inside.all():
+        return observations
+    if not inside.any():
+        raise InputError(f"all {told}, expected some inside")
+    warnings.warn(f"{(~inside).sum()} {told} and are left out", stacklevel=4)
+    return observations.select(inside)
+
+
 @dataclass(frozen=True)
 class Problem:
-    """What is to be solved: observations bound to a grid and date, in the units of a prior."""
+    """What is to be solved: the observations inside a grid, bound to it and a date, in the units of a prior."""
 
     grid: Grid
     date: np.datetime64
     position_used: bool
+    observations: Observations
     likelihood: Likelihood
     context: Tensor
 
@@ -208,13 +227,14 @@ def build_problem(
             time, and their errors must not hold their age a second time. By default all count as of the date.
 
     Raises:
-        InputError: see `choose_grid`, `check_latitudes`, `choose_date`, `Likelihood`, `check_errors`, `lagged`; no
-            observations.
+        InputError: see `choose_grid`, `check_latitudes`, `cropped`, `choose_date`, `Likelihood`, `check_errors` and
+            `lagged`; no observations.
     """
     if len(observations) == 0 and not linear:
         raise InputError("there are no observations to assimilate, expected at least one")
     grid, known = choose_grid(prior, observations, region, grid)
     check_latitudes(prior, grid)
+    observations = cropped(observations, grid)
     date = choose_date(observations, date)
     device = prior.spectrum.variance.device
     between = getattr(prior, "between", None)
@@ -226,4 +246,5 @@ def build_problem(
         dated = np.flatnonzero((observations.channel == "zos") & ~np.isnat(observations.time))
         lag[dated] = (observations.time[dated] - date) / np.timedelta64(1, "D")
         likelihood = lagged(likelihood, prior.spectrum, lag, decorrelation)
-    return Problem(grid, date, known, likelihood, grid_context(prior.domain, grid, date, known).to(device))
+    context = grid_context(prior.domain, grid, date, known).to(device)
+    return Problem(grid, date, known, observations, likelihood, context)

@@ -20,6 +20,10 @@ class Domain:
     latitude: tuple[float, float]
     longitude: tuple[float, float]
 
+    def turned(self, longitude):
+        """Longitudes by whole turns to the half of the Earth around the domain."""
+        return longitude - 360.0 * np.rint((longitude - np.mean(self.longitude)) / 360.0)
+
     def holds(self, grid: Grid) -> bool:
         """Whether a grid lies inside."""
         slack = 1e-6
@@ -32,7 +36,7 @@ class Domain:
         half = [np.ptp(values) / 2 for values in (probe.latitude, probe.longitude)]
         (south, north), (west, east) = self.latitude, self.longitude
         latitude = min(max(latitude, south + half[0]), north - half[0])
-        longitude = min(max(longitude, west + half[1]), east - half[1])
+        longitude = min(max(self.turned(longitude), west + half[1]), east - half[1])
         return Grid.around(longitude, latitude, shape)
 
     def __str__(self) -> str:

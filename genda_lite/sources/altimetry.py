@@ -13,16 +13,17 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
+from ..state import TABLE
 from .files import (
     LATITUDE,
     LONGITUDE,
     Box,
     Paths,
-    find_coordinate,
     held,
     in_box,
     listed,
     open_product,
+    places,
     provenance,
     require,
     require_time,
@@ -30,8 +31,8 @@ from .files import (
     source_of,
     wrap_longitude,
 )
-from .maps import day_of
-from .report import NothingValid, Report, Tally
+from .maps import checked, read_map
+from .report import PLACELESS, NothingValid, Report, Tally
 
 _STANDARD_NAME = "sea_surface_height_above_geoid"
 _UNFILTERED, _FILTERED = ("_unfiltered", "_filtered", ""), ("_filtered", "", "_unfiltered")
@@ -98,8 +99,7 @@ def _tracks_of(
     """The valid points of one file."""
     with open_product(path) as product:
         names = (variable,) if variable else _topography(product, filtered)
-        places = [find_coordinate(product, kind) for kind in ("latitude", "longitude")]
-        latitude, longitude = (require(product, place) for place in places)
+        latitude, longitude = places(product)
         dims = latitude.dims
         if len(dims) != 1 or longitude.dims != dims:
             raise InputError(
@@ -117,13 +117,13 @@ def _tracks_of(
     described = {key: parts[0].attrs[key] for key in ("standard_name", "long_name") if key in parts[0].attrs}
     if len(parts) > 1:
         described = {"standard_name": _STANDARD_NAME, "long_name": "Absolute dynamic topography"}
-    north, east = latitude.values.astype(np.float64), wrap_longitude(longitude.values)
+    north, east = latitude.values, longitude.values
     inside = slice(None) if box is None else in_box(box, north, east)
     north, east, values, when = north[inside], east[inside], values[inside], time.values[inside]
     tally = Tally(values.shape)
     tally.drop(~np.isfinite(values), "without a value")
     tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
-    tally.drop(~((np.abs(north) <= 90.0) & np.isfinite(east)), "without a position")
+    tally.drop(~np.isfinite(north + east), PLACELESS)
     tally.drop(np.isnat(when), "without a time")
     keep = tally.keep
     mission = attrs.get("platform", Path(path).stem)
@@ -160,21 +160,13 @@ def read_sea_level_map(
             the date or the box, or holds no valid value there.
     """
     with open_product(path) as product:
-        if date is not None and not ("adt" in product.variables and "time" in product["adt"].dims):
-            raise InputError(f"{path}: no 'adt' with a time dimension to select {date} from; {held(product)}")
-        names = {"zos": ("adt", "m"), "ugos": ("ugos", "m s-1"), "vgos": ("vgos", "m s-1"), "error": ("err_sla", "m")}
-        names = {ours: name for ours, name in names.items() if ours == "zos" or name[0] in product.variables}
-        result = day_of(product, names, date, box)
-        attrs = provenance(product) | {"variable": "adt", "processing_level": "L4"}
-    values = result["zos"].values
-    tally = Tally(values.shape)
-    tally.drop(~np.isfinite(values), "without a value")
-    tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
-    report = tally.report(attrs["source"], "cells")
-    if not report.kept:
-        raise NothingValid(f"{path}: 'adt' holds no valid value: {report.reasons()} of {report.read:,}", report)
-    result["zos"] = result["zos"].where(tally.keep)
-    return result.assign_attrs(attrs | report.attributes())
+        currents = [name for name in ("ugos", "vgos") if name in product.variables]
+        beside = {name: (name, "m s-1", TABLE["uo"].plausible) for name in currents}
+        result = read_map(product, "zos", "adt", date, box, beside)
+    described = result["zos"].attrs
+    result = checked(result, "zos", path, "without a value")
+    result["zos"].attrs = described
+    return result
 
 
 # Exactly repeating orbits: revolutions, and in how many nodal days (solar days if sun-synchronous).

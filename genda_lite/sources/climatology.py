@@ -70,11 +70,14 @@ def _dated(product: xr.Dataset) -> xr.Dataset:
         except InputError:
             product, name = product.expand_dims(time=[_date(6.0)]), "time"
         count, _, since = str(product[name].attrs.get("units", "")).partition(" since ")
-        if count == "months":
-            months = product[name].values + float(since[5:7]) - 1
-            product = product.assign_coords({name: (product[name].dims, _date(months % 12))})
-        else:
-            product = product.assign_coords({name: xr.decode_cf(product[[name]])[name]})
+        try:
+            if count == "months":
+                months = product[name].values + float(since[5:7]) - 1
+                product = product.assign_coords({name: (product[name].dims, _date(months % 12))})
+            else:
+                product = product.assign_coords({name: xr.decode_cf(product[[name]])[name]})
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(f"{source}: '{name}' does not decode to dates or months ({error})") from error
         product = product.rename({name: "time"} if name != "time" else {})
         product = product if "time" in product.dims else product.expand_dims("time")
     for alias in [alias for aliases in NAMES.values() for alias in aliases if alias in product]:

@@ -22,19 +22,25 @@ from ..state import KM_PER_DEGREE
 from .files import (
     LATITUDE,
     LONGITUDE,
+    NO_RANGE,
+    PLAUSIBLE,
+    SUFFIXES,
     Box,
     Paths,
-    conversion,
-    find_coordinate,
     held,
     in_box,
     listed,
     open_product,
+    require,
+    require_time,
     source_name,
     source_of,
     wrap_longitude,
 )
-from .report import NothingValid, Report, Tally
+from .opening import text
+from .report import PLACELESS, NothingValid, Report, Tally
+
+TABLES = (".csv", ".txt", ".csv.gz")
 
 # Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated.
 GOOD_FLAGS = (1, 2, 5, 7, 8)
@@ -83,7 +89,7 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
     Raises:
         InputError: a file is unreadable, lacks a variable or states other units; or no fix is valid.
     """
-    paths = listed(paths)
+    paths = listed(paths, (*SUFFIXES, *TABLES))
     tables = [_read(path) for path in paths]
     cut = sum(table.attrs.get("cut", 0) for table in tables)
     table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
@@ -95,7 +101,7 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
     table = table.sort_values(["id", "time"], kind="stable", ignore_index=True)
     tally = Tally(len(table))
     tally.drop(table["time"].isna(), "without a time")
-    tally.drop(~(table["latitude"].abs() <= 90) | table["longitude"].isna(), "without a position")
+    tally.drop(table[["latitude", "longitude"]].isna().any(axis=1), PLACELESS)
     tally.drop(table["bad"], "flagged bad")
     tally.drop(table[["u", "v"]].isna().any(axis=1), "without a velocity")
     tally.drop(np.hypot(table["u"], table["v"]) > FASTEST, f"faster than {FASTEST:g} m/s")
@@ -178,31 +184,35 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
         | {"death": columns.get("death", np.full(n, -1))}
         | {"end": columns.get("end", np.full(n, np.datetime64("NaT", "ns")))}
     )
-    table.loc[table["latitude"].abs() > 90, "latitude"] = np.nan  # fill values that no attribute declares
-    table.loc[table["longitude"].abs() > 360, "longitude"] = np.nan
-    table.loc[table[["u", "v"]].abs().max(axis=1) > 100, ["u", "v"]] = np.nan
     table.attrs["cut"] = product.encoding.get("cut", 0)
     return table
 
 
 def _bad(columns: dict, n: int) -> np.ndarray:
     """Which fixes any flag calls bad; one that is not set says nothing."""
-    flags = np.array([columns[name] for name in _FLAGS if name in columns], np.float64).reshape(-1, n)
+    flags = np.array([_numbers(columns[name]) for name in _FLAGS if name in columns] or np.zeros((0, n)))
     return (~np.isin(flags, GOOD_FLAGS) & ~np.isnan(flags)).any(0)
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """As float64, NaN where it is no number; flags may be written in letters."""
+    values = np.asarray(values)
+    values = values.astype(str) if values.dtype.kind in "SO" else values
+    return pd.to_numeric(values, errors="coerce").astype(np.float64)
 
 
 def _drogue(columns: dict, n: int) -> np.ndarray:
     """The state of the drogue at each fix."""
     drogue = np.full(n, UNKNOWN, np.int8)
     if "depth" in columns:
-        depth = np.abs(np.asarray(columns["depth"], np.float64))
+        depth = np.abs(_numbers(columns["depth"]))
         drogue = np.where(np.isnan(depth), UNKNOWN, np.where(depth >= DROGUE_DEPTH, ON, LOST)).astype(np.int8)
     if "drogue_lost" in columns:  # no date: it never was; 1970: it is not known
         lost, time = pd.to_datetime(columns["drogue_lost"]), pd.to_datetime(columns["time"])
         drogue = np.where(pd.isna(lost) | (time < lost), ON, LOST).astype(np.int8)
         drogue[np.asarray(lost.year == 1970)] = UNKNOWN
     if "drogue" in columns:  # 1 present, 0 or 4 (Copernicus) absent, 2 unknown
-        flag = np.asarray(columns["drogue"], np.float64)
+        flag = _numbers(columns["drogue"])
         drogue = np.where(flag == 1, ON, np.where(np.isin(flag, (0, 4)), LOST, UNKNOWN)).astype(np.int8)
     return drogue
 
@@ -210,35 +220,35 @@ def _drogue(columns: dict, n: int) -> np.ndarray:
 def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     """One array a quantity, along all fixes, of a NetCDF file or Zarr store."""
     source = source_of(product)
-    as_written = {str(name).lower(): name for name in product.variables}
-    time = _loaded(product, find_coordinate(product, "time"))
+    as_written = {str(name).lower(): str(name) for name in product.variables}
+    time = require_time(product).values
     n = time.size
-    if time.dtype.kind != "M":
-        raise InputError(f"{source}: time does not decode to dates of the standard calendar")
-    sizes = _loaded(product, as_written["rowsize"]).astype(int) if "rowsize" in as_written else np.array([n])
+    sizes = np.array([n])
+    if "rowsize" in as_written:
+        sizes = np.nan_to_num(require(product, as_written["rowsize"], bounds=(0, n)).values, nan=0).astype(int)
     if sizes.sum() != n:
         raise InputError(f"{source}: 'rowsize' adds up to {sizes.sum()}, expected the {n} fixes that the file holds")
+    columns, level = {"time": time.ravel()}, _level(product, as_written, n)
 
-    def along(name: str) -> np.ndarray:
-        values = _loaded(product, name)
-        if values.ndim == 2 and len(values) == n and values.shape[1] != 1:
-            values = values[:, _level(product, as_written, n)]
+    def along(name: str, *units_and_bounds) -> np.ndarray:
+        values = require(product, name, None, *units_and_bounds).values
+        if values.ndim == 2 and len(values) == n and values.shape[1] > level.max(initial=0):
+            values = values[np.arange(n), level]
         if values.size == n:
             return values.ravel()
         if values.size == len(sizes):
             return np.repeat(values.ravel(), sizes)
         raise InputError(f"{source}: '{name}' has {values.size} values, expected {n} as there are times")
 
-    columns = {"time": time.ravel().astype("datetime64[ns]")}
     for ours, aliases in _NAMES.items():
         found = [as_written[alias] for alias in aliases if alias in as_written]
         if ours not in columns and found:
-            columns[ours] = along(found[0])
-            if ours in ("u", "v"):
-                columns[ours] = columns[ours] * conversion(product[found[0]], "m s-1", source)[0]
-                for quality in (f"{found[0]}_QC", f"{found[0]}_qc", f"{found[0]}_quality_flag"):
-                    if quality in product.variables:
-                        columns[f"{ours}_qc"] = along(quality)
+            speed = ours in ("u", "v")
+            expected = ("m s-1", (-100.0, 100.0)) if speed else (None, PLAUSIBLE.get(ours))
+            columns[ours] = along(found[0], *expected)
+            for quality in (f"{found[0]}_QC", f"{found[0]}_qc", f"{found[0]}_quality_flag") if speed else ():
+                if quality in product.variables:
+                    columns[f"{ours}_qc"] = along(quality)
     columns |= {name: along(as_written[name]) for name in ("time_qc", "position_qc", "value_qc") if name in as_written}
     if "id" not in columns:
         stated = [str(product.attrs[key]) for key in ("platform_code", "platform_id", "id") if key in product.attrs]
@@ -251,27 +261,28 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     return columns
 
 
-def _loaded(product: xr.Dataset, name) -> np.ndarray:
-    try:
-        return product[name].values
-    except Exception as error:  # the header may be whole while the data are not
-        raise InputError(f"{source_of(product)}: '{name}' cannot be read, file damaged ({error})") from error
+def _level(product: xr.Dataset, as_written: dict[str, str], n: int) -> np.ndarray:
+    """Of each fix the level to take where values are given at several: of those with a velocity that nearest to 15 m,
+    or the first where the depth is unknown."""
 
+    def first(names: tuple[str, ...], otherwise) -> np.ndarray:
+        found = [as_written[name] for name in names if name in as_written]
+        return require(product, found[0], bounds=NO_RANGE).values if found else otherwise
 
-def _level(product: xr.Dataset, as_written: dict, n: int) -> int:
-    """The level nearest to 15 m, where velocities are given at several."""
-    depth = next((np.abs(_loaded(product, as_written[name])) for name in ("deph", "depth") if name in as_written), None)
-    if depth is None:
-        return 0
-    return int(np.nanargmin(np.abs((depth.mean(0) if depth.ndim == 2 else depth) - 15.0)))
+    speed, depth = first(_U, np.empty(0)), first(("deph", "depth"), np.array(np.nan))
+    if speed.ndim != 2 or len(speed) != n:
+        return np.zeros(n, int)
+    depth = depth[:, None] if depth.shape == (n,) else depth
+    far = np.nan_to_num(np.abs(np.abs(np.broadcast_to(depth, speed.shape)) - 15.0), nan=1e6)
+    return np.where(np.isnan(speed), np.inf, far).argmin(1)
 
 
 def _text(ids: np.ndarray) -> np.ndarray:
     """Identifiers as text, whether they are numbers, bytes or text in the file."""
     if ids.dtype.kind == "f":
-        ids = ids.astype(np.int64)
+        ids = np.nan_to_num(ids, nan=-1).astype(np.int64)
     if ids.dtype.kind in "SO":
-        ids = np.array([one.decode() if isinstance(one, bytes) else str(one) for one in ids])
+        ids = np.array([text(one) if isinstance(one, bytes) else str(one) for one in ids])
     return np.char.strip(ids.astype(str))
 
 
@@ -292,9 +303,12 @@ def _text_product(path: Path) -> xr.Dataset:
     It has a row a fix, or (Copernicus) a row a fix and variable.
     """
     try:
-        text = path.read_bytes()
-        text = gzip.decompress(text) if text.startswith(_GZIP) else text
-        raw = pd.read_csv(io.BytesIO(text), dtype=str, skipinitialspace=True, on_bad_lines="error")
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content.startswith(_GZIP) else content
+        if b"\0" in content:
+            raise EOFError("it is no text")
+        options = {"dtype": str, "skipinitialspace": True, "on_bad_lines": "error"}
+        raw = pd.read_csv(io.StringIO(text(content)), **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, *_DAMAGED) as error:
         raise InputError(f"{path}: damaged, not readable as CSV ({str(error).splitlines()[0]})") from error
     heads = [re.fullmatch(r"(.*?)\s*(?:[(\[](.*)[)\]])?\s*", str(head)).groups() for head in raw]  # "time (UTC)"
@@ -304,7 +318,7 @@ def _text_product(path: Path) -> xr.Dataset:
     raw = raw.loc[:, ~raw.columns.duplicated()]
     if "time" not in raw:
         raw = raw.rename(columns={"date": "time"})
-    cut = int(len(raw) > 0 and text[-1:] not in b"\r\n")
+    cut = int(len(raw) > 0 and content[-1:] not in b"\r\n")
     raw = raw.iloc[: len(raw) - cut]  # what follows the last end of line is half a row
     if "time" in raw and len(raw) and str(raw["time"].iloc[0]).strip() == "UTC":  # ERDDAP's row of units
         units |= dict(raw.iloc[0].dropna())

@@ -1,12 +1,12 @@
-"""Opening products, and finding in them what a reader needs or saying plainly what is missing.
+"""The gate that all readers share: finding in a product what a reader needs, or saying plainly what is missing.
 
-Providers follow the CF conventions loosely: coordinates go by several names, longitudes run over 0-360 or
--180-180, the same unit has many spellings. The differences are settled here, so that each reader is only
-about its product.
+Providers follow the CF conventions loosely: coordinates go by several names, longitudes run over 0-360 or -180-180, the
+same unit has many spellings, fill values and ranges are stated or not. The differences are settled here, so that each
+reader is only about its product.
 """
 
 import os
-import warnings
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,113 +16,34 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
+from ..state import TABLE
+from .opening import COORDINATES, ZARR_FILES, is_extreme, open_product, summary  # noqa: F401
 
 BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
-ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
 LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
 LONGITUDE = {"standard_name": "longitude", "units": "degrees_east"}
+SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")  # of files that are looked for in a folder
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 Box = tuple[float, float, float, float]  # west, east, south, north (degrees); across 180 degrees west exceeds east
 
-# The first bytes of a file tell its format better than its name does.
-_HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02", b"CDF\x05")
-
-_COORDINATES = {  # usual names in lower case
-    "latitude": ("latitude", "lat", "nav_lat"),
-    "longitude": ("longitude", "lon", "nav_lon"),
-    "time": ("time", "juld", "valid_time"),
-}
 DEPTH_NAMES = ("depth", "deptht", "depthu", "depthv", "lev")
+PLAUSIBLE = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
+ROUNDING = 1e-3  # degrees by which single precision may leave them
+NO_RANGE = (-np.inf, np.inf)
 
-# unit -> spelling, without spaces -> factor. Only what can be nothing else is converted: pint would take furlongs, too,
-# reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
+# unit -> spelling, without spaces, as it is or in lower case -> factor. What can be nothing else is converted: pint
+# would take furlongs, too, reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
 _UNITS = {
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
     | {"metrepersecond": 1.0, "meter/second": 1.0},
-    "degC": {"degC": 1.0, "degreesC": 1.0, "degree_C": 1.0, "degrees_C": 1.0, "deg_C": 1.0, "°C": 1.0}
-    | {"Celsius": 1.0, "celsius": 1.0, "degree_Celsius": 1.0, "degrees_Celsius": 1.0, "degrees_celsius": 1.0}
-    | {"K": 1.0, "kelvin": 1.0, "Kelvin": 1.0},
-    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "PSU": 1.0, "PSS-78": 1.0},
+    "degC": {"degc": 1.0, "degreesc": 1.0, "degree_c": 1.0, "degrees_c": 1.0, "deg_c": 1.0, "°C": 1.0}
+    | {"celsius": 1.0, "degree_celsius": 1.0, "degrees_celsius": 1.0, "K": 1.0, "kelvin": 1.0, "degk": 1.0},
+    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "pss": 1.0, "pss-78": 1.0, "pss78": 1.0},
 }
-_OFFSETS = {"K": -273.15, "kelvin": -273.15, "Kelvin": -273.15}
-
-
-def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Dataset:
-    """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
-
-    NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy.
-
-    Args:
-        path: a NetCDF file, or the folder of a Zarr store.
-        decode_times: leave times as they are where this is False.
-    Returns:
-        the dataset as in the file, with scaled integers, fill values and times decoded.
-    Raises:
-        InputError: the file is missing, empty, truncated or otherwise unreadable, or is not NetCDF.
-    """
-    path = Path(path)
-    if any((path / name).is_file() for name in ZARR_FILES):
-        return _open_zarr(path, decode_times)
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: {problem}, expected a NetCDF file")
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not start:
-        raise InputError(f"{path}: the file is empty, expected NetCDF")
-    if start == _HDF5:
-        engine = "h5netcdf"
-    elif start[:4] in _NETCDF3:
-        engine = "scipy"
-    else:
-        raise InputError(f"{path}: is not a NetCDF file (it starts with {start!r})")
-    try:
-        return xr.open_dataset(path, engine=engine, decode_timedelta=False, decode_times=decode_times)
-    except ImportError:
-        raise  # a broken installation is no fault of the file
-    except Exception as error:  # a damaged file fails in ways as many as there are bytes
-        if "decode time" in str(error):
-            return _open_with_fills_in_times(path, engine)
-        raise InputError(
-            f"{path}: damaged or truncated, not readable as NetCDF ({_summary(error)})"
-        ) from error
-
-
-def _open_with_fills_in_times(path: Path, engine: str) -> xr.Dataset:
-    """Open a file whose times hold fill values that no attribute declares, as those of drifters do (-1e34)."""
-    raw = xr.open_dataset(path, engine=engine, decode_timedelta=False, decode_times=False)
-    for name, variable in raw.variables.items():
-        if " since " in str(variable.attrs.get("units", "")) and variable.dtype.kind == "f":
-            raw[name] = raw[name].where(abs(raw[name]) < 1e15)
-    try:
-        decoded = xr.decode_cf(raw, decode_timedelta=False)
-    except Exception as error:
-        raw.close()
-        raise InputError(
-            f"{path}: its times cannot be decoded, expected units such as 'days since 1950-01-01' and the "
-            f"standard calendar"
-        ) from error
-    decoded.encoding["source"] = str(path)
-    decoded.set_close(raw.close)
-    return decoded
-
-
-def _open_zarr(path: Path, decode_times: bool) -> xr.Dataset:
-    try:
-        import zarr  # noqa: F401
-    except ImportError:
-        raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*consolidated", RuntimeWarning)  # matters for remote stores only
-            return xr.open_dataset(path, engine="zarr", decode_timedelta=False, decode_times=decode_times)
-    except Exception as error:
-        raise InputError(f"{path}: damaged, not readable as Zarr ({_summary(error)})") from error
+_OFFSETS = {"K": -273.15, "kelvin": -273.15, "degk": -273.15}
+_CHANNEL = {"m": "zos", "m s-1": "uo", "degC": "thetao", "1e-3": "so"}  # that tells what is plausible in such units
 
 
 def days_per_block(points: int) -> int:
@@ -138,7 +59,8 @@ def source_of(dataset: xr.Dataset) -> str:
 def held(dataset: xr.Dataset) -> str:
     """The variables a dataset has, for messages about one it lacks."""
     names = [str(name) for name in dataset.variables]
-    return f"the file has {', '.join(names)}" if names else "the file has no variables"
+    lost = "".join(f"; '{name}' cannot be read: {why}" for name, why in dataset.encoding.get("unreadable", {}).items())
+    return (f"the file has {', '.join(names)}" if names else "the file has no variables") + lost
 
 
 def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
@@ -152,7 +74,7 @@ def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
     Raises:
         InputError: there is none.
     """
-    names = _COORDINATES[kind]
+    names = COORDINATES[kind]
     by_lower = {str(name).lower(): name for name in dataset.variables}
     found = [by_lower[name] for name in names if name in by_lower]
     if not found:  # among coordinates and other variables alike, for many files do not say which are which
@@ -169,16 +91,23 @@ def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
 
 
 def require(
-    dataset: xr.Dataset, name: str, dims: Sequence[str] | None = None, units: str | None = None
+    dataset: xr.Dataset,
+    name: str,
+    dims: Sequence[str] | None = None,
+    units: str | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> xr.DataArray:
     """Load a variable that must be there.
 
     Args:
         dataset: an open product.
         name: of the variable.
-        dims: its dimensions, in any order; the result has them in the order given. None accepts any.
+        dims: its dimensions, in any order, besides others of size one; the result has them in the order given. None
+            accepts any.
         units: "m", "m s-1", "degC" or "1e-3". Other spellings, multiples (cm, mm, cm/s) and kelvin are
             converted. None leaves the values as they are.
+        bounds: of numbers; what is beyond them, in these units, is missing, as is what is outside the range that the
+            file states.
     Returns:
         the variable in memory; float64 and with `units` in its attributes when units are given.
     Raises:
@@ -186,24 +115,80 @@ def require(
     """
     source = source_of(dataset)
     if name not in dataset.variables:
+        if why := dataset.encoding.get("unreadable", {}).get(name):
+            raise InputError(f"{source}: '{name}' cannot be read, file damaged or of a kind that is not known ({why})")
         raise InputError(f"{source}: no variable '{name}'; {held(dataset)}")
     variable = dataset[name]
-    if dims is not None and set(variable.dims) != set(dims):
-        raise InputError(
-            f"{source}: '{name}' has dimensions ({', '.join(map(str, variable.dims))}), "
-            f"expected ({', '.join(map(str, dims))})"
-        )
+    if dims is not None:
+        variable = variable.squeeze([d for d in variable.dims if d not in dims and variable.sizes[d] == 1])
+        if set(variable.dims) != set(dims):
+            raise InputError(
+                f"{source}: '{name}' has dimensions ({', '.join(map(str, dataset[name].dims))}), "
+                f"expected ({', '.join(map(str, dims))})"
+            )
     factor, offset = (1.0, 0.0) if units is None else conversion(variable, units, source)
     try:
         variable = variable.load()
-    except Exception as error:  # the header may be whole while the data are not
-        raise InputError(f"{source}: '{name}' cannot be read, file damaged ({_summary(error)})") from error
+    except InputError:
+        raise
+    except Exception as error:  # scales that are no numbers, sizes that fit into no memory
+        raise InputError(f"{source}: '{name}' cannot be read, file damaged ({summary(error)})") from error
     if dims is not None:
         variable = variable.transpose(*dims)
-    if units is not None:
-        attrs = variable.attrs | {"units": units}
-        variable = (variable.astype(np.float64) * factor + offset).assign_attrs(attrs)
+    if (units is not None or bounds is not None) and variable.dtype.kind not in "biuf":
+        raise InputError(f"{source}: '{name}' holds no numbers")
+    bounds = bounds or NO_RANGE
+    if variable.dtype.kind in "iuf":
+        expected = bounds if units is None else TABLE[_CHANNEL[units]].plausible
+        good = in_range(variable.values, variable, [(bound - offset) / factor for bound in expected])
+        values = variable.values if units is None else variable.values.astype(np.float64) * factor + offset
+        missing = ~(good & (values >= bounds[0]) & (values <= bounds[1])) & ~np.isnan(values)
+        attrs = {key: value for key, value in variable.attrs.items() if not key.startswith("valid_")}
+        variable = variable.copy(data=np.where(missing, np.nan, values) if missing.any() else values)
+        variable.attrs = attrs | ({} if units is None else {"units": units})
     return variable
+
+
+def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[float] = NO_RANGE) -> np.ndarray:
+    """Which decoded values lie in the range that a variable states by `valid_min`, `valid_max` or `valid_range`, and
+    are no fill values by custom: where integers are packed and none is declared, the extremes of their type.
+
+    The range of packed integers is stated in these, if it is of their type (CF 2.5.1), else as unpacked; the other way
+    round where that would leave nothing plausible; and it is ignored where either would.
+
+    Args:
+        plausible: in the variable's units.
+    """
+    code = variable.encoding
+    scale, add = (np.float64(code.get(key, usual)) for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0)))
+    packed, kind = {"scale_factor", "add_offset"} & {*code}, np.dtype(code.get("dtype", "f8"))
+    good = np.ones(np.shape(values), bool)
+    if packed and kind.kind == "i" and not {"_FillValue", "missing_value"} & {*code}:
+        with np.errstate(invalid="ignore"):
+            good = ~is_extreme(np.rint((values - add) / scale).astype("i8").astype(kind))
+    pair = variable.attrs.get("valid_range", [variable.attrs.get(f"valid_{end}", np.nan) for end in ("min", "max")])
+    try:
+        stated = np.array([float(end) for end in pair])
+        (low, high), whole = stated, np.result_type(*np.ravel(pair)[~np.isnan(stated)]).kind in "iu"
+    except (TypeError, ValueError):  # there is none, or it is no pair of numbers
+        return good
+    if code.get("_Unsigned") == "true":
+        low, high = (end % 2 ** (8 * kind.itemsize) for end in (low, high))
+    readings = [(low, high)]
+    if packed:
+        readings.insert(1 - whole, tuple(np.sort([low * scale + add, high * scale + add])))
+    # Longitudes may have been wrapped since; half a step of integers, or single precision, is no difference.
+    turns = (0, 360, -360) if str(variable.attrs.get("units", "")).startswith(("degrees_e", "degree_e")) else (0,)
+    width = plausible[1] - plausible[0]
+    for share in (0.02, 0.0):  # a small part of what is plausible only where there is no better reading
+        for low, high in readings:
+            low, high = (usual if np.isnan(end) else end for end, usual in ((low, -np.inf), (high, np.inf)))
+            slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
+            inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
+            common = min(high, plausible[1]) - max(low, plausible[0])
+            if common > share * width if np.isfinite(width) else inside.any():
+                return good & inside
+    return good
 
 
 def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, float]:
@@ -223,11 +208,12 @@ def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, 
 def known_units(found, units: str) -> tuple[float, float] | None:
     """Factor and offset from units as they are spelled to others, None where they are not among those known."""
     spelling = "".join(str(found).split())
+    spelling = spelling if spelling in _UNITS[units] else spelling.lower()
     return (_UNITS[units][spelling], _OFFSETS.get(spelling, 0.0)) if spelling in _UNITS[units] else None
 
 
 def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.DataArray:
-    """Load the time coordinate as datetime64[ns].
+    """Load the time coordinate as datetime64[ns], NaT where a time is none.
 
     Raises:
         InputError: there is no time, or its units are not those of a date in the standard calendar.
@@ -242,8 +228,76 @@ def require_time(dataset: xr.Dataset, dims: Sequence[str] | None = None) -> xr.D
     return time.astype("datetime64[ns]")
 
 
-def listed(paths: Paths) -> list:
-    """One or more paths as a list; a folder stands for the NetCDF files in it.
+def places(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Latitude and longitude of a product, float64, longitude in [-180, 180); NaN where a number is no place on Earth.
+
+    Raises:
+        InputError: see `find_coordinate` and `require`.
+    """
+    found = []
+    for kind, (low, high) in PLAUSIBLE.items():
+        place = require(dataset, find_coordinate(dataset, kind), bounds=NO_RANGE).astype(np.float64)
+        values, steps = place.values, np.diff(place.values.ravel())
+        even = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1
+        axis = kind == "longitude" and even and abs(values).max() < 720  # in whatever turn
+        good = ((values >= low - ROUNDING) & (values <= high + ROUNDING)) | axis
+        values = np.where(good, values, np.nan)
+        found.append(place.copy(data=values if kind == "latitude" else wrap_longitude(values)))
+    return tuple(found)
+
+
+def regular(dataset: xr.Dataset) -> xr.Dataset:
+    """A product on a regular grid with dims, and coordinates, `latitude` and `longitude` (see `places`), in the order
+    of the file; rows and columns without a place are left out, and their cells counted in `encoding["placeless"]`.
+
+    Raises:
+        InputError: latitude or longitude is no dimension.
+    """
+    names = {find_coordinate(dataset, kind): kind for kind in PLAUSIBLE}
+    coordinates = places(dataset)
+    for name, place in zip(names, coordinates, strict=True):
+        if place.dims != (name,):
+            raise InputError(f"{source_of(dataset)}: '{name}' has dimensions {place.dims}, expected a regular grid")
+    dataset = dataset.rename({name: kind for name, kind in names.items() if name != kind})
+    cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
+    for kind, place, attrs in zip(PLAUSIBLE, coordinates, (LATITUDE, LONGITUDE), strict=True):
+        dataset = dataset.assign_coords({kind: (kind, place.values, attrs)})
+        known = np.flatnonzero(np.isfinite(place.values))
+        if not len(known):
+            raise InputError(f"{source_of(dataset)}: no {kind} of its axis is a place on Earth")
+        dataset = dataset.isel({kind: stretch(known)})
+    dataset.encoding["placeless"] = cells - dataset.sizes["latitude"] * dataset.sizes["longitude"]
+    return dataset
+
+
+def cut(dataset: xr.Dataset, box: Box | None) -> xr.Dataset:
+    """What of a regular grid lies in a box.
+
+    Raises:
+        InputError: no point does.
+    """
+    if box is None:
+        return dataset
+    in_box(box, 0.0, 0.0)  # whether it is one
+    latitude, longitude = dataset["latitude"].values, dataset["longitude"].values
+    rows = np.flatnonzero(in_box(box, latitude, np.full(latitude.shape, box[0])))
+    columns = np.flatnonzero(in_box(box, np.full(longitude.shape, box[2]), longitude))
+    if not (len(rows) and len(columns)):
+        raise InputError(
+            f"{source_of(dataset)}: no point in the box {box}; the file covers {latitude.min():g} to "
+            f"{latitude.max():g} N, {longitude.min():g} to {longitude.max():g} E"
+        )
+    return dataset.isel(latitude=stretch(rows), longitude=stretch(columns))
+
+
+def stretch(indices: np.ndarray) -> np.ndarray | slice:
+    """A slice instead of places in a row, which keeps chunks as they are."""
+    first, last = int(indices[0]), int(indices[-1])
+    return slice(first, last + 1) if len(indices) == last - first + 1 else indices
+
+
+def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
+    """One or more paths as a list; a folder stands for the files and Zarr stores in it, those hidden aside.
 
     Raises:
         InputError: there are none.
@@ -251,7 +305,18 @@ def listed(paths: Paths) -> list:
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not paths:
         raise InputError("no file to read, expected at least one path")
-    return [file for path in paths for file in (sorted(Path(path).glob("*.nc")) or [path])]
+
+    def is_product(path: Path) -> bool:
+        return (path.name.lower().endswith(suffixes) and path.is_file()) or is_zarr(path)
+
+    def is_zarr(path: Path) -> bool:
+        return any((path / name).is_file() for name in ZARR_FILES)
+
+    found: list = []
+    for path in paths:
+        inside = sorted(Path(path).iterdir()) if Path(path).is_dir() and not is_zarr(Path(path)) else []
+        found += [file for file in inside if is_product(file) and not file.name.startswith(".")] or [path]
+    return found
 
 
 def source_name(paths: Sequence) -> str:
@@ -259,25 +324,56 @@ def source_name(paths: Sequence) -> str:
     return Path(paths[0]).name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
-def time_index(dataset: xr.Dataset, date: str | np.datetime64 | None) -> int:
-    """The place along time nearest to a date; the first if the date is None.
+def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[str, int], xr.DataArray]:
+    """Where along time the map of a date is, and its time; of no date, the first.
+
+    A map without a time axis has the time of a scalar variable or, failing that, the middle of what the file's
+    attributes say that it covers (at most ten days); NaT if it says nothing.
 
     Raises:
-        InputError: no time within a day of the date, or what is given is no date.
+        InputError: no time within a day of the date, none that is known, or what is given is no date.
     """
-    times = np.atleast_1d(require_time(dataset).values)
-    if times.size == 0:
+    try:
+        times = require_time(dataset, [dim for dim in dataset[find_coordinate(dataset, "time")].dims][:1])
+    except InputError:
+        if any(str(name).lower() in COORDINATES["time"] for name in dataset.variables):
+            raise
+        times = xr.DataArray(stated_time(dataset))
+    values = np.atleast_1d(times.values)
+    if values.size == 0:
         raise InputError(f"{source_of(dataset)}: the time axis is empty")
-    if date is None:
-        return 0
-    gaps = far_from(times, as_date(date))
-    nearest = int(np.argmin(gaps))
-    if not gaps[nearest] <= np.timedelta64(1, "D"):
-        first, last = (str(np.datetime_as_string(t, "D")) for t in (times.min(), times.max()))
-        raise InputError(
-            f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
-        )
-    return nearest
+    nearest = 0
+    if date is not None:
+        known = values[~np.isnat(values)]
+        if not known.size:
+            raise InputError(
+                f"{source_of(dataset)}: has no time to compare with {date}, expected a variable 'time' or attributes "
+                f"time_coverage_start and time_coverage_end"
+            )
+        gaps = far_from(values, as_date(date))
+        nearest = int(np.argmin(np.where(np.isnat(gaps), np.timedelta64(2**62, "ns"), gaps)))
+        if not gaps[nearest] <= np.timedelta64(1, "D"):
+            first, last = (str(np.datetime_as_string(t, "D")) for t in (known.min(), known.max()))
+            raise InputError(
+                f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
+            )
+    where = {str(times.dims[0]): nearest} if times.ndim else {}
+    return where, times.isel(where)
+
+
+def stated_time(dataset: xr.Dataset) -> np.datetime64:
+    """The middle of the time that a file's attributes say it covers, NaT if they do not, or more than ten days."""
+    ends = []
+    for keys in (("time_coverage_start", "start_time", "start_date"), ("time_coverage_end", "stop_time", "stop_date")):
+        stated = [str(dataset.attrs[key]) for key in keys if key in dataset.attrs]
+        stated = [one for one in stated if re.match(r"\d{4}-?\d{2}-?\d{2}", one)]  # with a date
+        try:
+            ends.append(as_date(stated[0]))
+        except (IndexError, InputError):
+            return np.datetime64("NaT", "ns")
+    length = ends[1] - ends[0]
+    long = not np.timedelta64(0) <= length <= np.timedelta64(10, "D")
+    return np.datetime64("NaT", "ns") if long else ends[0] + length // 2
 
 
 def far_from(time: np.ndarray, date: np.datetime64) -> np.ndarray:
@@ -295,7 +391,7 @@ def as_date(date: str | np.datetime64) -> np.datetime64:
     """
     try:
         stamp = pd.Timestamp(date)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23") from error
     return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64().astype("datetime64[ns]")
 
@@ -340,7 +436,3 @@ def provenance(dataset: xr.Dataset) -> dict[str, str]:
         if stated:
             attrs[ours] = stated[0]
     return attrs
-
-
-def _summary(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

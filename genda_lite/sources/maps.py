@@ -10,20 +10,18 @@ from ..errors import InputError
 from ..state import TABLE, VARIABLES
 from .files import (
     DEPTH_NAMES,
-    LATITUDE,
-    LONGITUDE,
+    NO_RANGE,
     Box,
+    cut,
     far_from,
-    find_coordinate,
     held,
-    in_box,
+    moment,
     open_product,
     provenance,
+    regular,
     require,
     source_name,
     source_of,
-    time_index,
-    wrap_longitude,
 )
 from .report import NothingValid, Tally
 
@@ -39,7 +37,9 @@ _ERRORS = {
     "sea_surface_temperature": ("sses_standard_deviation",),
     "sos": ("sos_error",),
     "sss": ("sss_error",),
+    "adt": ("err_sla",),
 }
+_FLAGS = {"sses_bias": (-10.0, 10.0), "quality_level": (0, 5), "mask": (0, 63)}  # and their range
 
 
 def read_temperature(
@@ -65,22 +65,20 @@ def read_temperature(
     """
     with open_product(path) as product:
         name = variable or _first_of(product, _TEMPERATURE, "sea surface temperature")
-        bias = name == "sea_surface_temperature" and "sses_bias" in product.variables
-        level = "L4" if name == "analysed_sst" else "L3"
-        names = {"thetao": (name, "degC")} | _error_of(product, name, "degC")
-        names |= {"sses_bias": ("sses_bias", None)} if bias else {}
-        names |= {flag: (flag, None) for flag in ("quality_level", "mask") if flag in product.variables}
-        result = day_of(product, names, date, box)
-        attrs = provenance(product) | {"variable": name, "processing_level": level}
-    if bias:
+        beside = {flag: (flag, None, flag_range) for flag, flag_range in _FLAGS.items() if flag in product.variables}
+        if name != "sea_surface_temperature":
+            beside.pop("sses_bias", None)
+        result = read_map(product, "thetao", name, date, box, beside)
+    if "sses_bias" in result:
         result["thetao"] = result["thetao"] - result["sses_bias"].fillna(0.0)
-    tally = Tally(result["thetao"].shape)
-    tally.drop(result["thetao"].isnull(), "without a value (land or cloud)")
-    if "mask" in result:
-        tally.drop(result["mask"] != OPEN_SEA, "on land, lakes or ice")
-    if "quality_level" in result:
-        tally.drop(~(result["quality_level"] >= quality), f"of quality below {quality}")
-    return _checked(result, "thetao", tally, attrs, path)
+
+    def flags(tally: Tally) -> None:
+        if "mask" in result:
+            tally.flagged(result["mask"].values, lambda mask: mask == OPEN_SEA, "on land, lakes or ice", "mask")
+        if "quality_level" in result:  # where there is none, there was no data (GDS 2, section 9.11)
+            tally.drop(~(result["quality_level"] >= quality), f"of quality below {quality}")
+
+    return checked(result, "thetao", path, "without a value (land or cloud)", flags)
 
 
 def read_salinity(
@@ -100,60 +98,54 @@ def read_salinity(
     """
     with open_product(path) as product:
         name = variable or _first_of(product, _SALINITY, "sea surface salinity")
-        result = day_of(product, {"so": (name, "1e-3")} | _error_of(product, name, "1e-3"), date, box)
-        attrs = provenance(product) | {"variable": name, "processing_level": "L4"}
-    tally = Tally(result["so"].shape)
-    tally.drop(result["so"].isnull(), "without a value (land)")
-    return _checked(result, "so", tally, attrs, path)
+        result = read_map(product, "so", name, date, box)
+    return checked(result, "so", path, "without a value (land)")
 
 
-def day_of(
+def read_map(
     product: xr.Dataset,
-    names: dict[str, tuple[str, str | None]],
+    channel: str,
+    name: str,
     date: str | np.datetime64 | None,
     box: Box | None,
+    beside: dict[str, tuple[str, str | None, tuple[float, float]]] | None = None,
 ) -> xr.Dataset:
-    """Variables of an open product on one day, at the surface, in a box; no more than these is read.
+    """A channel of an open product on one day, at the surface, in a box, with the error that the file states; no more
+    than this is read.
 
     Args:
-        names: our name -> name in the file and units (None: as they are).
+        name: of the channel in the file. beside: further ones: our name -> name in the file, units, plausible range.
     Returns:
-        dims (latitude, longitude), both ascending, longitude in [-180, 180); coordinate `time` where there is one.
+        dims (latitude, longitude), both ascending, longitude in [-180, 180); coordinate `time` where it is known.
+        Attributes `variable`, `processing_level`, and see `provenance`.
     Raises:
         InputError: a variable is missing, has other dimensions or units; the date or the box is not covered.
     """
-    dims = tuple(find_coordinate(product, kind) for kind in ("latitude", "longitude"))
-    latitude, longitude = (require(product, dim, (dim,)).values for dim in dims)
-    latitude, longitude = latitude.astype(np.float64), wrap_longitude(longitude)
-    day = product
-    if box is not None:
-        rows = np.flatnonzero(in_box(box, latitude, np.full(latitude.shape, box[0])))
-        columns = np.flatnonzero(in_box(box, np.full(longitude.shape, box[2]), longitude))
-        if not (len(rows) and len(columns)):
-            raise InputError(
-                f"{source_of(product)}: no point in the box {box}; the file covers {latitude.min():g} to "
-                f"{latitude.max():g} N, {longitude.min():g} to {longitude.max():g} E"
-            )
-        day = day.isel({dims[0]: rows, dims[1]: columns})
-        latitude, longitude = latitude[rows], longitude[columns]
-    fields = {}
-    for ours, (name, units) in names.items():
-        axes = product[name].dims if name in product.variables else dims
-        time = [axis for axis in axes if axis in product.variables and product[axis].dtype.kind in "MO"]
-        place = {axis: time_index(product, date) for axis in time}
-        for axis in axes:  # the uppermost level, as products write even those that have one
-            if str(axis).lower() in (*DEPTH_NAMES, "zlev") and axis in product.variables:
-                place[axis] = int(np.argmin(np.abs(product[axis].values)))
-        field = require(day.isel(place), name, dims, units=units)
-        keep = [str(axis) for axis in time if axis in field.coords]
-        fields[ours] = field.reset_coords([c for c in field.coords if c not in (*dims, *keep)], drop=True)
+    units, (low, high) = VARIABLES[channel]["units"], TABLE[channel].plausible
+    names = {channel: (name, units, NO_RANGE)}
+    for error in [error for error in _ERRORS.get(name, ()) if error in product.variables][:1]:
+        names["error"] = (error, None if units == "degC" else units, (0.0, high - low))  # a spread: of which K are degC
+    grid = regular(product)
+    placeless = 0 if box else grid.encoding["placeless"]
+    day = cut(grid, box)
+    where, time = moment(day, date)
+    if name in day.variables and (several := [d for d in where if d not in day[name].dims and day.sizes[d] > 1]):
+        raise InputError(f"{source_of(product)}: '{name}' has no dimension '{several[0]}', it is of no single time")
+    for axis in day.dims:  # the uppermost level, as products write even those that have one
+        if str(axis).lower() in (*DEPTH_NAMES, "zlev") and axis in day.variables:
+            where[str(axis)] = int(np.argmin(np.nan_to_num(np.abs(day[axis].values), nan=np.inf)))
+    day, fields = day.isel(where), {}
+    for ours, (theirs, expected, bounds) in (names | (beside or {})).items():
+        field = require(day, theirs, ("latitude", "longitude"), expected, bounds)
+        fields[ours] = field.reset_coords([c for c in field.coords if c not in ("latitude", "longitude")], drop=True)
     result = xr.Dataset(fields)
-    result = result.rename({theirs: ours for theirs, ours in zip(dims, ("latitude", "longitude"), strict=True)})
-    result = result.assign_coords(
-        latitude=("latitude", latitude, LATITUDE), longitude=("longitude", longitude, LONGITUDE)
-    )
+    if not np.isnat(time.values):
+        result = result.assign_coords(time=((), time.values, time.attrs))
+    level = "L3" if channel == "thetao" and name != "analysed_sst" else "L4"
+    result.attrs = provenance(product) | {"variable": name, "processing_level": level}
+    result.encoding["placeless"] = placeless
     # A file that holds both 0 and 360 holds the same meridian twice.
-    return result.drop_duplicates("longitude").sortby(["latitude", "longitude"])
+    return result.drop_duplicates("longitude").drop_duplicates("latitude").sortby(["latitude", "longitude"])
 
 
 def map_of_day(read: Callable, what: str, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
@@ -185,24 +177,25 @@ def _first_of(product: xr.Dataset, names: tuple[str, ...], what: str) -> str:
     raise InputError(f"{source_of(product)}: no {what} ({', '.join(names)}); {held(product)}")
 
 
-def _error_of(product: xr.Dataset, name: str, units: str) -> dict[str, tuple[str, str | None]]:
-    """The error that a product states: a spread, of which kelvin are degC."""
-    for error in _ERRORS.get(name, ()):
-        if error in product.variables:
-            return {"error": (error, None if units == "degC" else units)}
-    return {}
+def checked(
+    result: xr.Dataset, channel: str, path, empty: str, flags: Callable[[Tally], None] = lambda tally: None
+) -> xr.Dataset:
+    """What `read_map` gives, with only what is good and plausible; refused if that is nothing.
 
-
-def _checked(result: xr.Dataset, channel: str, tally: Tally, attrs: dict, path) -> xr.Dataset:
-    """Only what is good and plausible; refused if that is nothing."""
+    Args:
+        empty: what is said of missing values. flags: drops what is flagged.
+    """
     values, (low, high) = result[channel].values, TABLE[channel].plausible
+    tally = Tally(values.shape, result.encoding["placeless"])
+    tally.drop(np.isnan(values), empty)
+    flags(tally)
     tally.drop(~((values >= low) & (values <= high)), f"outside {low:g} to {high:g} {VARIABLES[channel]['units']}")
-    report = tally.report(attrs["source"], "cells")
+    report = tally.report(result.attrs["source"], "cells")
     if not report.kept:
-        message = f"{path}: '{attrs['variable']}' holds no valid value: {report.reasons()} of {report.read:,}"
-        raise NothingValid(message, report)
+        name = result.attrs["variable"]
+        raise NothingValid(f"{path}: '{name}' holds no valid value: {report.reasons()} of {report.read:,}", report)
     result[channel] = result[channel].where(tally.keep).assign_attrs(VARIABLES[channel])
     if "error" in result:
         result["error"] = result["error"].where(tally.keep).assign_attrs(units=VARIABLES[channel]["units"])
-    result = result[[name for name in (channel, "error") if name in result]]
-    return result.assign_attrs(attrs | report.attributes())
+    result = result.drop_vars([name for name in _FLAGS if name in result])
+    return result.assign_attrs(report.attributes())

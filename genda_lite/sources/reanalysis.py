@@ -5,6 +5,7 @@ told from the headers, and from three frames of each variable, is told at once; 
 are read.
 """
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -15,32 +16,28 @@ from ..errors import InputError
 from ..state import TABLE, VARIABLES, as_channel, channels
 from .files import (
     DEPTH_NAMES,
-    LATITUDE,
-    LONGITUDE,
     Box,
     Paths,
     conversion,
+    cut,
     days_per_block,
     find_coordinate,
     held,
-    in_box,
+    in_range,
     listed,
     open_product,
     provenance,
+    regular,
+    require_time,
     source_of,
-    wrap_longitude,
+    stated_time,
+    stretch,
 )
+from .opening import FILLS
 from .report import Report
 
 OCEAN = {name: (name,) for name in channels("ocean", "current")}  # of each, its names in files
 WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
-
-_FILLS = np.array(
-    [
-        *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
-        *(-32768, -2147483648, -1e34, 1e35, 1e36, 9.969209968386869e36),
-    ]
-)
 
 # "Currents at 15 m" is the depth of drogued drifters and of GenDA; below about twice that it is another current.
 SURFACE, CURRENT_DEPTH, DEEPEST = 0.0, 15.0, 30.0  # m
@@ -123,13 +120,7 @@ def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr
     if not len(found):
         raise InputError(f"{winds.attrs['source']}: no wind on {date}, the files cover {days[0]} to {days[-1]}")
     winds = winds.isel(time=int(found[0]))
-    if box is not None:
-        rows = in_box(box, winds["latitude"].values, np.full(winds.sizes["latitude"], box[0]))
-        columns = in_box(box, np.full(winds.sizes["longitude"], box[2]), winds["longitude"].values)
-        if not (rows.any() and columns.any()):
-            raise InputError(f"{winds.attrs['source']}: no point in the box {box}")
-        winds = winds.isel(latitude=rows, longitude=columns)
-    winds = winds.load()
+    winds = cut(winds, box).load()
     missing = int(winds["uas"].isnull().sum())
     report = Report(winds.attrs["source"], "cells", winds["uas"].size, {"without a value": missing} if missing else {})
     return winds.assign_attrs(report.attributes())
@@ -164,8 +155,8 @@ def join(ocean: xr.Dataset, winds: xr.Dataset) -> xr.Dataset:
         raise InputError(
             f"ocean ({days[0]} to {days[-1]}) and winds ({wind_days[0]} to {wind_days[-1]}) have no day in common"
         )
-    joined = ocean.isel(time=_index(ours))
-    winds = winds.isel(time=_index(theirs)).astype(float).interp(on, method="linear")
+    joined = ocean.isel(time=stretch(ours))
+    winds = winds.isel(time=stretch(theirs)).astype(float).interp(on, method="linear")
     winds = winds.assign_coords({dim: joined[dim] for dim in ("time", "latitude", "longitude")})
     if joined.chunks and winds.chunks:
         winds = winds.chunk(joined.chunks)
@@ -219,6 +210,15 @@ def series(
     Args:
         variables: of each its names in files. depths: of those at a level (m). needed: those that must be there; all.
     """
+    with contextlib.ExitStack() as stack:  # what is refused is closed
+        for product in products:
+            stack.callback(product.close)
+        found = _series(products, variables, depths, needed)
+        stack.pop_all()
+    return found
+
+
+def _series(products, variables, depths, needed) -> xr.Dataset:
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
     attrs, levels, first = {}, {}, None
     paths = [source_of(product) for product in products]
@@ -265,22 +265,34 @@ def _on_grid(field: xr.DataArray, first: xr.DataArray, path, first_path) -> xr.D
 
 
 def tidy(product: xr.Dataset) -> xr.Dataset:
-    """Coordinates under their usual names; longitude in [-180, 180), time in dates. The order is that of the file."""
+    """Coordinates under their usual names; longitude in [-180, 180), time in dates. The order is that of the file.
+
+    Raises:
+        InputError: no regular grid, or no date of the standard calendar; see `files.regular`.
+    """
     source = source_of(product)
-    names = {kind: find_coordinate(product, kind) for kind in _DIMS}
-    product = product.rename({theirs: ours for ours, theirs in names.items() if ours != theirs})
-    if product["time"].ndim == 0:
-        product = product.expand_dims("time")
-    for dim in names:
-        if product[dim].dims != (dim,):
-            raise InputError(f"{source}: '{names[dim]}' has dimensions {product[dim].dims}, expected a regular grid")
-    if product["time"].dtype.kind != "M" or product["time"].isnull().any():
-        raise InputError(f"{source}: '{names['time']}' does not decode to dates of the standard calendar")
-    return product.assign_coords(
-        latitude=("latitude", product["latitude"].values.astype(float), LATITUDE),
-        longitude=("longitude", wrap_longitude(product["longitude"].values), LONGITUDE),
-        time=("time", product["time"].values.astype("datetime64[ns]"), {"standard_name": "time"}),
-    )
+    try:
+        name = find_coordinate(product, "time")
+        time = require_time(product)
+    except InputError:
+        name, time = "time", xr.DataArray(stated_time(product))
+        if "time" in product.variables or np.isnat(time.values):
+            raise
+    product = regular(product.drop_vars(name, errors="ignore"))
+    if time.ndim == 0:
+        product = product.squeeze("time") if product.sizes.get("time") == 1 else product
+        product, time = product.expand_dims("time"), time.expand_dims("time")
+    if time.dims != (name,) and time.dims != ("time",):
+        raise InputError(f"{source}: '{name}' has dimensions {time.dims}, expected a regular grid")
+    product = product.rename({time.dims[0]: "time"} if time.dims[0] != "time" else {})
+    known = ~np.isnat(time.values)
+    if not known.any():
+        raise InputError(f"{source}: '{name}' does not decode to dates of the standard calendar")
+    if not known.all():
+        told = f"{source}: {(~known).sum()} of {known.size} times are missing, and their fields left out"
+        warnings.warn(told, stacklevel=2)
+    dated = product.assign_coords(time=("time", time.values, {"standard_name": "time"}))
+    return dated if known.all() else dated.isel(time=stretch(np.flatnonzero(known)))
 
 
 def _in_blocks(ds):
@@ -312,7 +324,7 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
     axis = next((axis for axis in field.coords if str(axis).lower() in DEPTH_NAMES), None)
     if axis is not None and depth is not None:
         levels = np.atleast_1d(abs(field[axis].values.astype(float)))  # some files count from zero downward
-        nearest = int(np.argmin(abs(levels - depth)))
+        nearest = int(np.argmin(np.nan_to_num(abs(levels - depth), nan=np.inf)))
         level = round(float(levels[nearest]), 3)
         if level > DEEPEST:
             raise InputError(f"{path}: '{alias}' has no level above {level:g} m, expected one within {DEEPEST:g} m")
@@ -333,7 +345,8 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
             "factor": factor,
             "offset": offset,
             "bounds": TABLE[name].plausible,
-            "fills": np.unique(np.concatenate([_FILLS, _FILLS * scale + add])),
+            "fills": np.unique(np.concatenate([FILLS, FILLS * scale + add])),
+            "meta": xr.Variable((), 0, field.attrs, field.encoding),
             "what": f"{path}: '{alias}' (stated units '{field.attrs['units']}')",
             "units": VARIABLES[name]["units"],
         },
@@ -344,8 +357,12 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
     return field, level
 
 
-def _plausible(values: np.ndarray, factor, offset, bounds, fills: np.ndarray, what: str, units: str) -> np.ndarray:
-    """Convert values to the units of the state; undeclared fill values become NaN, other nonsense is refused."""
+def _plausible(
+    values: np.ndarray, factor, offset, bounds, fills: np.ndarray, meta: xr.Variable, what: str, units: str
+) -> np.ndarray:
+    """Convert values to the units of the state; what is outside the stated range, and undeclared fill values, become
+    NaN, other nonsense is refused."""
+    values = np.where(in_range(values, meta, [(bound - offset) / factor for bound in bounds]), values, np.nan)
     converted = values * factor + offset
     outside = (converted < bounds[0]) | (converted > bounds[1])
     if outside.any():
@@ -377,10 +394,3 @@ def _gaps(days: np.ndarray) -> dict[str, object]:
         shown = ", ".join(str(day) for day in first[:5])
         told["missing_from"] = shown + (f" and {len(first) - 5} more gaps" if len(first) > 5 else "")
     return told
-
-
-def _index(places: np.ndarray) -> np.ndarray | slice:
-    """A slice instead of places in a row, which keeps chunks as they are."""
-    if len(places) == places[-1] - places[0] + 1:
-        return slice(int(places[0]), int(places[-1]) + 1)
-    return places

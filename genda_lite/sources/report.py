@@ -1,7 +1,7 @@
 """What a reader found in its files, what it left out, and why."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -9,6 +9,9 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
+
+PLACELESS = "without a position"
+KEPT = "kept "  # before what is only noted, in attributes
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,14 @@ class Report:
     Args:
         source: the file, or the first of several. what: what was counted, such as "points".
         read: how many there were. dropped: reason -> how many were left out for it; each is counted once.
+        noted: what is peculiar about some that were kept -> how many they are.
     """
 
     source: str
     what: str
     read: int
     dropped: dict[str, int] = field(default_factory=dict)
+    noted: dict[str, int] = field(default_factory=dict)
 
     @property
     def kept(self) -> int:
@@ -32,32 +37,41 @@ class Report:
 
     def __str__(self) -> str:
         told = f"{self.source}: {self.kept:,} of {self.read:,} {self.what} kept"
-        return told + (f"; left out: {self.reasons()}" if self.dropped else "")
+        told += f"; left out: {self.reasons()}" if self.dropped else ""
+        return told + (f"; of those kept {_counted(self.noted, ', ')}" if self.noted else "")
 
     def reasons(self) -> str:
         """What was left out, in words."""
-        return ", ".join(f"{count:,} {why}" for why, count in self.dropped.items())
+        return _counted(self.dropped, ", ")
 
     def attributes(self) -> dict[str, object]:
         """The counts as attributes of a data set, which a NetCDF file can hold."""
-        dropped = "; ".join(f"{count} {why}" for why, count in self.dropped.items())
-        return {"report": f"{self.read} {self.what}" + (f"; {dropped}" if dropped else "")}
+        parts = [f"{self.read} {self.what}", *(f"{count} {why}" for why, count in self.dropped.items())]
+        return {"report": "; ".join([*parts, *(f"{KEPT}{count} {why}" for why, count in self.noted.items())])}
 
     @classmethod
     def of(cls, ds: xr.Dataset) -> Self | None:
         """The report that a reader left in the attributes of its result; None if there is none."""
         if "report" not in ds.attrs:
             return None
-        (read, what), *dropped = (part.split(" ", 1) for part in str(ds.attrs["report"]).split("; "))
-        return cls(str(ds.attrs.get("source", "")), what, int(read), {why: int(count) for count, why in dropped})
+        parts = str(ds.attrs["report"]).split("; ")
+        dropped, noted = (
+            {why: int(count) for count, why in (p.removeprefix(KEPT).split(" ", 1) for p in parts[1:] if kept(p))}
+            for kept in (lambda p: not p.startswith(KEPT), lambda p: p.startswith(KEPT))
+        )
+        read, what = parts[0].split(" ", 1)
+        return cls(str(ds.attrs.get("source", "")), what, int(read), dropped, noted)
 
     @classmethod
     def total(cls, reports: Iterable[Self], source: str) -> Self:
         """The sum of reports on the same kind of thing."""
         reports = list(reports)
-        dropped = sum((Counter(report.dropped) for report in reports), Counter())
+        dropped, noted = (
+            dict(sum((Counter(counts(report)) for report in reports), Counter()))
+            for counts in (lambda report: report.dropped, lambda report: report.noted)
+        )
         what = reports[0].what if reports else "values"
-        return cls(source, what, sum(report.read for report in reports), dict(dropped))
+        return cls(source, what, sum(report.read for report in reports), dropped, noted)
 
 
 class NothingValid(InputError):
@@ -67,6 +81,13 @@ class NothingValid(InputError):
         super().__init__(message)
         self.report = report
 
+    def __reduce__(self):
+        return type(self), (str(self), self.report)  # dask's workers send it
+
+
+def _counted(counts: dict[str, int], between: str) -> str:
+    return between.join(f"{count:,} {what}" for what, count in counts.items())
+
 
 class Tally:
     """Marks what to drop, reason by reason; what has been dropped for one reason counts for no other.
@@ -75,8 +96,12 @@ class Tally:
         keep: what is left, bool of the shape given.
     """
 
-    def __init__(self, shape):
-        self.keep, self.dropped = np.ones(shape, bool), Counter()
+    def __init__(self, shape, placeless: int = 0):
+        """Args:
+        placeless: how many more there were that have no position.
+        """
+        self.keep, self.dropped, self.placeless = np.ones(shape, bool), Counter({PLACELESS: placeless}), placeless
+        self.odd: list[tuple[np.ndarray, str]] = []
 
     def drop(self, bad: np.ndarray, why: str) -> None:
         """Drop what is bad and still there."""
@@ -85,6 +110,18 @@ class Tally:
             self.dropped[why] += int(bad.sum())
             self.keep &= ~bad
 
+    def note(self, odd: np.ndarray, what: str) -> None:
+        """Note what is odd about values that stay."""
+        self.odd.append((np.asarray(odd, bool), what))
+
+    def flagged(self, flag: np.ndarray, good: Callable, why: str, name: str) -> None:
+        """Drop what a flag does not call good; where the flag is missing nothing is known, and it is noted."""
+        known = ~np.isnan(flag.astype(float))
+        self.drop(known & ~good(flag), why)
+        self.note(~known, f"without '{name}'")
+
     def report(self, source: str, what: str) -> Report:
         """The counts so far."""
-        return Report(source, what, self.keep.size, dict(self.dropped))
+        noted = {what: int((odd & self.keep).sum()) for odd, what in self.odd}
+        counts = ({why: n for why, n in found.items() if n} for found in (self.dropped, noted))
+        return Report(source, what, self.keep.size + self.placeless, *counts)

@@ -12,18 +12,19 @@ from .altimetry import LIMIT
 from .files import (
     LATITUDE,
     LONGITUDE,
+    NO_RANGE,
     Box,
-    find_coordinate,
     held,
     in_box,
     open_product,
+    places,
     provenance,
     require,
     require_time,
     source_of,
     wrap_longitude,
 )
-from .report import NothingValid, Tally
+from .report import PLACELESS, NothingValid, Tally
 
 PIXEL = 2.0  # km, the posting of low-rate products along and across the track
 
@@ -72,8 +73,7 @@ def read_swath(
         raise InputError(f"cells of {cell:g} km: expected at least the pixels' {PIXEL:g} km, and less than the swath")
     with open_product(path) as product:
         names = (variable,) if variable else _topography(product)
-        places = [find_coordinate(product, kind) for kind in ("latitude", "longitude")]
-        latitude, longitude = (require(product, place) for place in places)
+        latitude, longitude = places(product)
         dims = latitude.dims
         if len(dims) != 2 or set(longitude.dims) != set(dims):
             raise InputError(
@@ -84,24 +84,25 @@ def read_swath(
         addends = [require(product, name, dims, units="m").values for name in names]
         values = sum(addends)
         flags = ["quality_flag", *(f"{name}_qual" for name in names)]  # those that apply; in each, 0 is good
-        good = [require(product, flag, dims).values == 0 for flag in flags if flag in product.variables]
+        flags = [flag for flag in flags if flag in product.variables]
+        flags = {flag: require(product, flag, dims, bounds=(0, np.inf)).values for flag in flags}
         time = _time(product, dims)
         across = _across(product, dims)
         nadir = _nadir(product, latitude.shape)
         attrs = provenance(product) | {"variable": " + ".join(names), "cell_km": float(cell)}
 
-    east = wrap_longitude(longitude.values)
-    fields = {"zos": values, "latitude": latitude.values.astype(np.float64), "east": east, "across": across}
+    north, east = latitude.values, longitude.values
+    fields = {"zos": values, "latitude": north, "east": east, "across": across}
     seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer, and stays it in a mean of one
     wanted = {"swath": ~nadir, "nadir": nadir, "all": np.ones_like(nadir)}[part]
     if box is not None:
-        wanted &= in_box(box, fields["latitude"], east)
+        wanted &= in_box(box, north, east)
     tally = Tally(int(wanted.sum()))
-    if good:
-        tally.drop(~(np.logical_and.reduce(good) | nadir)[wanted], "flagged bad")
+    for name, flag in flags.items():
+        tally.flagged(np.where(nadir, 0, flag)[wanted], lambda flag: flag == 0, "flagged bad", name)
     tally.drop(~np.isfinite(values[wanted]), "without a value")
     tally.drop(~(np.abs(values[wanted]) < LIMIT), "with an implausible value")
-    tally.drop(~(np.isfinite(fields["latitude"]) & np.isfinite(east))[wanted], "without a position")
+    tally.drop(~np.isfinite(north + east)[wanted], PLACELESS)
     report = tally.report(attrs["source"], "pixels")
     if not report.kept:
         hint = _other_ways(names, part, nadir, values, addends[0])
@@ -172,7 +173,7 @@ def _across(product: xr.Dataset, dims: tuple) -> np.ndarray:
     shape = tuple(product.sizes[dim] for dim in dims)
     if "cross_track_distance" not in product.variables:
         return np.full(shape, np.nan)
-    distance = require(product, "cross_track_distance")
+    distance = require(product, "cross_track_distance", bounds=NO_RANGE)
     metres = str(distance.attrs.get("units", "km")).strip() in ("m", "metre", "meters", "metres")
     missing = [dim for dim in dims if dim not in distance.dims]
     distance = distance.expand_dims({dim: product.sizes[dim] for dim in missing}).transpose(*dims)
@@ -183,7 +184,7 @@ def _nadir(product: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
     """Which pixels hold values of the nadir altimeter."""
     nadir = np.zeros(shape, bool)
     if "i_num_line" in product.variables and "i_num_pixel" in product.variables:
-        line, pixel = (require(product, name).values for name in ("i_num_line", "i_num_pixel"))
+        line, pixel = (require(product, name, bounds=NO_RANGE).values for name in ("i_num_line", "i_num_pixel"))
         known = np.isfinite(line.astype(float)) & np.isfinite(pixel.astype(float))
         line, pixel = line[known].astype(int), pixel[known].astype(int)
         if ((line < 0) | (line >= shape[0]) | (pixel < 0) | (pixel >= shape[1])).any():

@@ -29,8 +29,8 @@ from ..posterior.problem import relocated
 from ..prepare.decompose import total_current
 from ..prior import Prior
 from ..sources import open_product, read_temperature
-from ..sources.maps import day_of
-from ..state import DEGREES_PER_CELL, Grid
+from ..sources.maps import read_map
+from ..state import DEGREES_PER_CELL, TABLE, Grid
 from . import scores
 from .engine import CLIMATOLOGY, Case, Method, analyse, regressions
 from .real import (
@@ -120,7 +120,8 @@ def current_cases(
         InputError: the map has gaps in a box, or cannot be read.
     """
     with open_product(path) as opened:
-        product = day_of(opened, {"uo": ("uo", "m s-1"), "vo": ("vo", "m s-1")}, None, None).load()
+        northward = {"vo": ("vo", "m s-1", TABLE["vo"].plausible)}
+        product = read_map(opened, "uo", "uo", None, None, northward).load()
     product, date = _around(product), product["time"].values
     for number, (region, grid) in enumerate(boxes_of(prior.shape[1:], regions, product["uo"])):
         rng = np.random.default_rng([seed, number, 9])

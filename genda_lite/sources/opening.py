@@ -1,0 +1,263 @@
+"""Opening products: of which format a file is, what in it can be read, and what it says of time.
+
+All readers come through `open_product`. What is wrong with one variable matters when that variable is asked for: a type
+that is not known, a damaged block, times that no calendar has.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray, H5NetCDFStore, ScipyDataStore
+from xarray.conventions import decode_cf_variable
+from xarray.core import indexing
+
+from ..errors import InputError
+from .inspector import inspect
+
+ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
+COORDINATES = {  # usual names in lower case
+    "latitude": ("latitude", "lat", "nav_lat"),
+    "longitude": ("longitude", "lon", "nav_lon"),
+    "time": ("time", "juld", "valid_time"),
+}
+WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
+# Fill values that files do not declare. Times that are negative ones, further from the middle of the others, or outside
+# these years, are none.
+FILLS = np.array(
+    [
+        *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
+        *(-32768, -2147483648, -1e34, 1e35, 1e36, 9.969209968386869e36),
+    ]
+)
+LIFETIME, YEARS = 300 * 365.25 * 86400.0, np.array(["1800", "2200"], "datetime64[ns]")
+
+# The first bytes of a file tell its format better than its name does; HDF5's may follow a block of somebody's own.
+_HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02")
+_OTHERS = {
+    b"CDF\x05": "a NetCDF file of the format CDF-5, expected NetCDF-4 or NetCDF-3: `nccopy -k nc4 OLD NEW` converts it",
+    b"GRIB": "a GRIB file, expected NetCDF: `grib_to_netcdf` converts it",
+    b"\x0e\x03\x13\x01": "an HDF4 file, expected NetCDF: `ncl_convert2nc` converts it",
+    b"PK\x03\x04": "a ZIP archive, expected the NetCDF file inside",
+    b"\x1f\x8b": "compressed by gzip, expected the NetCDF file inside: `gunzip` unpacks it",
+}
+
+
+def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Dataset:
+    """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
+
+    NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy. Variables
+    may lie in a group, if in one only.
+
+    Args:
+        path: a NetCDF file, or the folder of a Zarr store.
+        decode_times: leave times as they are where this is False.
+    Returns:
+        the dataset as in the file, with scaled integers, fill values and times decoded. A time that is infinite or a
+        fill value, declared or not, is NaT; times without a date in the standard calendar stay as they are. Variables
+        that cannot be opened are left out, and named with the reason in `encoding["unreadable"]`. Values that turn out
+        to be damaged when they are read raise InputError, in dask's workers, too.
+    Raises:
+        InputError: the file is missing, empty, truncated or otherwise unreadable, or is not NetCDF.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of fill values that contradict each other, and the like
+            opened, attrs, close = _store(path)
+            variables, unreadable = {}, {}
+            for name, get in opened.items():
+                try:
+                    variables[text(name)] = _variable(f"{path}: '{text(name)}'", get(), decode_times)
+                except Exception as error:
+                    unreadable[text(name)] = summary(error)
+            try:
+                raw = xr.Dataset(variables, attrs=_plain(attrs))
+                product = xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
+            except Exception:
+                close()
+                raise
+    except (ImportError, InputError):
+        raise  # a broken installation is no fault of the file
+    except Exception as error:  # a damaged file fails in ways as many as there are bytes
+        raise _damaged(path, summary(error)) from error
+    product.encoding = {"source": str(path), "unreadable": unreadable}
+    product.set_close(close)
+    return product
+
+
+def summary(error: Exception) -> str:
+    """The first line of what an error says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def text(value: str | bytes) -> str:
+    """Text as UTF-8 can write it; what is no UTF-8 in a file is taken for Latin-1."""
+    raw = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode().replace("\0", "")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").replace("\0", "")
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: damaged or truncated, not readable as NetCDF ({reason})")
+
+
+def _store(path: Path) -> tuple[dict[str, Callable], dict, Callable]:
+    """What opens each variable, by name; attributes; and what closes the file."""
+    if any((path / name).is_file() for name in ZARR_FILES):
+        try:
+            raw = xr.open_dataset(path, engine="zarr", decode_cf=False, chunks=None)
+        except ImportError:
+            raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
+        except Exception as error:
+            raise InputError(f"{path}: damaged, not readable as Zarr ({summary(error)})") from error
+        return {name: partial(raw.variables.__getitem__, name) for name in raw.variables}, raw.attrs, raw.close
+    attrs: dict = {}
+    if _is_hdf5(path):
+        if (verdict := inspect(path)) != "whole":
+            raise _damaged(path, verdict)
+        store = H5NetCDFStore.open(str(path), phony_dims="access")
+        if (group := _group_with_data(store.ds, path)) != "/":
+            attrs = dict(store.get_attrs())
+            store = H5NetCDFStore.open(str(path), phony_dims="access", group=group)
+    else:
+        store = ScipyDataStore(str(path))
+    found, attrs = store.ds.variables, attrs | dict(store.get_attrs())
+    return {name: partial(store.open_store_variable, name, found[name]) for name in found}, attrs, store.close
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a file is NetCDF-4; if not it is NetCDF-3.
+
+    Raises:
+        InputError: it is neither, or cannot be read.
+    """
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {problem}, expected a NetCDF file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(2056)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not start:
+        raise InputError(f"{path}: the file is empty, expected NetCDF")
+    for signature, what in _OTHERS.items():
+        if start.startswith(signature):
+            raise InputError(f"{path}: is {what}")
+    hdf5 = any(start[at:].startswith(_HDF5) for at in (0, 512, 1024, 2048))
+    if not (hdf5 or start.startswith(_NETCDF3)):
+        raise InputError(f"{path}: is not a NetCDF file (it starts with {start[:8]!r})")
+    return hdf5
+
+
+def _group_with_data(file, path: Path) -> str:
+    """The group that holds the variables: that with a latitude, of all groups."""
+
+    def walk(group, place: str) -> Iterator[tuple[str, set[str]]]:
+        yield place or "/", {text(name).lower() for name in group.variables}
+        for name, child in group.groups.items():
+            yield from walk(child, f"{place}/{name}")
+
+    groups = dict(walk(file, ""))
+    found = [place for place, names in groups.items() if not names.isdisjoint(COORDINATES["latitude"])]
+    found = found or [place for place, names in groups.items() if names][:1] or ["/"]
+    if len(found) > 1 and "/" not in found:
+        raise InputError(
+            f"{path}: its variables lie in {len(found)} groups ({', '.join(found[:5])}), expected one; `ncks -G : -g "
+            f"{found[0].strip('/')} OLD NEW` takes one out"
+        )
+    return "/" if "/" in found else found[0]
+
+
+class _Guarded(BackendArray):
+    """Values of a variable that are read when they are asked for; if they cannot be, it is told which they are."""
+
+    def __init__(self, variable: xr.Variable, what: str):
+        self.variable, self.what = variable, what
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple) -> np.ndarray:
+        try:
+            return np.asarray(self.variable[key].values)
+        except Exception as error:
+            raise InputError(f"{self.what} cannot be read, file damaged ({summary(error)})") from error
+
+
+def _variable(what: str, raw: xr.Variable, decode_times: bool) -> xr.Variable:
+    """A variable as `xarray.decode_cf` takes it, its times decoded.
+
+    Raises:
+        Exception: its type or its attributes cannot be understood.
+    """
+    if raw.dtype.kind in "VO" and raw.encoding.get("dtype", str) is not str:
+        raise TypeError("it is of a type that is not read")
+    lazy = indexing.LazilyIndexedArray(_Guarded(raw, what))
+    variable = xr.Variable(raw.dims, lazy, _plain(raw.attrs), raw.encoding)
+    if not np.all(np.isfinite(scale := np.asarray(raw.attrs.get("scale_factor", 1.0), float)) & (scale != 0)):
+        raise ValueError(f"its scale_factor is {raw.attrs['scale_factor']}")
+    decoded = decode_cf_variable(what, variable, decode_times=False, decode_timedelta=False)
+    if not decode_times or not re.search(r"\ssince\s", str(variable.attrs.get("units", ""))) or raw.ndim > 2:
+        return variable
+    return _dates(variable, decoded)
+
+
+def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
+    """A variable with dates in place of numbers, NaT where the number is none; as it is where there is no such date."""
+    attrs = {key: variable.attrs[key] for key in ("units", "calendar") if key in variable.attrs}
+    numbers = decoded.values.astype(np.float64) if decoded.dtype.kind == "f" else decoded.values
+    if variable.dtype.kind in "iu" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
+        numbers = variable.values  # floating point would round nanoseconds
+    bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19) | is_extreme(numbers)
+    bad |= np.isin(numbers, FILLS[FILLS < 0])
+
+    def dates(values) -> np.ndarray:
+        coded = xr.Dataset({"t": (("n",), np.ravel(values), attrs)})
+        return xr.decode_cf(coded, decode_timedelta=False)["t"].values
+
+    try:
+        zero, one = dates([0, 1])
+        middle = np.median(numbers[~bad].astype(float)) if not bad.all() else 0.0
+        bad |= np.abs(numbers.astype(float) - middle) * pd.Timedelta(one - zero).total_seconds() > LIFETIME
+        times = dates(np.where(bad, np.rint(middle).astype(numbers.dtype), numbers)).reshape(numbers.shape)
+    except Exception:
+        return variable
+    if times.dtype.kind != "M":
+        return variable
+    times = times.astype("datetime64[ns]")
+    times = np.where(bad | (times < YEARS[0]) | (times > YEARS[1]), np.datetime64("NaT", "ns"), times)
+    rest = {key: value for key, value in variable.attrs.items() if key not in (*attrs, "_FillValue", "missing_value")}
+    return xr.Variable(variable.dims, times, rest, attrs | {"dtype": variable.dtype})
+
+
+def is_extreme(numbers: np.ndarray) -> np.ndarray:
+    """Which integers are the least or greatest of their type, or the next to it: fill values by NetCDF's custom."""
+    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize == 1:
+        return np.zeros(numbers.shape, bool)
+    limits = np.iinfo(numbers.dtype)
+    return (numbers == limits.max) | ((numbers <= limits.min + 2) & (limits.min < 0))
+
+
+def _plain(attrs: dict) -> dict:
+    """Attributes that can be printed and written: text and numbers."""
+    plain = {}
+    for key, value in attrs.items():
+        if isinstance(value, str | bytes) or str(key) in WORDS:
+            value = value if isinstance(value, str | bytes) else str(value)
+            plain[text(key)] = text(value)
+        elif np.asarray(value).dtype.kind in "biufU":
+            plain[text(key)] = value
+        elif np.asarray(value).dtype.kind in "SO" and all(isinstance(v, str | bytes) for v in np.ravel(value)):
+            plain[text(key)] = [text(v) for v in np.ravel(value)]
+    return plain

@@ -1,0 +1,492 @@
+"""Whatever file comes: right, or refused in one sentence. Each kind of trouble, for every reader that can meet it."""
+
+import gzip
+import os
+import pickle
+import time
+
+import h5netcdf
+import h5py
+import numpy as np
+import pytest
+import small
+import xarray as xr
+
+from genda_lite.errors import InputError
+from genda_lite.observe.files import read_observations
+from genda_lite.sources import (
+    Report,
+    open_product,
+    read_drifters,
+    read_glorys,
+    read_sea_level_map,
+    read_swath,
+    read_temperature,
+    read_tracks,
+    read_winds,
+)
+from genda_lite.sources import inspector as inspecting
+from genda_lite.sources.files import in_range, listed, stated_time
+from genda_lite.sources.report import NothingValid
+from genda_lite.state import Grid
+
+EVERY = sorted(small.PRODUCTS)
+MAPS = ("sea level", "temperature", "salinity")
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write a data set of `small` to a file and give its path."""
+    return lambda ds, name="a.nc", **options: small.write(ds, tmp_path / name, **options)
+
+
+def spoil(ds: xr.Dataset, name: str, where, value) -> xr.Dataset:
+    values = ds[name].values.astype("f8").copy()
+    values[where] = value
+    new = xr.Variable(ds[name].dims, values, ds[name].attrs, ds[name].encoding)
+    return ds.drop_vars(name).assign({name: new})
+
+
+def check(found: xr.Dataset, product: small.Product) -> None:
+    """Every value is the truth where it is."""
+    names = {"u": "uo", "v": "vo", "ugos": "uo", "vgos": "vo"}
+    for channel in product.channels:
+        truth = small.sea(names.get(channel, channel), found["latitude"], found["longitude"])
+        assert found[channel].notnull().any() and float(abs(found[channel] - truth).max()) < 1e-5
+
+
+# --- 1. times
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_times_that_nobody_asks_for_do_not_matter(put, name):
+    product = small.PRODUCTS[name]
+    ds = product.make()
+    ds["tau"] = ((), 0.0, {"units": "hours since analysis"})
+    check(product.read(put(ds)).compute(), product)
+
+
+@pytest.mark.parametrize("value", [9.96921e36, -1e34, np.nan, np.inf, -np.inf, 999999.0, -9999.0])
+def test_a_time_that_is_none_loses_its_own_value_alone(put, value):
+    found = read_tracks(put(spoil(small.tracks(), "time", [0, 3], value)))
+    assert found.sizes["point"] == 38 and Report.of(found).dropped == {"without a time": 2}
+    assert abs(found.time.values - small.NOON).max() < np.timedelta64(1, "m")
+    found = read_drifters(put(spoil(small.drifter(), "TIME", 5, value), "d.nc"))
+    assert found.sizes["obs"] == 39 and Report.of(found).dropped == {"without a time": 1}
+    found = read_swath(put(spoil(small.swath(), "time", 4, value), "s.nc"))
+    assert found.sizes["point"] == 200 and int(np.isnat(found.time).sum()) == 10
+
+
+def test_a_field_without_a_time_is_left_out_of_a_series(put):
+    path = put(spoil(small.winds(), "time", 1, np.inf))
+    with pytest.warns(UserWarning, match="1 of 2 times are missing"):
+        found = read_winds(path)
+    assert list(found.time.values) == [np.datetime64("2017-04-02")]
+    check(found.compute(), small.PRODUCTS["winds"])
+
+
+@pytest.mark.parametrize("units", ["seconds since 1970-01-01T00:00Z", "days since 0001-01-01", "hours since 1900-1-1"])
+def test_times_are_counted_in_any_units(put, units):
+    ds = small.tracks()
+    unit, since = units.split(" since ")
+    epoch = {"1970": "1970-01-01", "0001": "0001-01-01", "1900": "1900-01-01"}[since[:4]]
+    step = np.timedelta64(1, {"seconds": "s", "days": "D", "hours": "h"}[unit])
+    when = (small.NOON.astype("M8[s]") - np.datetime64(epoch, "s")) / step
+    if epoch == "0001-01-01":
+        when += 2  # the standard calendar is Julian before 1582
+    ds = ds.drop_vars("time").assign(time=("time", np.full(40, when), {"units": units}))
+    ds.time.encoding["_FillValue"] = None
+    assert abs(read_tracks(put(ds)).time.values - small.NOON).max() < np.timedelta64(1, "s")
+
+
+def test_nanoseconds_are_not_rounded(put):
+    when = np.datetime64("2017-04-02T12:00:00.123456789", "ns").astype("i8") + np.arange(40)
+    ds = small.tracks().drop_vars("time").assign(time=("time", when, {"units": "nanoseconds since 1970-01-01"}))
+    ds.time.encoding["_FillValue"] = np.int64(np.iinfo("i8").min)
+    assert (read_tracks(put(ds)).time.values.astype("i8") == when).all()
+
+
+# --- 2. maps without a time axis
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_scalar_time_is_the_time_of_the_map(put, refuses, name):
+    product = small.PRODUCTS[name]
+    path = put(product.make().isel(time=0))
+    for date in (None, "2017-04-02"):
+        found = product.read(path, date=date)
+        assert found.time.values == small.NOON
+        check(found, product)
+    with refuses("a.nc", "no map within a day of 1999-01-01", "2017-04-02"):
+        product.read(path, date="1999-01-01")
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_map_without_a_time_has_no_date(put, refuses, name):
+    product = small.PRODUCTS[name]
+    paths = [put(product.make().isel(time=0).drop_vars("time"), f"{n}.nc") for n in "ab"]
+    found = product.read(paths[0])
+    assert "time" not in found.coords
+    check(found, product)
+    with refuses("a.nc", "no time to compare with 2017-04-02", "time_coverage_start"):
+        product.read(paths[0], date="2017-04-02")
+    with refuses("a.nc", "no time"):
+        read_observations(paths, "2017-04-02")
+
+
+def test_a_dimension_of_size_one_needs_no_variable(put, refuses):
+    path = put(small.sea_level().drop_vars("time"))
+    check(read_sea_level_map(path), small.PRODUCTS["sea level"])
+    with refuses("no time"):
+        read_sea_level_map(path, date="2017-04-02")
+
+
+def test_attributes_may_say_the_time(put, refuses):
+    ds = small.temperature().isel(time=0).drop_vars("time")
+    path = put(ds.assign_attrs(start_time="20170402T000000Z", stop_time="20170403T000000Z"))
+    assert read_temperature(path, "2017-04-02").time.values == small.NOON
+    with refuses("covers 2017-04-02"):
+        read_temperature(path, "2017-04-05")
+    for start, stop in (("2017-01-01", "2017-12-31"), ("00:00:00 UTC", "23:59:59 UTC"), ("today", "tomorrow")):
+        assert np.isnat(stated_time(ds.assign_attrs(time_coverage_start=start, time_coverage_end=stop)))
+
+
+# --- 3. fill values and ranges
+
+
+@pytest.mark.parametrize("value", [9.96921e36, 999.0, -9999.0, 2147.483647, np.nan])
+@pytest.mark.parametrize("name", ["latitude", "longitude"])
+def test_numbers_that_are_no_place(put, name, value):
+    found = read_tracks(put(spoil(small.tracks(), name, [0, 7], value)))
+    assert Report.of(found).dropped == {"without a position": 2}
+    check(found, small.PRODUCTS["tracks"])
+    found = read_swath(put(spoil(small.swath(), name, (3, 3), value), "s.nc"))
+    assert found.sizes["point"] == 199 and Report.of(found).dropped == {"without a position": 1}
+    check(found, small.PRODUCTS["swath"])
+    found = read_drifters(put(spoil(small.drifter(), name.upper(), 3, value), "d.nc"))
+    assert found.sizes["obs"] == 39 and Report.of(found).dropped == {"without a position": 1}
+    found = read_sea_level_map(put(spoil(small.sea_level(), name, -1, value), "m.nc"))
+    other = 12 if name == "longitude" else 14
+    assert Report.of(found).dropped == {"without a position": other}
+    check(found, small.PRODUCTS["sea level"])
+    found = read_glorys(put(spoil(small.glorys(), name, -1, value), "g.nc")).compute()
+    assert found.sizes[name] == {"latitude": 11, "longitude": 13}[name]
+    check(found, small.PRODUCTS["ocean"])
+
+
+def test_integers_without_a_fill_value_still_have_one(put):
+    """327.67 E is a place, but not where packed integers end."""
+    ds = small.tracks()
+    packed = np.rint(ds.longitude.values / 0.01).astype("i2")
+    packed[5] = 32767
+    ds = ds.drop_vars("longitude").assign(longitude=("time", packed, small.EAST | {"scale_factor": 0.01}))
+    ds.longitude.encoding["_FillValue"] = None
+    found = read_tracks(put(ds))
+    assert found.sizes["point"] == 39 and float(abs(found.longitude + 61).max()) < 2
+
+
+STATED = {
+    "packed, as the values are": (np.int16(-20000), np.int16(12000)),
+    "unpacked": (-1.9, 1.3),
+    "unpacked, in whole numbers": (np.int16(-2), np.int16(1)),
+}
+
+
+@pytest.mark.parametrize("stated", STATED)
+@pytest.mark.parametrize("as_pair", [False, True])
+def test_a_stated_range_counts_in_the_numbers_it_means(put, stated, as_pair):
+    low, high = STATED[stated]
+    ds = small.sea_level()
+    values = np.full((1, 12, 14), 1000, "i2")
+    values[0, 0] = 30000  # 3 m
+    attrs = {"valid_range": np.array([low, high])} if as_pair else {"valid_min": low, "valid_max": high}
+    ds = ds.drop_vars("adt").assign(
+        adt=(("time", "latitude", "longitude"), values, {"units": "m", "scale_factor": 1e-4} | attrs)
+    )
+    ds.adt.encoding["_FillValue"] = np.int16(-32767)
+    found = read_sea_level_map(put(ds))
+    np.testing.assert_allclose(found.zos[1:], 0.1)
+    assert found.zos[0].isnull().all() and "valid_max" not in found.zos.attrs
+
+
+def test_a_range_that_leaves_nothing_is_no_range(put):
+    ds = small.temperature()
+    ds.analysed_sst.attrs |= {"valid_min": -2.0, "valid_max": 40.0}  # of degrees Celsius, beside kelvin
+    check(read_temperature(put(ds)), small.PRODUCTS["temperature"])
+
+
+def test_a_range_may_be_narrow(put):
+    """A calm day: less than a fiftieth of what a wind may be."""
+    ds = small.winds()
+    ds.v10.attrs |= {"valid_min": float(ds.v10.min()), "valid_max": float(ds.v10.max())}
+    found = read_winds(put(spoil(ds, "v10", (0, 0, 0), 3.0))).compute()
+    assert int(found.vas.isnull().sum()) == 1
+    check(found, small.PRODUCTS["winds"])
+
+
+def test_ranges_hold_in_lazy_series_and_beside_the_values(put):
+    ds = small.glorys()
+    ds.thetao.attrs |= {"valid_max": float(ds.thetao.max()) + 1}
+    found = read_glorys(put(spoil(ds, "thetao", (0, 0, 0), 30.0))).compute()
+    assert np.isnan(found.thetao[0, 0, 0]) and int(found.thetao.isnull().sum()) == 1
+    ds = small.sea_level()
+    for name, value in (("ugos", 9.9e36), ("vgos", -9999.0), ("err_sla", 1e20)):
+        ds = spoil(ds, name, (0, 2, 2), value)
+    found = read_sea_level_map(put(ds, "b.nc"))
+    assert [int(found[name].isnull().sum()) for name in ("zos", "ugos", "vgos", "error")] == [0, 1, 1, 1]
+
+
+def test_longitudes_may_have_been_wrapped_since_their_range_was_stated():
+    stated = xr.DataArray([0.0], attrs={"valid_min": 0.125, "valid_max": 359.875, "units": "degrees_east"})
+    assert in_range(np.array([-62.0, 298.0]), stated, (-180.0, 360.0)).all()
+
+
+# --- 4. flags
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_missing_mask_is_not_land(put, declared):
+    ds = small.temperature()
+    ds = ds.assign(mask=(ds.mask.dims, np.full(ds.mask.shape, -128, np.int8)))
+    ds.mask.encoding["_FillValue"] = np.int8(-128) if declared else None
+    found = read_temperature(put(ds))
+    check(found, small.PRODUCTS["temperature"])
+    report = Report.of(found)
+    assert report.kept == 168 and report.noted == {"without 'mask'": 168}
+    assert "168 without 'mask'" in str(report)
+
+
+def test_a_missing_flag_of_a_swath_is_not_a_bad_one(put):
+    ds = small.swath()
+    flag = np.zeros((20, 10), np.uint8)
+    flag[0], flag[1] = 255, 5
+    ds = ds.assign(quality_flag=(ds.quality_flag.dims, flag))
+    ds.quality_flag.encoding["_FillValue"] = np.uint8(255)
+    report = Report.of(read_swath(put(ds)))
+    assert report.dropped == {"flagged bad": 10} and report.noted == {"without 'quality_flag'": 10}
+
+
+# --- 5. degenerate axes
+
+
+@pytest.mark.parametrize("box", [(-60.3, -60.2, 35, 40), (-62, -58, 37.2, 37.3), (-60.3, -60.2, 37.2, 37.3)])
+@pytest.mark.parametrize("name", [*MAPS, "winds"])
+def test_a_box_with_one_row_or_column(put, name, box):
+    found, _ = read_observations(put(small.PRODUCTS[name].make()), "2017-04-02", box=box)
+    for channel in set(found.channel):
+        rows = found.channel == channel
+        truth = small.sea(str(channel), found.latitude[rows], found.longitude[rows])
+        np.testing.assert_allclose(found.value[rows], truth, atol=1e-5)
+
+
+def test_a_row_that_is_there_twice(put):
+    for ds in (small.sea_level(), small.sea_level().isel(latitude=slice(None, None, -1))):
+        found = read_sea_level_map(put(ds.isel(latitude=[0, 1, 1, 2, 3])))
+        assert found.sizes["latitude"] == 4
+        check(found, small.PRODUCTS["sea level"])
+
+
+# --- 6. lazy reads
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_damaged_block_is_told_with_file_and_variable(put, refuses, name):
+    product = small.PRODUCTS[name]
+    path, variable = put(product.make()), list(product.channels.values())[-1]
+    with h5py.File(path) as file:
+        chunk = file[variable].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + chunk.size // 2] ^= 0x55
+    path.write_bytes(content)
+    with refuses("a.nc", f"'{variable}' cannot be read, file damaged"):
+        product.read(path).compute()
+
+
+def test_what_dask_sends_home_is_whole():
+    told = pickle.loads(pickle.dumps(NothingValid("a.nc: nothing", Report("a.nc", "points", 3, {"gone": 3}))))
+    assert str(told) == "a.nc: nothing" and told.report.kept == 0
+
+
+# --- 7. longitudes
+
+
+@pytest.mark.parametrize("west", [-62.0, 298.0, 179.0, -181.0 + 360.0, -1.0, 359.0])
+@pytest.mark.parametrize("name", EVERY)
+def test_any_convention_of_longitude(put, name, west):
+    product = small.PRODUCTS[name]
+    ds = product.make(west=west)
+    for number, turn in enumerate((lambda x: x, lambda x: x % 360, lambda x: (x + 180) % 360 - 180)):
+        axis = next(v for v in ds.variables if str(v).lower().startswith("lon"))
+        one = ds.drop_vars(axis).assign({axis: (ds[axis].dims, turn(ds[axis].values), ds[axis].attrs)})
+        one[axis].encoding["_FillValue"] = None
+        found = product.read(put(one, f"{number}.nc")).compute()
+        assert -180 <= found.longitude.min() and found.longitude.max() < 180
+        assert found[next(iter(product.channels))].size == ds[product.channels[next(iter(product.channels))]].size
+        check(found, product)
+
+
+@pytest.mark.parametrize("west", [177.4, -182.6, 357.9, -2.1, 297.4])
+def test_grids_hold_points_of_any_convention(put, west):
+    seen, _ = read_observations(put(small.tracks(west=west + 1.0)), "2017-04-02")
+    for turn in (0.0, 360.0, -360.0):
+        grid = Grid(35 + np.arange(64) / 12, west + turn + np.arange(64) / 12)
+        inside = seen.inside(grid)
+        assert len(inside) == 40
+        row, column = grid.nearest(inside.latitude, inside.longitude)
+        assert abs(grid.latitude[row] - inside.latitude).max() < 0.05
+        away = grid.longitude[column] - inside.longitude
+        assert abs((away + 180) % 360 - 180).max() < 0.05
+
+
+def test_the_axis_of_a_model_may_go_on_beyond_360(put):
+    ds = small.glorys(west=359.0)
+    longitude = 74.0 + (ds.longitude.values - 74.0) % 360  # 359 to 362.25
+    found = read_glorys(put(ds.assign(longitude=("longitude", longitude, small.EAST)))).compute()
+    assert found.sizes["longitude"] == 14
+    check(found, small.PRODUCTS["ocean"])
+
+
+# --- 8. sparse drifters
+
+
+@pytest.mark.parametrize(
+    "depth", [np.full((24, 2), np.nan), np.where(np.arange(24)[:, None] < 12, [[np.nan, 15.0]], [[0.0, np.nan]]), None]
+)
+def test_drifters_with_levels_that_are_seldom_known(put, depth):
+    dims, time = ("time", "depth_level"), small.days(small.NOON + np.arange(24) * np.timedelta64(1, "h"))
+    place = np.arange(24)[:, None] + np.zeros(2)
+    known = np.array([[False, True]] * 24) if depth is None else np.isfinite(depth)
+    known = known if known.any() else np.array([[False, True]] * 24)
+    variables = {
+        "EWCT": (dims, np.where(known, 0.5, np.nan), {"units": "m s-1"}),
+        "NSCT": (dims, np.where(known, -0.1, np.nan), {"units": "m s-1"}),
+    }
+    coords = {
+        "time": (("time",), time, small.DAYS),
+        "latitude": (dims, 37 + 0.004 * place, small.NORTH),
+        "longitude": (dims, -61 + 0.01 * place, small.EAST),
+    }
+    ds = small.raw(dims, coords, variables, platform_id="6201234")
+    if depth is not None:
+        ds["depth"] = (dims, depth, {"units": "m"})
+    found = read_drifters(put(ds))
+    assert found.sizes["obs"] == 24 and list(found.id.values) == ["6201234"]
+    assert (found.u == 0.5).all() and (found.v == -0.1).all()
+    assert set(found.drogue.values) <= {-1, 0, 1}
+
+
+# --- 9. finding and opening files
+
+
+def test_folders_hold_files_of_several_suffixes(tmp_path, put):
+    names = ["a.nc", "b.nc4", "c.NC", ".hidden.nc", "readme.txt"]
+    for number, name in enumerate(names):
+        put(small.tracks(west=-62.0 + 0.1 * number).assign_attrs(platform=f"Mission {number}"), name)
+    assert [path.name for path in listed(tmp_path)] == ["a.nc", "b.nc4", "c.NC"]
+    assert read_tracks(tmp_path).sizes["point"] == 120
+    (tmp_path / "tables").mkdir()
+    rows = "".join(f"1,2017-04-02T{hour:02}:00:00Z,36.{hour:02},-61,0.1,0.2\n" for hour in range(24))
+    (tmp_path / "tables" / "gdp.csv.gz").write_bytes(gzip.compress(f"id,time,lat,lon,u,v\n{rows}".encode()))
+    assert read_drifters(tmp_path / "tables").sizes["obs"] == 24
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (b"CDF\x05\0\0\0\0", "CDF-5"), (b"GRIB\0\0\0\2", "GRIB"), (b"\x0e\x03\x13\x01", "HDF4"),
+        (b"PK\x03\x04\0\0", "ZIP"), (gzip.compress(b"CDF\x01"), "gzip"), (b"<!DOCTYPE html>", "not a NetCDF file"),
+    ],
+)  # fmt: skip
+def test_formats_that_are_not_read_are_named(tmp_path, refuses, start, told):
+    (tmp_path / "a.nc").write_bytes(start + bytes(100))
+    for read in (open_product, read_tracks, read_winds, read_swath):
+        with refuses("a.nc", told):
+            read(tmp_path / "a.nc")
+
+
+def test_types_that_are_not_read_matter_where_they_are_asked_for(put, refuses):
+    path = put(small.tracks())
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("history_of", (40,), h5py.vlen_dtype(np.int32))
+        file.create_dataset("both", (40,), np.dtype([("a", "f4"), ("b", "i4")]))
+    check(read_tracks(path), small.PRODUCTS["tracks"])
+    for name in ("history_of", "both"):
+        with refuses("a.nc", f"'{name}' cannot be read"):
+            read_tracks(path, name)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_variables_may_lie_in_a_group(put, refuses, name):
+    product = small.PRODUCTS[name]
+    path = put(product.make(), group="/data/ku")
+    check(product.read(path).compute(), product)
+    with h5netcdf.File(path, "r+") as file:
+        other = file.create_group("left")
+        other.dimensions = {"latitude": 2}
+        other.create_variable("latitude", ("latitude",), "f8")
+    with refuses("a.nc", "2 groups", "/data/ku"):
+        product.read(path)
+
+
+def test_a_file_on_which_the_library_hangs_is_refused(tmp_path, refuses):
+    """A block of zeros in HDF5's global heap, as an interrupted download in parts leaves it."""
+    ds = xr.Dataset({"adt": (("latitude", "longitude"), np.full((4, 5), 0.1), {"units": "m", "long_name": "Level"})})
+    ds = ds.assign_coords(latitude=("latitude", np.arange(4.0)), longitude=("longitude", np.arange(5.0)))
+    path = tmp_path / "a.nc"
+    ds.to_netcdf(path, engine="h5netcdf")
+    content = bytearray(path.read_bytes())
+    at = content.find(b"GCOL") + 32
+    content[at : at + 64] = bytes(64)
+    path.write_bytes(content)
+    processor = os.times()
+    with refuses("a.nc", "damaged"):
+        read_sea_level_map(path)
+    used = os.times()
+    assert used.children_user + used.user - processor.children_user - processor.user < 10
+    following = small.write(small.tracks(), tmp_path / "b.nc")
+    check(read_tracks(following), small.PRODUCTS["tracks"])
+
+
+def test_a_process_that_dies_or_is_silent_is_told(put, refuses, monkeypatch):
+    for verdict in ("died", "silent"):
+        path = put(small.tracks(), f"{verdict}.nc")
+        monkeypatch.setattr(inspecting.Inspector, "next", lambda self, verdict=verdict: verdict)
+        with refuses(f"{verdict}.nc", "damaged", inspecting.LOST[verdict]):
+            read_tracks(path)
+
+
+def test_where_no_process_can_be_started_files_are_read_all_the_same(put, monkeypatch):
+    def refused(*arguments, **options):
+        raise PermissionError("no processes here")
+
+    monkeypatch.setattr(inspecting, "_inspector", None)
+    monkeypatch.setattr(inspecting.subprocess, "Popen", refused)
+    check(read_tracks(put(small.tracks())), small.PRODUCTS["tracks"])
+
+
+def test_a_file_is_looked_at_once(put, monkeypatch):
+    path = put(small.tracks())
+    read_tracks(path)
+    monkeypatch.setattr(inspecting.Inspector, "ask", lambda self, path: pytest.fail("asked again"))
+    start = time.perf_counter()
+    read_tracks(path)
+    assert time.perf_counter() - start < 60
+
+
+# --- 10. text
+
+
+def test_text_that_is_no_utf8(put, refuses, tmp_path):
+    path = put(small.tracks().assign_attrs(title=np.bytes_(b"\xf4"), id=np.bytes_(b"\xe9t\xe9")))
+    found = read_tracks(path)
+    assert found.attrs["product"] == "été"
+    found.to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
+    ds = small.tracks()
+    ds.adt.attrs["units"] = np.bytes_(b"m\xb0")
+    with refuses("units 'm°'"):
+        read_tracks(put(ds, "b.nc"))
+
+
+def test_a_sentence_is_one_line_that_can_be_written():
+    told = str(InputError("a\nfile \udce9 named\todd"))
+    assert told == "a file \\udce9 named odd" and told.encode()
