@@ -208,6 +208,13 @@ def test_a_dressing_is_fitted_on_other_oceans_and_used_where_errors_are_alike(
     for seed in (2, np.array([1, 2])):
         with refuses("seed 2", "other oceans"):
             sb.run(replace(scored, series=[series.assign_attrs(seed=seed)]), [dress], gaussian_prior, 4, dressing=again)
+    with refuses("does not say which oceans"):
+        sb.run(scored, [dress], gaussian_prior, 4, dressing=replace(again, about={}))
+    *whole, last = (tmp_path / "dressing.csv").read_text().splitlines()
+    *limits, _, points = last.split(",")
+    (tmp_path / "spoilt.csv").write_text("\n".join([*whole, ",".join([*limits, "none", points])]))
+    with refuses("spoilt.csv", "cannot be read"):
+        Dressing.read(tmp_path / "spoilt.csv")
     shipped = single.shipped_dressing()
     assert shipped is None or shipped.about["seeds"] == "2"
     assert single.shipped_dressing(regression=tmp_path / "own.safetensors") is None
@@ -440,8 +447,9 @@ def test_a_run_goes_on_from_the_cases_that_are_there(cases, gaussian_prior, tmp_
     again = sb.run(cases, [guess, *chosen], gaussian_prior, 3, folder=tmp_path)
     assert len(calls) == 5 and again.drop_encoding().identical(more)
     assert more["crps"].sel(zone="all").notnull().all() and more["ranks"].sel(experiment=guess.name).isnull().all()
-    with pytest.raises(InputError, match="other settings"):
-        sb.run(cases, chosen, gaussian_prior, 4, folder=tmp_path)
+    for other in ({"members": 4}, {"members": 3, "made_of": "another truth"}):
+        with pytest.raises(InputError, match="other settings"):
+            sb.run(cases, chosen, gaussian_prior, folder=tmp_path, **other)
 
 
 def test_sensitivity_to_errors_that_are_not_told(cases, gaussian_prior, tmp_path):
@@ -467,7 +475,8 @@ def test_the_command_refuses_what_it_cannot_write(tmp_path):
 
 def test_a_spread_is_fitted_on_oceans_of_ones_own_that_are_no_test(tmp_path, series):
     series.isel(time=[0]).assign_attrs(seed=7).to_netcdf(tmp_path / "test.nc", engine="h5netcdf")
-    for given, words in (([], "expected --truth"), (["--truth", str(tmp_path / "test.nc")], "test data")):
+    here = ["--truth", str(tmp_path / "test.nc")]
+    for given, words in (([], "expected --truth"), (here, "test data"), ([*here, "--quick"], "no --quick")):
         said = CliRunner().invoke(app, ["evaluate", "osse", *given, "--fit-dressing", str(tmp_path / "dressing.csv")])
         assert isinstance(said.exception, InputError) and words in str(said.exception)
     assert not (tmp_path / "dressing.csv").exists()
