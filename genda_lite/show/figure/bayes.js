@@ -122,7 +122,7 @@ figures("bayes", (data) => {
       changed();
     },
   });
-  const method = choice("method", "Variance taken for what is unknown", ["γσ²", "the right one, σ²J"], (i) => {
+  const method = choice("method", "Variance taken for what is unknown", ["γσ²", "the denoiser’s own, σ²J"], (i) => {
     right = i === 1;
     changed();
   }, () => {});
