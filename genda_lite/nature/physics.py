@@ -7,33 +7,47 @@ single parameters may be, all of them together may not: a draw that breaks one o
 
 Sources, by the names in `PARAMETERS`:
 
-- Tai, C.-K. (1990), Estimating the surface transport of meandering oceanic jet streams from satellite altimetry,
-  J. Phys. Oceanogr. 20, 860-879.
-- Hallock, Z. R. & Teague, W. J. (1995), On the meridional surface profile of the Gulf Stream at 55 W,
-  J. Geophys. Res. 100(C7), 13615-13624.
-- Boebel, O. et al. (2003), Path and variability of the Agulhas Return Current, Deep-Sea Res. II 50, 35-56.
-- Tracey, K. L. & Watts, D. R. (1986), On Gulf Stream meander characteristics near Cape Hatteras, J. Geophys. Res.
-  91(C6), 7587-7602, doi:10.1029/JC091iC06p07587.
-- Kelly, K. A., Singh, S. & Huang, R. X. (1999), Seasonal variations of sea surface height in the Gulf Stream region,
-  doi:10.1175/1520-0485(1999)029<0313:SVOSSH>2.0.CO;2.
-- Schmitz, W. J. (1980), Weakly depth-dependent segments of the North Atlantic circulation, J. Mar. Res. 38, 111-133.
-- Pickart, R. S. & Watts, D. R. (1993), Gulf Stream meanders over steep topography, J. Geophys. Res. 98(C4), 6895-6905.
-- O'Neill, L. W., Chelton, D. B. & Esbensen, S. K. (2010), The effects of SST-induced surface wind speed and direction
-  gradients on midlatitude surface vorticity and divergence, J. Climate 23, 255-281.
-- Linder, C. A. & Gawarkiewicz, G. (1998), A climatology of the shelfbreak front in the Middle Atlantic Bight,
-  J. Geophys. Res. 103, 18405-18423.
-- Wright, W. R. & Parker, C. E. (1976), A volumetric temperature/salinity census for the Middle Atlantic Bight, Limnol.
-  Oceanogr. 21, 563-571.
-- Park, S., Deser, C. & Alexander, M. A. (2005), Estimation of the surface heat flux response to sea surface temperature
-  anomalies over the global oceans, J. Climate 18, 4582-4599.
-- Hausmann, U., Czaja, A. & Marshall, J. (2017), Mechanisms controlling the SST air-sea heat flux feedback and its
-  dependence on spatial scale, doi:10.1007/s00382-016-3142-3.
-- Leetmaa, A. (1977), Effects of the winter of 1976-1977 on the northwestern Sargasso Sea,
-  doi:10.1126/science.198.4313.188.
-- Chen, S. (2008), The Kuroshio Extension front from satellite sea surface temperature measurements,
-  doi:10.1007/s10872-008-0073-6.
-- DUACS, OSTIA, ERA5: measured by us in a map of sea level (23 February 2019), one of temperature (5 June 2017; Gulf
-  Stream, Kuroshio, Agulhas, Brazil-Malvinas) and two fields of wind (1 January 2012 and 2013, 33-50 N, 50-0 W).
+Tai, C.-K. (1990), Estimating the surface transport of meandering oceanic jet streams from satellite altimetry,
+J. Phys. Oceanogr. 20, 860-879.
+
+Hallock, Z. R. & Teague, W. J. (1995), On the meridional surface profile of the Gulf Stream at 55 W,
+J. Geophys. Res. 100(C7), 13615-13624.
+
+Boebel, O. et al. (2003), Path and variability of the Agulhas Return Current, Deep-Sea Res. II 50, 35-56.
+
+Tracey, K. L. & Watts, D. R. (1986), On Gulf Stream meander characteristics near Cape Hatteras, J. Geophys. Res.
+91(C6), 7587-7602, doi:10.1029/JC091iC06p07587.
+
+Kelly, K. A., Singh, S. & Huang, R. X. (1999), Seasonal variations of sea surface height in the Gulf Stream region,
+doi:10.1175/1520-0485(1999)029<0313:SVOSSH>2.0.CO;2.
+
+Schmitz, W. J. (1980), Weakly depth-dependent segments of the North Atlantic circulation, J. Mar. Res. 38, 111-133.
+
+Pickart, R. S. & Watts, D. R. (1993), Gulf Stream meanders over steep topography, J. Geophys. Res. 98(C4), 6895-6905.
+
+O'Neill, L. W., Chelton, D. B. & Esbensen, S. K. (2010), The effects of SST-induced surface wind speed and direction
+gradients on midlatitude surface vorticity and divergence, J. Climate 23, 255-281.
+
+Linder, C. A. & Gawarkiewicz, G. (1998), A climatology of the shelfbreak front in the Middle Atlantic Bight,
+J. Geophys. Res. 103, 18405-18423.
+
+Wright, W. R. & Parker, C. E. (1976), A volumetric temperature/salinity census for the Middle Atlantic Bight, Limnol.
+Oceanogr. 21, 563-571.
+
+Park, S., Deser, C. & Alexander, M. A. (2005), Estimation of the surface heat flux response to sea surface temperature
+anomalies over the global oceans, J. Climate 18, 4582-4599.
+
+Hausmann, U., Czaja, A. & Marshall, J. (2017), Mechanisms controlling the SST air-sea heat flux feedback and its
+dependence on spatial scale, doi:10.1007/s00382-016-3142-3.
+
+Leetmaa, A. (1977), Effects of the winter of 1976-1977 on the northwestern Sargasso Sea,
+doi:10.1126/science.198.4313.188.
+
+Chen, S. (2008), The Kuroshio Extension front from satellite sea surface temperature measurements,
+doi:10.1007/s10872-008-0073-6.
+
+DUACS, OSTIA, ERA5: measured by us in a map of sea level (23 February 2019), one of temperature (5 June 2017; Gulf
+Stream, Kuroshio, Agulhas, Brazil-Malvinas) and two fields of wind (1 January 2012 and 2013, 33-50 N, 50-0 W).
 """
 
 from collections.abc import Callable, Mapping
