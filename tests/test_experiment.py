@@ -18,7 +18,7 @@ from genda_lite.observe.instruments import InstrumentErrors
 from genda_lite.observe.table import Observations
 from genda_lite.prepare import total_current
 from genda_lite.prior import GaussianPrior, load_prior
-from genda_lite.sources import Archive
+from genda_lite.sources import Archive, opening
 from genda_lite.sources.archive import TWIN
 from genda_lite.state import QUANTUM, Grid
 from genda_lite.verify import engine
@@ -484,8 +484,8 @@ def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
     def forbidden(*_):
         raise AssertionError("an analysis asked for what is withheld")
 
-    opened, real = set(), xr.open_dataset
-    monkeypatch.setattr(xr, "open_dataset", lambda path, **more: opened.add(Path(path).name) or real(path, **more))
+    opened, real = set(), opening._store
+    monkeypatch.setattr(opening, "_store", lambda path: opened.add(Path(path).name) or real(path))
     monkeypatch.setattr("genda_lite.sources.archive.read_drifters", forbidden)
     for place in ("genda_lite.sources.samples", "genda_lite.sources", "genda_lite.verify.ose.judge"):
         monkeypatch.setattr(f"{place}.load_sample", forbidden)

@@ -22,7 +22,7 @@ def test_windows_are_displaced_as_those_of_a_training():
     x = torch.randn(3, 7, 16, 16, generator=torch.Generator().manual_seed(0))
     told = width.climates_of(x, WIDE, seed=4)
     windows = object.__new__(Windows)
-    windows.seed, windows.size, windows.climate = 4, 16, WIDE
+    windows.seed, windows.size, windows.climate, windows.state = 4, 16, WIDE, StateVector.today()
     for i in range(3):
         assert torch.equal(told[i], windows.displaced(i, x[i]))
     assert torch.equal(width.climates_of(x, ONE, seed=4), x)
