@@ -22,7 +22,6 @@ SETTINGS = {
         "33-43 N, 72-54 W",
         "but for 5 degrees about the equator",
         "78 network calls a member; takes 24 and no gradient",
-        "one iteration in 80 steps",
         "64 x 64 points",
         "a k^-3 spectrum",
         "an error of 0.05 standard deviations",
