@@ -28,6 +28,7 @@ from genda_lite.nature.dynamics import Channel
 from genda_lite.nature.physics import LIMITS, PARAMETERS
 from genda_lite.nature.structure import TRAINING
 from genda_lite.nature.twins import DESIGNS, Twin
+from genda_lite.show.board import DIVERGED
 from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
@@ -333,9 +334,6 @@ GUIDANCES = {
     "GenDA's sampler, gamma 0.1": "GenDA's sampler, gamma 0.1",
     "GenDA's sampler, gamma 0.01": "GenDA's sampler, gamma 0.01",
 }
-
-
-DIVERGED = 100.0  # times the CRPS of optimal interpolation
 
 
 def guidance(method: str, channel: str) -> float:

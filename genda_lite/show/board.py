@@ -20,6 +20,7 @@ from .maps import FONT, WIDTH
 YARDSTICK = OI
 RELATIVE = less("crps", YARDSTICK)
 FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
+DIVERGED = 100.0  # ratio from which it is no longer told
 SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
 
 
@@ -42,7 +43,8 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
                 style = _style(name) | ({"mfc": "none"} if cases[name] < cases.max() else {})
                 if 1 + one["value"] > FARTHEST:
                     ax.plot(FARTHEST, place, ">", ms=5.5, **style)
-                    ax.text(0.93 * FARTHEST, place, f"{1 + one['value']:.1f}", ha="right", va="center", fontsize=7.5)
+                    words = f"{1 + one['value']:.1f}" if one["value"] < DIVERGED else "diverges"
+                    ax.text(0.93 * FARTHEST, place, words, ha="right", va="center", fontsize=7.5)
                     continue
                 if one[["low", "high"]].notna().all():
                     ax.plot(1 + one[["low", "high"]].astype(float), [place] * 2, color=style["color"], lw=1.6)
