@@ -346,27 +346,60 @@ download = typer.Typer(no_args_is_help=True, help="Fetch real data from their pr
 app.add_typer(download, name="download")
 
 
+FetchBox = Annotated[tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")]
+Source = Annotated[str, typer.Option(help="Whose: copernicus (a free account) or open (servers that want none).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")]
+
+
 @download.command("ose")
 def download_ose(
     year: Annotated[int, typer.Option(help="The year to fetch.")],
     folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("ose"),
-    box: Annotated[
-        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
-    ] = (-67.0, -53.0, 31.0, 45.0),
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+    box: FetchBox = (-67.0, -53.0, 31.0, 45.0),
+    source: Source = "copernicus",
+    yes: Yes = False,
 ) -> None:
     """Everything for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
 
-    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Interrupted, the same command
-    goes on.
+    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Or take `--source open`,
+    which wants no account and has no tracks: maps of sea level, temperature and salinity, winds, drifters. Interrupted,
+    the same command goes on.
     """
-    from .sources.download import fetch_ose, plan_ose, size_ose
+    from .sources.download import plan_ose, tables
 
+    tables(source)
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = plan_ose(folder, year)
-    sizes = size_ose(pieces, box)
-    if not sizes:
-        typer.echo(f"{folder}: all {len(pieces)} pieces of {year} are there")
+    fetch_pieces(folder, plan_ose(folder, year, source), box, yes)
+
+
+@download.command("training")
+def download_training(
+    start: Annotated[str, typer.Option(help="The first day, such as 2010-01-01.")],
+    end: Annotated[str, typer.Option(help="The last day.")],
+    folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("training"),
+    box: FetchBox = (-70.0, -40.0, 25.0, 45.0),
+    source: Source = "copernicus",
+    yes: Yes = False,
+) -> None:
+    """A reanalysis of the ocean and its winds, for `genda prepare`: GLORYS12, or HYCOM by `--source open`.
+
+    For GLORYS12 log in first: `copernicusmarine login`. HYCOM (1994 to 2015) and its winds (CCMP) want no account.
+    Interrupted, the same command goes on.
+    """
+    from .sources.download import plan_training
+
+    pieces = plan_training(folder, start, end, box, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    fetch_pieces(folder, pieces, box, yes)
+
+
+def fetch_pieces(folder: Path, pieces: list, box: tuple[float, float, float, float], yes: bool) -> None:
+    """Tell how much is still to be fetched, ask, and fetch it."""
+    from .sources.download import fetch, sizes
+
+    left = sizes(pieces, box)
+    if not left:
+        typer.echo(f"{folder}: all {len(pieces)} pieces are there")
         return
     table = {piece.name: piece.subset for piece in pieces}
     print_table(
@@ -375,18 +408,18 @@ def download_ose(
                 "what": name,
                 "dataset": table[name].dataset,
                 "variables": ", ".join(table[name].variables),
-                "months": str(months),
+                "pieces": str(count),
                 "MB, about": "unknown" if size is None else f"{size:,.0f}",
             }
-            for name, (months, size) in sizes.items()
+            for name, (count, size) in left.items()
         ]
     )
-    total = sum(size for _, size in sizes.values() if size is not None)
+    total = sum(size for _, size in left.values() if size is not None)
     typer.echo(f"{total:,.0f} MB or more to {folder}, box {box}; {sum(p.is_there for p in pieces)} pieces are there")
     if not yes:
         typer.confirm("Fetch them?", abort=True)
     try:
-        for piece, found in fetch_ose(pieces, box):
+        for piece, found in fetch(pieces, box):
             typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
     except InputError:
         raise

@@ -81,7 +81,7 @@ DRIFTERS = NoSensor(
     "drifters verify analyses and are no observations: read them by read_drifters",
 )
 REANALYSIS = NoSensor(
-    lambda product: not set(OCEAN).isdisjoint(product.variables) and "adt" not in product.variables,
+    lambda product: not set(sum(OCEAN.values(), ())).isdisjoint(product.variables) and "adt" not in product.variables,
     "an ocean model or reanalysis is no observation: read it by read_glorys",
 )
 

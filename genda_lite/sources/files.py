@@ -85,8 +85,7 @@ def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
     if found:
         return found[0]
     raise InputError(
-        f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; "
-        f"{held(dataset)}"
+        f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; {held(dataset)}"
     )
 
 
@@ -354,9 +353,7 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
         nearest = int(np.argmin(np.where(np.isnat(gaps), np.timedelta64(2**62, "ns"), gaps)))
         if not gaps[nearest] <= np.timedelta64(1, "D"):
             first, last = (str(np.datetime_as_string(t, "D")) for t in (known.min(), known.max()))
-            raise InputError(
-                f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
-            )
+            raise InputError(f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}")
     where = {str(times.dims[0]): nearest} if times.ndim else {}
     return where, times.isel(where)
 
