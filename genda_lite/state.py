@@ -11,6 +11,9 @@ from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from .errors import InputError
+from .processors import bound_threads
+
+bound_threads()  # torch is loaded now, for whatever of the package needs it
 
 EARTH_RADIUS = 6.371e6  # m
 METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180  # along a meridian
