@@ -16,7 +16,7 @@ def gaspari_cohn(distance: Tensor, radius: float) -> Tensor:
     near = 1 - 5 / 3 * z**2 + 5 / 8 * z**3 + 1 / 2 * z**4 - 1 / 4 * z**5
     z = z.clamp(1, 2)
     far = 4 - 5 * z + 5 / 3 * z**2 + 5 / 8 * z**3 - 1 / 2 * z**4 + 1 / 12 * z**5 - 2 / (3 * z)
-    return torch.where(distance < radius, near, far.clamp(min=0))
+    return torch.where(distance < radius, near, torch.where(distance < 2 * radius, far, 0.0))
 
 
 def letkf(ensemble: Tensor, observed: Tensor, values: Tensor, variance: Tensor, taper: Tensor) -> Tensor:
