@@ -216,6 +216,9 @@ def test_conditioning_is_learned_from_pairs():
     prior = found.given(forecast[:3])
     torch.testing.assert_close(prior.background.mean, 0.6 * forecast[:3], atol=0.1, rtol=0)
     assert float(matrices(error_of([(forecast, truth)], s)).mean()) > 1.5 * float(matrices(q).mean())
+    plain = Conditional.fit([(forecast, truth)], s, corrected=False)
+    torch.testing.assert_close(matrices(plain.error), matrices(error_of([(forecast, truth)], s)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(plain.given(forecast[:3]).background.mean, forecast[:3], atol=1e-5, rtol=0)
     with pytest.raises(InputError, match="pairs of forecast and truth"):
         Conditional.fit([(forecast[:1], truth[:1])], s)
 
@@ -443,7 +446,7 @@ def test_a_denoiser_trained_on_its_own_forecasts_is_nearly_the_kalman_filter(cas
     ocean = Ocean(case.memory, case.n)
     seen = observe(ocean, case.share, case.error, case.spin + case.days, case.truths, 0)
     kalman = linear_filter(ocean, seen, case.error)
-    way = verify.sampled_ways(case, ocean, kalman, 0)[f"{verify.OWN}, round 3"]
+    way = verify.sampled_ways(case, ocean, kalman, 0, True)[f"{verify.OWN}, round 3"]
     _, *found = verify.run(ocean, seen, case.error, way, case.members, 0)
     scores = verify.scores(case, seen, kalman, *found, drawn=True)
     assert scores["RMSE / Kalman"] < 1.08 and 0.93 < scores["spread / error"] < 1.07

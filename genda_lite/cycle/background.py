@@ -154,6 +154,10 @@ class Conditional:
     Without observations A b is a forecast post-processed. Of forecasts from perfect states it learns the model's own
     error B = Q; of those from analyses of its own cycle B = M P M' + Q, in the mean over the days.
 
+    In a cycle A feeds back: forecasts of a filter that lags behind the ocean are too weak, A > 1 mends that, and the
+    next cycle, whose model is then A M, may grow without bound where little is observed. There `corrected=False` keeps
+    A = 1.
+
     Args:
         regression: A (ny, nx, C, C). error: B, in whose basis A acts.
     """
@@ -162,8 +166,11 @@ class Conditional:
         self.regression, self.error = regression, error
 
     @classmethod
-    def fit(cls, pairs: Iterable[tuple[Tensor, Tensor]], spectrum: Spectrum) -> "Conditional":
+    def fit(cls, pairs: Iterable[tuple[Tensor, Tensor]], spectrum: Spectrum, corrected: bool = True) -> "Conditional":
         """Of pairs (b, x0) in batches (B, C, ny, nx), in the basis of a spectrum.
+
+        Args:
+            corrected: whether forecasts are corrected; if not, A = 1, and B is that of `error_of`.
 
         Raises:
             InputError: no more pairs than channels.
@@ -173,8 +180,8 @@ class Conditional:
             raise InputError(
                 f"{count} pairs of forecast and truth, expected more than the {spectrum.shape[0]} channels"
             )
-        regression = xb @ inverse(bb)
-        error = xx - regression @ xb.mT
+        regression = xb @ inverse(bb) if corrected else torch.eye(len(xb[0, 0]), dtype=xb.dtype).expand(xb.shape)
+        error = xx - regression @ xb.mT - xb @ regression.mT + regression @ bb @ regression.mT
         return cls(regression, Spectrum(0.5 * (error + error.mT), basis=spectrum.basis))
 
     def given(self, forecast: Tensor, like: Prior | None = None) -> BackgroundPrior:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..baselines.enkf import enkf, gaspari_cohn, letkf
-from ..cycle.background import Background, BackgroundPrior, Conditional, error_of, with_background
+from ..cycle.background import Background, BackgroundPrior, Conditional, with_background
 from ..cycle.cycle import Analyse, Condition, about_mean, about_members, cycle, three_d_var
 from ..observe.likelihood import LinearGaussian
 from ..observe.operators import Points
@@ -40,6 +40,7 @@ from .kalman import (
 DAY = np.timedelta64(1, "D")
 TARGETS = {"RMSE": 1.04, "spread": (0.95, 1.05), "variance": (0.95, 1.05)}
 OWN, PERFECT, PRODUCT = "conditioned, own forecasts", "conditioned, perfect forecasts", "prior with background"
+CORRECTED = "conditioned, own forecasts, corrected"
 GUIDED, LETKF, ENKF = "guided transitions", "LETKF", "EnKF"
 RADII = (1.0, 2.0, 4.0)  # of localization, in lengths of the correlation, to choose from on other truths
 
@@ -120,25 +121,23 @@ def run(
     return tuple(map(torch.stack, zip(*found, strict=True)))
 
 
-def trained(ocean: Ocean, share: float, error: float, spin: int, days: int, seed: int, rounds: int = ROUNDS):
-    """Conditioned denoisers of each round, as a network would be trained, and B of the last: pairs of forecast and
-    truth from perfect states, then from cycles with the denoiser of the round before. Truths and observed points are
+def trained(case: CycleCase, ocean: Ocean, seed: int, corrected: bool = False) -> list[Conditional]:
+    """Conditioned denoisers of each round, as a network would be trained: of pairs of forecast and truth from perfect
+    states, then from cycles with the denoiser of the round before (Ross et al. 2011). Truths and observed points are
     others than those that are scored."""
+    share, error, spin, days = case.share, case.error, case.spin, case.days
     seen = observe(ocean, share, error, spin + days, 8, seed + 1000)
     shape, truths = (-1, 1, ocean.n, ocean.n), seen.truth.shape[1]
     later = [x.view(shape).float() for x in seen.truth[1:]]
     perfect = [ocean.carry(x).view(shape).float() for x in seen.truth[:-1]]
     pairs = list(zip(perfect, later, strict=True))
-    found, error_covariance = [Conditional.fit(pairs, ocean.spectrum)], None
-    for _ in range(rounds):
+    found = [Conditional.fit(pairs, ocean.spectrum, corrected)]
+    for _ in range(ROUNDS):
         forecasts, *_ = run(ocean, seen, error, about_mean(found[-1].given, truths), 16, seed, three_d_var)
-        pairs = [
-            (b.view(shape).float(), x.view(shape).float())
-            for b, x in zip(forecasts[spin:], seen.truth[spin:], strict=True)
-        ]
-        found.append(Conditional.fit(pairs, ocean.spectrum))
-        error_covariance = error_of(pairs, ocean.spectrum)
-    return found, error_covariance
+        days_of = zip(forecasts[spin:], seen.truth[spin:], strict=True)
+        pairs = [(b.view(shape).float(), x.view(shape).float()) for b, x in days_of]
+        found.append(Conditional.fit(pairs, ocean.spectrum, corrected))
+    return found
 
 
 def run_ensemble(
@@ -174,7 +173,7 @@ def run_ensemble(
 
 def root(values: Tensor) -> float:
     """Root of the mean."""
-    return float(values.mean()) ** 0.5
+    return max(float(values.mean()), 0.0) ** 0.5
 
 
 def in_closed_form(case: CycleCase, ocean: Ocean, seen: Observed, kalman: Filtered) -> Iterator[dict]:
@@ -213,19 +212,26 @@ def scores(case: CycleCase, seen: Observed, kalman: Filtered, mean: Tensor, vari
     }
 
 
-def sampled_ways(case: CycleCase, ocean: Ocean, kalman: Filtered, seed: int) -> dict[str, Condition]:
-    """How each way makes a prior of the day's forecasts."""
-    conditionals, error = trained(ocean, case.share, case.error, case.spin, case.days, seed)
+def sampled_ways(case: CycleCase, ocean: Ocean, kalman: Filtered, seed: int, quick: bool) -> dict[str, Condition]:
+    """How each way makes a prior of the day's forecasts; quick: two of them."""
+    conditionals = trained(case, ocean, seed)
     climate = GaussianPrior(ocean.spectrum.variance.permute(1, 2, 0)[..., None], None, None, basis=ocean.spectrum.basis)
     renewal = ocean.homogeneous(ocean.renewal)
-    exact = iter([DenseSpectrum(covariance, climate.shape) for covariance in kalman.forecasts])
-    groups = case.truths
+    groups, last = case.truths, conditionals[-1]
+    ways = {
+        f"{OWN}, round {ROUNDS}": about_mean(last.given, groups),
+        GUIDED: about_members(lambda b: BackgroundPrior(Background(b, renewal))),
+    }
+    if quick:
+        return ways
+    exact = (DenseSpectrum(covariance, climate.shape) for covariance in kalman.forecasts)  # day by day
     return {
         "filter's own background, sampled": about_mean(lambda b: BackgroundPrior(Background(b, next(exact))), groups),
         PERFECT: about_mean(conditionals[0].given, groups),
-        **{f"{OWN}, round {k}": about_mean(conditionals[k].given, groups) for k in range(1, len(conditionals))},
-        PRODUCT: about_mean(lambda b: with_background(climate, Background(b, error)), groups),
-        GUIDED: about_members(lambda b: BackgroundPrior(Background(b, renewal))),
+        **{f"{OWN}, round {k}": about_mean(conditionals[k].given, groups) for k in range(1, ROUNDS)},
+        **ways,
+        CORRECTED: about_mean(trained(case, ocean, seed, corrected=True)[-1].given, groups),
+        PRODUCT: about_mean(lambda b: with_background(climate, Background(b, last.error)), groups),
     }
 
 
@@ -271,10 +277,8 @@ def evaluate_cycle(quick: bool = False, seed: int = 0) -> Iterator[dict]:
             yield label | line
         if not case.sampled:
             continue
-        ways = sampled_ways(case, ocean, kalman, seed)
-        chosen = (f"{OWN}, round {ROUNDS}", GUIDED) if quick else ways
-        for method in chosen:
-            _, *found = run(ocean, seen, case.error, ways[method], case.members, seed)
+        for method, condition in sampled_ways(case, ocean, kalman, seed, quick).items():
+            _, *found = run(ocean, seen, case.error, condition, case.members, seed)
             yield label | {"method": method} | scores(case, seen, kalman, *found, drawn=True)
         for method, *found in peers(case, ocean, seen, seed):
             yield label | {"method": method} | scores(case, seen, kalman, *found, drawn=False)
