@@ -146,15 +146,14 @@ def run_ensemble(
     """An ensemble Kalman filter, members with the model's own error: means and variances (D, T, n n)."""
     generator = torch.Generator().manual_seed(seed)
     days, truths, m = seen.values.shape
-    square = (1, ocean.n, ocean.n)
+    shape = (truths * members, 1, ocean.n, ocean.n)
     states = ocean.spectrum.sample(truths * members, generator=generator).double()
     places = torch.stack(torch.meshgrid(torch.arange(ocean.n), torch.arange(ocean.n), indexing="ij"), -1).view(-1, 2)
     apart = (places[:, None] - places).abs()
     distance = torch.minimum(apart, ocean.n - apart).double().square().sum(-1).sqrt()  # on a periodic square
     found = []
     for day in range(days):
-        fresh = lambda: torch.randn(truths * members, *square, generator=generator, dtype=torch.float64)  # noqa: E731
-        states = ocean.model(states, START, [1], fresh)[0]
+        states = ocean.model(states, START, [1], lambda: torch.randn(shape, generator=generator).double())[0]
         cells, groups = seen.cells[day], states.flatten(1).unflatten(0, (truths, members))
         variance = torch.full((m,), error**2, dtype=torch.float64)
         groups = torch.stack(
@@ -164,7 +163,7 @@ def run_ensemble(
             ]
         )
         found.append((groups.mean(1), groups.var(1)))
-        states = groups.flatten(0, 1).view(-1, *square)
+        states = groups.view(shape)
     return tuple(map(torch.stack, zip(*found, strict=True)))
 
 
