@@ -20,7 +20,7 @@ from genda_lite.cycle.background import (
     matrices,
     with_background,
 )
-from genda_lite.cycle.cycle import about_mean, about_members, cycle, three_d_var
+from genda_lite.cycle.cycle import CentredNoise, about_mean, about_members, cycle, three_d_var
 from genda_lite.cycle.forecast import LinearInverseModel, Persistence, Waves
 from genda_lite.cycle.repaint import calls, ddpm_levels, jumps, kriged, repaint, soft_mask
 from genda_lite.errors import InputError
@@ -256,8 +256,27 @@ def test_a_cycle_told_the_filters_background_is_the_kalman_filter():
     exact = iter([verify.DenseSpectrum(f, (1, N, N)) for f in kalman.forecasts])
     condition_ = about_mean(lambda b: BackgroundPrior(Background(b, next(exact))), 2)
     _, mean, variance = verify.run(ocean, seen, case.error, condition_, case.members, 0)
-    found = verify.scores(case, seen, kalman, mean, variance, drawn=True)
+    found = verify.scores(case, seen, kalman, mean, variance)
     assert found["RMSE / Kalman"] < 1.03 and found["variance / Kalman"] == pytest.approx(1, abs=0.05)
+
+
+def test_centred_noise_moves_no_mean_and_is_as_wide():
+    noise = CentredNoise(0, range(400), (3,), "cpu", 100)
+    white = noise().unflatten(0, (100, 4))
+    assert float(white.mean(1).abs().max()) < 1e-6 and float(white.var(1).mean()) == pytest.approx(4 / 3, rel=0.2)
+    assert float(white.square().mean()) == pytest.approx(1, abs=0.1)
+    assert CentredNoise(0, range(2), (3,), "cpu", 2)().abs().min() > 0
+
+
+def test_members_do_not_lead_their_mean_astray():
+    """Few members, constant B: the mean stays that of the filter in closed form."""
+    ocean, error = Ocean(0.99, N), 0.3
+    seen = observe(ocean, 0.1, error, 30, 2, 0)
+    believed = 0.1 * ocean.climate
+    exact, few = linear_filter(ocean, seen, error, believed), ocean.homogeneous(believed)
+    condition_ = about_mean(lambda b: BackgroundPrior(Background(b, few)), 2)
+    _, mean, _ = verify.run(ocean, seen, error, condition_, 8, 0, three_d_var)
+    assert float((mean - exact.mean)[15:].square().mean()) < 0.02 * float(exact.variance[15:].mean())
 
 
 def test_guided_transitions_spread_as_they_err_and_err_more():
@@ -448,5 +467,5 @@ def test_a_denoiser_trained_on_its_own_forecasts_is_nearly_the_kalman_filter(cas
     kalman = linear_filter(ocean, seen, case.error)
     way = verify.sampled_ways(case, ocean, kalman, 0, True)[f"{verify.OWN}, round 3"]
     _, *found = verify.run(ocean, seen, case.error, way, case.members, 0)
-    scores = verify.scores(case, seen, kalman, *found, drawn=True)
+    scores = verify.scores(case, seen, kalman, *found)
     assert scores["RMSE / Kalman"] < 1.08 and 0.93 < scores["spread / error"] < 1.07

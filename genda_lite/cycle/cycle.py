@@ -26,8 +26,33 @@ from ..prior.spectral import INFINITE_NOISE
 from .background import BackgroundPrior
 from .forecast import Forecast
 
+
+class CentredNoise(MemberNoise):
+    """White noise whose mean over the members is zero, and whose variance is one all the same.
+
+    The mean of M draws is off by a share 1 / M of their variance. A cycle keeps most of that from day to day, where it
+    grows to several times as much; with centred noise the mean of draws of a Gaussian is its mean (as perturbations in
+    ensemble filters are kept from moving it, Sakov & Oke 2008).
+
+    Args:
+        groups: of members that follow each other, each with a mean of its own. Others as of `MemberNoise`.
+    """
+
+    def __init__(self, seed: int, members: range, shape: tuple[int, ...], device, groups: int = 1):
+        super().__init__(seed, members, shape, device)
+        self.groups = groups
+
+    def __call__(self, *shape: int) -> Tensor:
+        """A draw for each member, like the state or of another shape."""
+        white = super().__call__(*shape).unflatten(0, (self.groups, -1))
+        count = white.shape[1]
+        if count == 1:
+            return white.flatten(0, 1)
+        return ((white - white.mean(1, keepdim=True)) * (count / (count - 1)) ** 0.5).flatten(0, 1)
+
+
 Condition = Callable[[Tensor], BackgroundPrior]  # forecasts of all members (M, C, ny, nx) -> the prior of the day
-Analyse = Callable[[BackgroundPrior, LinearGaussian, Tensor | None, int, int], Tensor]
+Analyse = Callable[[BackgroundPrior, LinearGaussian, Tensor | None, MemberNoise], Tensor]
 
 
 class Day(NamedTuple):
@@ -61,18 +86,19 @@ def sampled(settings: Settings = FAST) -> Analyse:
     """Analyses by guided sampling."""
 
     def analyse(
-        prior: BackgroundPrior, likelihood: LinearGaussian, context: Tensor | None, members: int, seed: int
+        prior: BackgroundPrior, likelihood: LinearGaussian, context: Tensor | None, noise: MemberNoise
     ) -> Tensor:
+        members = len(noise.generators)
         return sample_posterior(
             prior,
             likelihood,
             context,
             members,
-            seed,
-            settings.guidance,
-            settings.sampler,
-            settings.steps,
+            guidance=settings.guidance,
+            sampler=settings.sampler,
+            steps=settings.steps,
             batch=members,  # rows have values of their own
+            noise=noise,
         )
 
     return analyse
@@ -87,6 +113,7 @@ def cycle(
     seed: int = 0,
     analyse: Analyse | None = None,
     context: Tensor | None = None,
+    groups: int = 1,
 ) -> Iterator[Day]:
     """Forecast and analyse, day after day, members carried one by one.
 
@@ -97,6 +124,7 @@ def cycle(
         condition: see `about_mean`, `about_members`. days: dates with what was observed of each, or nothing.
         ensemble: (M, C, ny, nx), states at `start`. seed: of the noise; a day's draws do not depend on the days before.
         analyse: by default guided sampling by the fast method. context: of the prior, if it has one.
+        groups: of members, one after the other, that are ensembles of their own (see `CentredNoise`).
 
     Yields:
         the days, as they are done: stop and go on with the last analysis as `ensemble`, its date as `start`, and one
@@ -117,8 +145,8 @@ def cycle(
             raise InputError(f"{date} follows {before} in the cycle, expected dates that rise")
         own = seed * 1_000_003 + int(date.astype(int)) // 60  # minutes since 1970
         blind = likelihood is None or not likelihood.value.shape[-1]
-        noise = MemberNoise(own, range(members), tuple(ensemble.shape[1:]), ensemble.device) if blind else None
-        background = forecast(states, before, [lead], noise)[0]
+        noise = CentredNoise(own, range(members), tuple(ensemble.shape[1:]), ensemble.device, groups)
+        background = forecast(states, before, [lead], noise if blind else None)[0]
         if blind:
             states = background
         else:
@@ -129,17 +157,16 @@ def cycle(
                     f"a background of shape {tuple(mean.shape)} for {members} members of shape "
                     f"{tuple(ensemble.shape[1:])}, expected one for all or one for each"
                 )
-            states = mean + analyse(prior, prior.centred(likelihood), context, members, own)
+            states = mean + analyse(prior, prior.centred(likelihood), context, noise)
         before = date
         yield Day(date, background, states)
 
 
 def three_d_var(
-    prior: BackgroundPrior, likelihood: LinearGaussian, context: Tensor | None, members: int, seed: int
+    prior: BackgroundPrior, likelihood: LinearGaussian, context: Tensor | None, noise: MemberNoise
 ) -> Tensor:
     """Analyses without a sampler: 3D-Var, and draws of its error by Matheron's rule. Exact for a Gaussian prior."""
-    found, noise = InnovationSolver(prior, likelihood), MemberNoise(seed, range(members), prior.shape, "cpu")
-    spectrum = prior.spectrum
+    solve, spectrum = InnovationSolver(prior, likelihood), prior.spectrum
     draws = spectrum.from_modes(spectrum.variance.sqrt() * noise().to(spectrum.variance))
     errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
-    return interpolated(found) + perturbations(found, INFINITE_NOISE, draws, errors)
+    return interpolated(solve) + perturbations(solve, INFINITE_NOISE, draws, errors)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..baselines.enkf import enkf, gaspari_cohn, letkf
 from ..cycle.background import Background, BackgroundPrior, Conditional, with_background
-from ..cycle.cycle import Analyse, Condition, about_mean, about_members, cycle, three_d_var
+from ..cycle.cycle import Analyse, CentredNoise, Condition, about_mean, about_members, cycle, three_d_var
 from ..observe.likelihood import LinearGaussian
 from ..observe.operators import Points
 from ..prior import GaussianPrior
@@ -113,9 +113,11 @@ def run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A cycle of members of all truths: means of forecasts, means and variances of analyses, each (D, T, n n)."""
     truths = seen.values.shape[1]
-    ensemble = ocean.spectrum.sample(truths * members, generator=torch.Generator().manual_seed(seed))
+    noise = CentredNoise(seed, range(truths * members), ocean.spectrum.shape, "cpu", truths)
+    ensemble = ocean.spectrum.from_modes(ocean.spectrum.variance.sqrt() * noise())
     found = []
-    for day in cycle(ocean.model, condition, likelihoods(ocean, seen, error, members), ensemble, START, seed, analyse):
+    days = likelihoods(ocean, seen, error, members)
+    for day in cycle(ocean.model, condition, days, ensemble, START, seed, analyse, groups=truths):
         groups = [states.double().flatten(1).unflatten(0, (truths, members)) for states in day[1:]]
         found.append((groups[0].mean(1), groups[1].mean(1), groups[1].var(1)))
     return tuple(map(torch.stack, zip(*found, strict=True)))
@@ -172,7 +174,7 @@ def run_ensemble(
 
 def root(values: Tensor) -> float:
     """Root of the mean."""
-    return max(float(values.mean()), 0.0) ** 0.5
+    return float(values.mean()) ** 0.5
 
 
 def in_closed_form(case: CycleCase, ocean: Ocean, seen: Observed, kalman: Filtered) -> Iterator[dict]:
@@ -197,12 +199,10 @@ def in_closed_form(case: CycleCase, ocean: Ocean, seen: Observed, kalman: Filter
             yield {"method": f"{GUIDED}, closed form", "RMSE / Kalman": ratio, "spread / error": 1.0}
 
 
-def scores(case: CycleCase, seen: Observed, kalman: Filtered, mean: Tensor, variance: Tensor, drawn: bool) -> dict:
-    """Scores of means and variances (D, T, n n) of an ensemble. `drawn`: the mean of draws has a chance of its own,
-    variance / M, which is taken from its error; that of an ensemble filter is what it says."""
+def scores(case: CycleCase, seen: Observed, kalman: Filtered, mean: Tensor, variance: Tensor) -> dict[str, float]:
+    """Scores of means and variances (D, T, n n) of an ensemble, beside the Kalman filter's on the same truths."""
     after = slice(case.spin, None)
-    squares = (mean - seen.truth).square() - (variance / case.members if drawn else 0)
-    error, best = root(squares[after]), root((kalman.mean - seen.truth).square()[after])
+    error, best = (root((m - seen.truth).square()[after]) for m in (mean, kalman.mean))
     spread = root(variance[after])
     return {
         "RMSE / Kalman": error / best,
@@ -278,9 +278,9 @@ def evaluate_cycle(quick: bool = False, seed: int = 0) -> Iterator[dict]:
             continue
         for method, condition in sampled_ways(case, ocean, kalman, seed, quick).items():
             _, *found = run(ocean, seen, case.error, condition, case.members, seed)
-            yield label | {"method": method} | scores(case, seen, kalman, *found, drawn=True)
+            yield label | {"method": method} | scores(case, seen, kalman, *found)
         for method, *found in peers(case, ocean, seen, seed):
-            yield label | {"method": method} | scores(case, seen, kalman, *found, drawn=False)
+            yield label | {"method": method} | scores(case, seen, kalman, *found)
 
 
 def rows_of_cycle(lines: list[dict]) -> list[dict]:
