@@ -67,7 +67,8 @@ def simulate(
     simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
-    typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
+    made = f"{counted(simulation.frames, 'daily mean')} of {counted(members, 'ocean')}"
+    typer.echo(f"{out}: {made}, seed {seed}, {size:.1f} MB")
 
 
 @app.command()
@@ -233,7 +234,7 @@ def assimilate(
     analysis = run(model, everywhere, members, seed, grid=grid, progress=True, **options)
     analysis.attrs["observations_file"] = source_name(files)
     write_dataset(analysis, out)
-    typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
+    typer.echo(f"{out}: {counted(members, 'member')} from {counted(len(observations), 'observation')} on {grid}")
     if plot is not None:
         from .files import atomic_path
         from .show.maps import plot_analysis
@@ -338,7 +339,7 @@ def ose(
     device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)
     chosen = experiment.days(days, first)
-    typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
+    typer.echo(f"{counted(len(chosen), 'day')}, {chosen[0]} to {chosen[-1]}; {counted(members, 'member')}; to {out}")
     seen, reports = experiment.observations(chosen[0])
     for report in reports:
         typer.echo(str(report))
@@ -471,8 +472,8 @@ def real(
         rows += rows_of(found, boxes)
         seen = rows[-1]["value"]
         about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
-        typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} "
-                   f"members; anomalies about {about}")
+        typer.echo(f"{'quick: ' if quick else ''}{counted(len(boxes), 'box')}, {seen:.1%} of the cells observed, "
+                   f"{counted(members, 'member')}; anomalies about {about}")
         frame = tidy(one for one in rows if not one["detail"])
         frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
         print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
@@ -491,7 +492,8 @@ def real(
         found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
         here = real_maps.rows_of(found, boxes, what, GAUSSIAN, learned)
         rows += here
-        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {len(boxes)} boxes, {members} members\n")
+        size = f"{counted(len(boxes), 'box')}, {counted(members, 'member')}"
+        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {size}\n")
         frame = tidy(one for one in here if not one["detail"] and "less" not in one["metric"] and one.get("method"))
         print_frame(pivot(frame).rename(index=NAMES).rename_axis("prior"))
         print_judged([one for one in here if "less" in one["metric"]])
@@ -520,7 +522,8 @@ def nature(
         sets = [first_of(ds) for ds in sets] if quick else sets
         rows = [row | {"real": found.get(row["name"], {})} for row in realism(sets)]
     oceans, dates = (sum(ds.sizes.get(dim, 1) for ds in sets) for dim in ("member", "time"))
-    typer.echo(f"{'quick: ' if quick else ''}{oceans} ocean(s), {dates} dates in {len(sets)} data set(s)")
+    size = f"{counted(oceans, 'ocean')}, {counted(dates, 'date')} in {counted(len(sets), 'data set')}"
+    typer.echo(f"{'quick: ' if quick else ''}{size}")
 
     print_table(
         [
@@ -619,7 +622,7 @@ def evaluate_the_cycle(
     seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
-    quick: Annotated[bool, typer.Option(help="Two cases, few ways: a minute.")] = False,
+    quick: Annotated[bool, typer.Option(help="Two cases, few ways, short.")] = False,
 ) -> None:
     """Cycle forecasts and analyses of an ocean whose Kalman filter is known, and repaint a known posterior."""
     from .verify.cycle import evaluate_cycle, rows_of_cycle
@@ -718,7 +721,7 @@ def osse(
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
             two = [known[OI], known[OURS]]
             rows += scoreboard.sensitivity(few, two, model, members, folder=folder, progress=say, made_of=made_of)
-    typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
+    typer.echo(f"{'quick: ' if quick else ''}{counted(cases, 'case')}, {counted(members, 'member')}")
     for title, part in scoreboard.board(found).items():
         typer.echo(f"\n{title}\n")
         print_frame(part.rename_axis("method"))
@@ -786,6 +789,12 @@ def student(
 
     for path in write_student_versions(book, out):
         typer.echo(str(path))
+
+
+def counted(number: int, thing: str) -> str:
+    """How many there are, as people write it: "1 member", "16 members"."""
+    several = f"{thing}es" if thing.endswith("x") else f"{thing}s"
+    return f"{number} {thing if number == 1 else several}"
 
 
 def print_judged(rows: list[dict]) -> None:
