@@ -649,6 +649,34 @@ def posterior(
     save(context, rows)
 
 
+@evaluate.command("cycle")
+def evaluate_the_cycle(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    json: JsonFile = None,
+    table: TableFile = None,
+    quick: Annotated[bool, typer.Option(help="Two cases, few ways, short.")] = False,
+) -> None:
+    """Cycle forecasts and analyses of an ocean whose Kalman filter is known, and repaint a known posterior."""
+    from .verify.cycle import evaluate_cycle, rows_of_cycle
+    from .verify.repaint import evaluate_repaint, rows_of_repaint
+
+    check_places(json, table)
+    if quick:
+        typer.echo("quick: two cases, few ways; the last digit is chance")
+    rows = []
+    for lines_of, rows_from in ((evaluate_cycle, rows_of_cycle), (evaluate_repaint, rows_of_repaint)):
+        lines = []
+        for line in lines_of(quick, seed):
+            figures = "  ".join(f"{name} {value:.3f}" for name, value in line.items() if isinstance(value, float))
+            typer.echo(f"{line['case']}, {line['method']}: {figures}")
+            lines.append(line)
+        rows += rows_from(lines)
+    typer.echo("")
+    print_judged(rows)
+    save(context, rows)
+
+
 @evaluate.command()
 def osse(
     context: typer.Context,

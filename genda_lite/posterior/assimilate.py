@@ -52,6 +52,7 @@ def sample_posterior(
     batch: int = 8,
     progress: bool | Callable[[int, int], None] = False,
     solve: InnovationSolver | None = None,
+    noise: MemberNoise | None = None,
 ) -> Tensor:
     """Draws from the posterior in standardized units, (members, C, ny, nx).
 
@@ -63,13 +64,13 @@ def sample_posterior(
     Args:
         guidance: of `GUIDANCES`, or a function like them. sampler: of `SAMPLERS`. Others as in `assimilate`.
         batch: where the likelihood has values for each member, not less than `members`.
-        solve: of prior and likelihood, where one has its factor already.
+        solve: of prior and likelihood, where one has its factor already. noise: in place of that of the seed.
     """
     method = GUIDANCES[guidance] if isinstance(guidance, str) else guidance
     guided, solve = method(prior, likelihood, context), solve or InnovationSolver(prior, likelihood)
     run, levels = SAMPLERS[sampler]
     sigmas, spectrum = levels(steps), prior.spectrum
-    noise = MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
+    noise = noise or MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
     inflation = torch.as_tensor(prior.inflation, device=spectrum.variance.device).view(-1, 1, 1)
 
     def unknown(sigma: Tensor) -> Tensor:

@@ -66,6 +66,14 @@ class Basis(nn.Module):
         return cls(cosine_matrix(ny)[None], cosine_matrix(nx)[None])
 
     @classmethod
+    def periodic(cls, ny: int, nx: int) -> "Basis":
+        """The two-dimensional discrete Hartley transform (Bracewell 1983), cos + sin of y times the same of x: for
+        periodic fields, diagonal where their covariance is as wide in every direction."""
+        angles = [2 * math.pi * torch.arange(n, dtype=torch.float64).outer(torch.arange(n)) / n for n in (ny, nx)]
+        rows, columns = (((a.cos() + a.sin()) / math.sqrt(len(a))).float()[None] for a in angles)
+        return cls(rows, columns)
+
+    @classmethod
     def eofs(cls, fields: Iterable[Tensor], shared: Sequence[Sequence[int]] = ()) -> "Basis":
         """Separable empirical orthogonal functions of fields given in batches (B, C, ny, nx), most variance first: the
         eigenvectors of each channel's mean covariance within columns, and within rows.
