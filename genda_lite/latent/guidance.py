@@ -170,6 +170,25 @@ def sample_states(
     return states
 
 
+def iterated(method: Callable[..., Denoise], times: int = 2) -> Callable[..., Denoise]:
+    """A guidance that linearizes more than once a step: first about z^, then about the guided estimate that came of it,
+    as the iterated Kalman filter (Bell & Cathey 1993, doi:10.1109/9.250476). Each time costs the step anew.
+    """
+
+    def guidance(prior, likelihood, context) -> Denoise:
+        first = method(prior, likelihood, context)
+
+        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+            estimate = first(x, sigma)
+            for _ in range(times - 1):
+                estimate = method(prior, likelihood.at(estimate), context)(x, sigma)
+            return estimate
+
+        return denoise
+
+    return guidance
+
+
 def encoded_observations(
     autoencoder: Autoencoder,
     truth: Tensor,
