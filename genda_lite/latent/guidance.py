@@ -18,6 +18,7 @@ and V is the method's, as ever (`posterior.guidance`). With z drawn, r is drawn 
 however few they are. Without S_r the ensemble is overconfident: it explains with latents what latents cannot draw.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -187,6 +188,45 @@ def iterated(method: Callable[..., Denoise], times: int = 2) -> Callable[..., De
         return denoise
 
     return guidance
+
+
+def statistical(prior, likelihood: LinearGaussian, context, draws: int = 64) -> Denoise:
+    """A guidance for a few latents and a decoder that is far from linear: instead of a tangent at z^, a regression over
+    all that is still unknown, z0 ~ N(z^, P),
+
+        E[z0 | z, y] ~ z^ + C_zf (C_ff + R)^-1 (y - mean f),    f = H D(z0)
+
+    with covariances C over draws: statistical linearization (Gelb 1974), and the ensemble Kalman filter's analysis. A
+    tangent sees nothing of an observation that the front will reach; a regression does. No gradient is taken.
+
+    Args:
+        draws: more than there are latents; a set of fixed draws, of mean zero and covariance one, serves all steps.
+
+    Raises:
+        InputError: fewer draws.
+    """
+    size = math.prod(prior.shape)
+    if draws <= size:
+        raise InputError(f"statistical linearization of {size} latents by {draws} draws, expected more than latents")
+    white = torch.randn(draws, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    white = torch.linalg.qr(white - white.mean(0)).Q * draws**0.5
+    white = white.float().view(draws, *prior.shape).to(prior.spectrum.variance)
+    error = likelihood.covariance(torch.eye(likelihood.value.shape[-1]).to(likelihood.value))
+
+    @torch.no_grad()
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate, spectrum = prior.denoise(x, sigma, context), prior.spectrum
+        unknown = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * white)  # (K, c, h, w)
+        around = estimate[:, None] + unknown
+        seen = likelihood.operator(around.flatten(0, 1)).unflatten(0, (len(x), draws))
+        mean = seen.mean(1)
+        seen = (seen - mean[:, None]) / draws**0.5
+        factor = torch.linalg.cholesky(seen.mT @ seen + error)
+        weights = torch.cholesky_solve((likelihood.value - mean)[..., None], factor)
+        share = (seen @ weights).view(len(x), draws, 1, 1, 1) / draws**0.5
+        return estimate + (unknown * share).sum(1)
+
+    return denoise
 
 
 def encoded_observations(

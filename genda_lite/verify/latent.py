@@ -7,11 +7,7 @@ complete state, not of what latents can draw of it (`verify.closed_form`). With 
 residual drawn, the latents of a Gaussian must reach it at any compression; without, the overconfidence is measured. A
 mixture's residual is a mixture, too, and drawn as a Gaussian: a second row compares with the posterior of just that.
 
-*A decoder that is not linear.* A front of two parameters, place and strength, N(0, 1) each, on a line of 64 points:
-
-    x(y) = 0.8 exp(0.3 z2) tanh((y - 0.5 - 0.15 z1) / 0.06),    0 < y < 1
-
-observed at a few points. Its posterior is found by quadrature over the two.
+*A decoder that is not linear*: a front of two parameters (`verify.front`).
 
 *An oracle*: latents observed as the encoder sees the complete truth (`latent.guidance.encoded_observations`). Its draws
 are scored against the truth itself, and so are others beside it; the distance of the pooled values of one draw from
@@ -22,7 +18,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,16 +25,12 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from ..baselines.closed_form import exact_posterior
-from ..latent.autoencoder import Differentiable
-from ..latent.guidance import encoded_observations, iterated, latent_likelihood, sample_states
-from ..latent.prior import LatentPrior, linear_latents, unit_basis
-from ..observe.likelihood import LinearGaussian
-from ..observe.operators import Linear
+from ..latent.guidance import encoded_observations, sample_states
+from ..latent.prior import LatentPrior, linear_latents
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
-from ..posterior.guidance import GUIDANCES
-from ..prior import GaussianPrior
 from ..prior.mixture import MixturePrior
-from .closed_form import CASES, Counting, Experiment, N, crps_ratio, figure, scores, set_up
+from .closed_form import CASES, Counting, Experiment, figure, scores, set_up
+from .front import evaluate_fronts, repeated
 
 KEPT = {4: 32, 16: 16, 64: 8}  # compression -> modes along y and x that are kept, of 64
 GAUSSIAN, MIXTURE = "Gaussian, 10 %", "mixture, 10 %"
@@ -49,12 +40,6 @@ TARGETS = {"Gaussian": 1.01, "mixture": 1.02, "front": 1.05, "variance": (0.95, 
 ORACLE = {"every": 1, "error": 0.5}  # of latents, standard deviations
 
 # --- Linear latents --------------------------------------------------------------------------------------------------
-
-
-def repeated(likelihood: LinearGaussian, members: int) -> LinearGaussian:
-    """Values of each truth for all its members."""
-    value = likelihood.value.repeat_interleave(members, 0)
-    return LinearGaussian(likelihood.operator, value, likelihood.variance, likelihood.shared)
 
 
 def calibration(draws: Tensor, experiment: Experiment) -> dict[str, float]:
@@ -91,7 +76,6 @@ def of_gaussian_residual(prior: MixturePrior, kept: int) -> MixturePrior:
         variance = prior.spectrum.variance[0].clone()
         variance[:kept, :kept] = component.variance[0, :kept, :kept]
         covariances.append(variance[..., None, None])
-    means = torch.zeros_like(prior.means)
     patterns = prior.components[0].basis(prior.means)
     patterns[..., kept:, :] = 0.0
     patterns[..., :, kept:] = 0.0
@@ -119,148 +103,6 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
                     exact = exact_posterior(own, experiment.likelihood, experiment.likelihood.value)
                     known = experiment._replace(exact=exact)
                     yield label | {"case": OWN} | scores(draws, known) | calibration(draws, known)
-
-
-# --- A decoder that is not linear ------------------------------------------------------------------------------------
-
-
-class Front(Differentiable):
-    """A front of two parameters as a decoder, see the module's equation; it draws all there is."""
-
-    shape, state_shape, residual = (2, 1, 1), (1, N, 1), None
-
-    def __init__(self):
-        self.y = ((torch.arange(N) + 0.5) / N).view(1, 1, N, 1)
-        places, strengths = torch.linspace(-4.5, 4.5, 241), torch.linspace(-4.5, 4.5, 121)
-        self.grid = torch.cartesian_prod(places, strengths).view(-1, *self.shape)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (B, 2, 1, 1) -> lines (B, 1, 64, 1)."""
-        place, strength = z.split(1, 1)
-        return 0.8 * torch.exp(0.3 * strength) * torch.tanh((self.y - 0.5 - 0.15 * place) / 0.06)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """The nearest in squares, of the grid of the quadrature."""
-        return self.grid[torch.cdist(x.flatten(1), self.decode(self.grid).flatten(1)).argmin(1)]
-
-
-class FrontCase(NamedTuple):
-    """How many points of the line are observed, and with what error."""
-
-    points: int
-    error: float
-
-    @property
-    def name(self) -> str:
-        """To be read."""
-        return f"front, {self.points} points, error {self.error:g}"
-
-
-FRONTS = (FrontCase(4, 0.2), FrontCase(8, 0.1), FrontCase(16, 0.05))
-FRONT_METHODS = {
-    "default": (DEFAULT, None),
-    "default, iterated": (DEFAULT, iterated(GUIDANCES["hybrid"], 3)),
-    "fast": (FAST, None),
-    "fast, iterated": (FAST, iterated(GUIDANCES["oi"], 3)),
-    "MMPS": (Settings("mmps", "sde-2m", 20), None),
-    "OI-Jacobian": (Settings("oi-jacobian", "sde-2m", 80), None),
-    "SDA, gamma 0.1": (Settings("sda", "vp", 64), None),
-    "DPS": (Settings("dps", "vp", 128), None),
-}
-QUICK_FRONT_METHODS = ("default", "fast", "fast, iterated")
-
-
-class Atoms:
-    """A distribution of numbers by weighted values at P places, for scores of the posterior by quadrature.
-
-    Args:
-        values: (K, P), of every place. weights: (K, T), of sum one, for each of T truths.
-    """
-
-    def __init__(self, values: Tensor, weights: Tensor):
-        self.values, order = values.sort(0)
-        self.weights = weights[order].movedim(-1, 0)  # (T, K, P)
-        self.mean = (self.weights * self.values).sum(1)  # (T, P)
-        self.variance = (self.weights * (self.values - self.mean[:, None]) ** 2).sum(1)
-
-    def crps(self, members: Tensor) -> tuple[Tensor, Tensor]:
-        """Expected fair CRPS of members (T, M, P), and that of the distribution itself, each (T, P)."""
-        below, sums = self.weights.cumsum(1), (self.weights * self.values).cumsum(1)
-        own = (below[:, :-1] * (1 - below[:, :-1]) * self.values.diff(dim=0)).sum(1)
-        edges = self.values.T.contiguous().expand(len(members), -1, -1).contiguous()
-        place = torch.searchsorted(edges, members.movedim(1, 2).contiguous(), right=True).movedim(2, 1)
-        first = (place == 0).double()
-        at = (place - 1).clamp(min=0)
-        share, part = (torch.gather(a, 1, at) * (1 - first) for a in (below, sums))
-        distance = (members * (2 * share - 1) - 2 * part + self.mean[:, None]).mean(1)
-        size = members.shape[1]
-        order = 2.0 * torch.arange(1, size + 1, dtype=members.dtype) - size - 1
-        pairs = torch.einsum("m,tmp->tp", order, members.sort(1).values) / (size * (size - 1))
-        return distance - pairs, own
-
-
-class FrontExperiment(NamedTuple):
-    """Observations of fronts, and their exact posterior: of the two latents, then of all points of the line."""
-
-    case: FrontCase
-    prior: LatentPrior
-    likelihood: LinearGaussian
-    exact: Atoms
-
-
-def set_up_front(case: FrontCase, truths: int, seed: int = 0) -> FrontExperiment:
-    """Draw fronts, observe them at the same points, and find the posteriors by quadrature."""
-    generator = torch.Generator().manual_seed(seed)
-    front = Front()
-    prior = LatentPrior(front, GaussianPrior(torch.eye(2).view(1, 1, 2, 2), None, None, basis=unit_basis(1, 1)))
-    points = torch.randperm(N, generator=generator)[: case.points]
-
-    def spread(y: Tensor) -> Tensor:
-        x = y.new_zeros(len(y), N)
-        x[:, points] = y
-        return x.view(-1, *front.state_shape)
-
-    operator = Linear(lambda x: x.flatten(1)[:, points], spread, front.state_shape)
-    seen = operator(front.decode(torch.randn(truths, *front.shape, generator=generator)))
-    values = seen + case.error * torch.randn(seen.shape, generator=generator)
-    drawn = front.decode(front.grid)
-    misfit = ((operator(drawn).double()[:, None] - values) ** 2).sum(-1) / case.error**2
-    weights = (-0.5 * (misfit + front.grid.double().flatten(1).square().sum(1, keepdim=True))).softmax(0)
-    atoms = Atoms(torch.cat([front.grid.flatten(1), drawn.flatten(1)], 1).double(), weights)
-    variance = torch.full((case.points,), case.error**2)
-    return FrontExperiment(case, prior, LinearGaussian(operator, values, variance), atoms)
-
-
-def run_front(
-    experiment: FrontExperiment, settings: Settings, guidance=None, members: int = 32, seed: int = 0
-) -> dict[str, float]:
-    """Scores and cost of one guidance through the decoder of a front."""
-    prior, count = Counting(experiment.prior), len(experiment.likelihood.value) * members
-    likelihood = latent_likelihood(experiment.prior.autoencoder, repeated(experiment.likelihood, members))
-    start = time.perf_counter()
-    z = sample_posterior(
-        prior, likelihood, None, count, seed, guidance or settings.guidance, settings.sampler, settings.steps, count
-    )
-    seconds = time.perf_counter() - start
-    draws = torch.cat([z.flatten(1), experiment.prior.autoencoder.decode(z).flatten(1)], 1).double()
-    names = ("CRPS / exact", "CRPS / exact, place", "CRPS / exact, strength", "variance, line")
-    found = dict.fromkeys(names, math.inf)
-    if torch.isfinite(draws).all():
-        draws = draws.unflatten(0, (-1, members))
-        error, own = (part.mean(0) for part in experiment.exact.crps(draws))
-        parts = (slice(2, None), slice(0, 1), slice(1, 2))
-        found = {name: float(error[at].mean() / own[at].mean()) for name, at in zip(names, parts, strict=False)}
-        found[names[-1]] = float(draws.var(1)[:, 2:].mean() / experiment.exact.variance[:, 2:].mean())
-    return found | {"forwards": prior.forwards, "VJPs": prior.products, "seconds": seconds}
-
-
-def evaluate_fronts(quick: bool, seed: int) -> Iterator[dict]:
-    """Lines of every front by every guidance."""
-    for case in FRONTS:
-        experiment = set_up_front(case, 6 if quick else 24, seed)
-        for name in QUICK_FRONT_METHODS if quick else FRONT_METHODS:
-            found = run_front(experiment, *FRONT_METHODS[name], members=16 if quick else 32, seed=seed)
-            yield {"case": case.name, "method": f"latent front, {name}"} | found
 
 
 # --- Against the truth itself ----------------------------------------------------------------------------------------
