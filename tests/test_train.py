@@ -357,6 +357,21 @@ def test_other_settings_do_not_resume(data, tmp_path, refuses):
         train(trainer(data), out, progress=False)
 
 
+def test_a_training_may_begin_with_the_weights_of_another(data, tmp_path, refuses):
+    """Of the data it has the covariance and the scale all the same."""
+    before = trainer(data)
+    for _ in range(10):
+        before.train_step()
+    other = part(data, slice(20, 40))
+    begun = Trainer(other, None, replace(SHORT, climate=WIDE), TINY, mixed=False, start=before.prior)
+    weights, theirs = (t.average.network.state_dict() for t in (begun, before))
+    assert all(torch.equal(weights[name], theirs[name]) for name in theirs)
+    assert all(torch.equal(a, b) for a, b in zip(begun.denoiser.parameters(), begun.average.parameters(), strict=True))
+    assert not torch.allclose(begun.average.spectrum.variance, before.average.spectrum.variance, rtol=0.01)
+    with refuses("another network", "the same layers"):
+        trainer(data, network=replace(TINY, width=16), start=before.prior)
+
+
 def test_lost_numbers_stop_and_leave_the_last_checkpoint(data, tmp_path):
     out = tmp_path / "prior.safetensors"
     run = trainer(data)

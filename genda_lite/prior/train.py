@@ -172,9 +172,11 @@ class Trainer:
         accumulate: parts that the share of a batch is cut into, where it does not fit into memory at once.
         workers: processes that cut windows ahead of time; none: the training does it itself.
         processes: how many there must be, started by `torchrun`.
+        start: a prior whose network's weights the training begins with, in place of random ones.
 
     Raises:
-        InputError: other than the processes asked for, a batch that they cannot share evenly, or see `Windows`.
+        InputError: other than the processes asked for, a batch that they cannot share evenly, another network in the
+            prior to start from, or see `Windows`.
     """
 
     def __init__(
@@ -188,6 +190,7 @@ class Trainer:
         accumulate: int = 1,
         workers: int = 0,
         processes: int | None = None,
+        start: DiffusionPrior | None = None,
     ):
         self.config, self.accumulate, self.workers = config, accumulate, workers
         self.accelerator = Accelerator(
@@ -207,6 +210,8 @@ class Trainer:
         self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self.prior.denoiser
+        if start is not None:
+            self._start_from(start)
         self.denoiser = copy.deepcopy(self.average)
         self.average.eval().requires_grad_(False)
         self.optimizers = optimizers(self.denoiser, config)
@@ -239,6 +244,14 @@ class Trainer:
                 f"a batch of {self.config.batch} windows cannot be shared evenly by {self.processes} process(es) in "
                 f"{self.accumulate} part(s), expected a multiple of {share}"
             )
+
+    def _start_from(self, start: DiffusionPrior) -> None:
+        """Take over the weights of a network of the same layers; scaling and covariance are of the data to train on."""
+        own, theirs = (prior.denoiser.network.state_dict() for prior in (self.prior, start))
+        if {name: w.shape for name, w in own.items()} != {name: w.shape for name, w in theirs.items()}:
+            told = f"{start.config.as_dict()} with {start.shape[0]} channels"
+            raise InputError(f"the prior to start from has another network ({told}), expected one of the same layers")
+        self.average.network.load_state_dict(theirs)
 
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
         c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)

@@ -21,7 +21,12 @@ YARDSTICK = OI
 RELATIVE = less("crps", YARDSTICK)
 FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
 DIVERGED = 100.0  # ratio from which it is no longer told
-SHORT = {"u_ageo_eddy": "Residual current u", "v_ageo_eddy": "Residual current v"}
+SHORT = {
+    "thetao": "Temperature",
+    "so": "Salinity",
+    "u_ageo_eddy": "Residual current u",
+    "v_ageo_eddy": "Residual current v",
+}
 
 
 def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
@@ -63,27 +68,38 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
 
 
 def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
-    """Spread over error of the mean of every method that gives an ensemble; shaded is 0.9 to 1.1, one is calibrated.
+    """Spread over error of the mean, and how often the truth lies outside all members, of every method that gives an
+    ensemble: one is calibrated, shaded is 0.9 to 1.1.
+
+    A ratio of one can hide a spread that is too large in some places and too small in others; the ends of the rank
+    histogram do not. Arrows: beyond the axis.
 
     Raises:
-        InputError: the frame has no ratio of spread and error.
+        InputError: the frame has no ratio of spread and error, or no ranks.
     """
-    ratios = _some(board, "spread_skill", channels).dropna(subset="value")
-    names = [name for name in _methods(board) if name in set(ratios["method"])]
+    told = {"spread_skill": "spread / error of the mean", "outside": "truth outside all members, times as promised"}
+    found = {metric: _some(board, metric, channels).dropna(subset="value") for metric in told}
+    names = [name for name in _methods(board) if name in set(found["spread_skill"]["method"])]
     with plt.rc_context(FONT):
-        figure, axes = _panels(channels, height=0.6 + 0.26 * len(names), sharey=True)
-        for ax, channel in zip(axes, channels, strict=True):
-            here = ratios[ratios["channel"] == channel].set_index("method")["value"].reindex(names)
-            ax.axvspan(0.9, 1.1, color=GREY, alpha=0.2, lw=0)
-            ax.axvline(1, color="k", lw=0.8)
-            for place, (name, value) in enumerate(here.items()):
-                ax.plot(value, place, "o", ms=5.5, **_style(name))
-            ax.set(title=_title(channel))
-        low, high = ratios["value"].min(), ratios["value"].max()
-        axes[0].set_xlim(min(0.5, low - 0.05), max(1.5, high + 0.05))
-        axes[0].set_yticks(range(len(names)), names)
-        axes[0].invert_yaxis()
-        figure.supxlabel("spread / error of the mean", fontsize=FONT["font.size"])
+        figure = plt.figure(figsize=(WIDTH, 1.2 + 0.44 * len(names)), layout="constrained")
+        for (metric, label), part in zip(told.items(), figure.subfigures(2, 1), strict=True):
+            axes = part.subplots(1, len(channels), sharex=True, sharey=True, squeeze=False)[0]
+            for ax, channel in zip(axes, channels, strict=True):
+                one = found[metric][found[metric]["channel"] == channel].set_index("method")["value"].reindex(names)
+                ax.axvspan(0.9, 1.1, color=GREY, alpha=0.2, lw=0)
+                ax.axvline(1, color="k", lw=0.8)
+                for place, (name, value) in enumerate(one.items()):
+                    if value > FARTHEST:
+                        ax.plot(FARTHEST, place, ">", ms=5.5, **_style(name))
+                        ax.text(0.93 * FARTHEST, place, f"{value:.1f}", ha="right", va="center", fontsize=7.5)
+                    else:
+                        ax.plot(value, place, "o", ms=5.5, **_style(name))
+                ax.set(title=_title(channel))
+            axes[0].set_xlim(min(0.4, found[metric]["value"].min() - 0.05), 1.06 * FARTHEST)
+            axes[0].set_xticks([0.5, 1, 1.5, 2])
+            axes[0].set_yticks(range(len(names)), names)
+            axes[0].invert_yaxis()
+            part.supxlabel(label, fontsize=FONT["font.size"])
     return figure
 
 

@@ -88,9 +88,10 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
     for name in (GAUSSIAN, MIXTURE):
         truths = (QUICK_TRUTHS if quick else TRUTHS)[name]
         experiment = set_up(replace(CASES[name], truths=truths, members=16 if quick or name == MIXTURE else 32), seed)
-        compressions = (4, 16) if quick and name == MIXTURE else KEPT
-        for compression in compressions:
-            prior = linear_latents(experiment.prior, (KEPT[compression],) * 2)
+        for compression, kept in KEPT.items():
+            if quick and name == MIXTURE and compression > 16:
+                continue
+            prior = linear_latents(experiment.prior, (kept, kept))
             ways = {"default": (DEFAULT, True), "fast": (FAST, True), "without residual": (FAST, False)}
             if name == MIXTURE:
                 ways.pop("fast")
@@ -99,7 +100,7 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
                 label = {"case": name, "method": f"latent linear {compression}x, {way}"}
                 yield label | scores(draws, experiment) | calibration(draws, experiment) | cost
                 if name == MIXTURE and residual:
-                    own = of_gaussian_residual(experiment.prior, KEPT[compression])
+                    own = of_gaussian_residual(experiment.prior, kept)
                     exact = exact_posterior(own, experiment.likelihood, experiment.likelihood.value)
                     known = experiment._replace(exact=exact)
                     yield label | {"case": OWN} | scores(draws, known) | calibration(draws, known)
@@ -134,7 +135,7 @@ def evaluate_oracle(quick: bool, seed: int) -> Iterator[dict]:
     truths, and none with a target."""
     case = replace(CASES[GAUSSIAN], truths=4 if quick else 16, members=16)
     experiment = set_up(case, seed)
-    prior = linear_latents(experiment.prior, (KEPT[16],) * 2)
+    prior = linear_latents(experiment.prior, (KEPT[16], KEPT[16]))
     generator = torch.Generator().manual_seed(seed + 1)
     oracle = encoded_observations(prior.autoencoder, experiment.truth, generator=generator, **ORACLE)
     count = case.truths * case.members
@@ -164,13 +165,15 @@ def evaluate_latent(quick: bool = False, seed: int = 0) -> Iterator[dict]:
 
 
 def rows_of_latent(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_latent` as rows, see `closed_form.rows_of`. Targets are those of the default, and of the fast
-    method for a Gaussian: CRPS, and of linear latents of a Gaussian the variances."""
+    """Lines of `evaluate_latent` as rows, see `closed_form.rows_of`. Targets are those of the default, of the fast
+    method for a Gaussian and of the statistical one for a front: CRPS, and of linear latents of a Gaussian the
+    variances."""
     shown = ("CRPS", "spread / error", "variance, observed", "variance, unobserved", "Wasserstein-1", "RMSE of truth")
     rows = []
     for line in lines:
         kind = line["case"].split(",")[0].split(" ")[0]
-        judged = line["method"].endswith(", default") or (kind == "Gaussian" and line["method"].endswith(", fast"))
+        way = line["method"].split(", ", 1)[-1]
+        judged = way == "default" or (kind, way) in (("Gaussian", "fast"), ("front", "statistical"))
         for score in (name for name, value in line.items() if name not in ("case", "method") and value == value):
             target: tuple = ()
             if judged and score == "CRPS / exact":
