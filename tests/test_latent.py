@@ -380,8 +380,9 @@ def test_command_writes_rows(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(verify, "KEPT", {16: 16})
     monkeypatch.setattr(verify, "QUICK_TRUTHS", {verify.GAUSSIAN: 1, verify.MIXTURE: 1})
     small = closed_form.set_up
-    monkeypatch.setattr(verify, "set_up", lambda case, seed: small(replace(case, truths=2, members=4), seed))
+    monkeypatch.setattr(verify, "set_up", lambda case, seed: small(replace(case, truths=2, members=2), seed))
     monkeypatch.setattr(front, "FRONTS", front.FRONTS[:1])
+    monkeypatch.setattr(front, "QUICK_FRONT_METHODS", ("default", "statistical"))
     out = tmp_path / "rows.json"
     monkeypatch.setattr("sys.argv", ["genda", "evaluate", "latent", "--quick", "--json", str(out)])
     with pytest.raises(SystemExit) as stop:

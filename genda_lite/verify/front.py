@@ -167,7 +167,7 @@ def run_front(
 def evaluate_fronts(quick: bool, seed: int) -> Iterator[dict]:
     """Lines of every front by every guidance."""
     for case in FRONTS:
-        experiment = set_up_front(case, 6 if quick else 24, seed)
+        experiment = set_up_front(case, 12 if quick else 24, seed)
         for name in QUICK_FRONT_METHODS if quick else FRONT_METHODS:
             found = run_front(experiment, *FRONT_METHODS[name], members=16 if quick else 32, seed=seed)
             yield {"case": case.name, "method": f"latent front, {name}"} | found

@@ -103,7 +103,7 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
                     own = of_gaussian_residual(experiment.prior, kept)
                     exact = exact_posterior(own, experiment.likelihood, experiment.likelihood.value)
                     known = experiment._replace(exact=exact)
-                    yield label | {"case": OWN} | scores(draws, known) | calibration(draws, known)
+                    yield label | {"case": OWN} | scores(draws, known) | calibration(draws, known) | cost
 
 
 # --- Against the truth itself ----------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def evaluate_oracle(quick: bool, seed: int) -> Iterator[dict]:
     truths, and none with a target."""
     case = replace(CASES[GAUSSIAN], truths=4 if quick else 16, members=16)
     experiment = set_up(case, seed)
-    prior = linear_latents(experiment.prior, (KEPT[16], KEPT[16]))
+    case, prior = experiment.case, linear_latents(experiment.prior, (KEPT[16], KEPT[16]))
     generator = torch.Generator().manual_seed(seed + 1)
     oracle = encoded_observations(prior.autoencoder, experiment.truth, generator=generator, **ORACLE)
     count = case.truths * case.members
