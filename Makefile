@@ -18,7 +18,7 @@ export OMP_WAIT_POLICY ?= passive
 PROCESSES ?= 2  # that simulate and train side by side
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve student test test-slow lint tables data samples train osse-data test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve lab student test test-slow lint tables data samples train osse-data test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -53,6 +53,13 @@ book: $(VENV)/.installed _build/inputs  ## run every notebook and build the book
 
 serve:  ## serve the built book on http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html 8000
+
+lab: $(VENV)/.lab  ## open the chapters in JupyterLab, to run and to change
+	$(BIN)/jupyter lab book/01_observing.ipynb $(LAB)
+
+$(VENV)/.lab: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[lab]"
+	@touch $@
 
 student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
 	$(BIN)/genda student book _build/student

@@ -606,7 +606,8 @@ def pages() -> list[str]:
     """The pages with marked tables or claims."""
     from claims import claims
 
-    return list(dict.fromkeys(["README.md", "data_samples/README.md", *(claim.page for claim in claims())]))
+    marked = "README.md", "book/results.md", "data_samples/README.md"
+    return list(dict.fromkeys([*marked, *(claim.page for claim in claims())]))
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ def simulate(
     simulation = Simulation(days, seed, members, every, spin_up, Twin.named(twin), alike, wide)
     simulate_to_file(out, simulation, device, compile)
     size = out.stat().st_size / 1e6
-    typer.echo(f"{out}: {simulation.frames} daily means of {members} ocean(s), seed {seed}, {size:.1f} MB")
+    made = f"{counted(simulation.frames, 'daily mean')} of {counted(members, 'ocean')}"
+    typer.echo(f"{out}: {made}, seed {seed}, {size:.1f} MB")
 
 
 @app.command()
@@ -233,7 +234,7 @@ def assimilate(
     analysis = run(model, everywhere, members, seed, grid=grid, progress=True, **options)
     analysis.attrs["observations_file"] = source_name(files)
     write_dataset(analysis, out)
-    typer.echo(f"{out}: {members} members from {len(observations)} observations on {grid}")
+    typer.echo(f"{out}: {counted(members, 'member')} from {counted(len(observations), 'observation')} on {grid}")
     if plot is not None:
         from .files import atomic_path
         from .show.maps import plot_analysis
@@ -338,7 +339,7 @@ def ose(
     device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)
     chosen = experiment.days(days, first)
-    typer.echo(f"{len(chosen)} days, {chosen[0]} to {chosen[-1]}; {members} members; to {out}")
+    typer.echo(f"{counted(len(chosen), 'day')}, {chosen[0]} to {chosen[-1]}; {counted(members, 'member')}; to {out}")
     seen, reports = experiment.observations(chosen[0])
     for report in reports:
         typer.echo(str(report))
@@ -351,27 +352,60 @@ download = typer.Typer(no_args_is_help=True, help="Fetch real data from their pr
 app.add_typer(download, name="download")
 
 
+FetchBox = Annotated[tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")]
+Source = Annotated[str, typer.Option(help="Whose: copernicus (a free account) or open (servers that want none).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")]
+
+
 @download.command("ose")
 def download_ose(
     year: Annotated[int, typer.Option(help="The year to fetch.")],
     folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("ose"),
-    box: Annotated[
-        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
-    ] = (-67.0, -53.0, 31.0, 45.0),
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+    box: FetchBox = (-67.0, -53.0, 31.0, 45.0),
+    source: Source = "copernicus",
+    yes: Yes = False,
 ) -> None:
     """Everything for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
 
-    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Interrupted, the same command
-    goes on.
+    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Or take `--source open`,
+    which wants no account and has no tracks: maps of sea level, temperature and salinity, winds, drifters. Interrupted,
+    the same command goes on.
     """
-    from .sources.download import fetch_ose, plan_ose, size_ose
+    from .sources.download import plan_ose, tables
 
+    tables(source)
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = plan_ose(folder, year)
-    sizes = size_ose(pieces, box)
-    if not sizes:
-        typer.echo(f"{folder}: all {len(pieces)} pieces of {year} are there")
+    fetch_pieces(folder, plan_ose(folder, year, source), box, yes)
+
+
+@download.command("training")
+def download_training(
+    start: Annotated[str, typer.Option(help="The first day, such as 2010-01-01.")],
+    end: Annotated[str, typer.Option(help="The last day.")],
+    folder: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")] = Path("training"),
+    box: FetchBox = (-70.0, -40.0, 25.0, 45.0),
+    source: Source = "copernicus",
+    yes: Yes = False,
+) -> None:
+    """A reanalysis of the ocean and its winds, for `genda prepare`: GLORYS12, or HYCOM by `--source open`.
+
+    For GLORYS12 log in first: `copernicusmarine login`. HYCOM (1994 to 2015) and its winds (CCMP) want no account.
+    Interrupted, the same command goes on.
+    """
+    from .sources.download import plan_training
+
+    pieces = plan_training(folder, start, end, box, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    fetch_pieces(folder, pieces, box, yes)
+
+
+def fetch_pieces(folder: Path, pieces: list, box: tuple[float, float, float, float], yes: bool) -> None:
+    """Tell how much is still to be fetched, ask, and fetch it."""
+    from .sources.download import fetch, sizes
+
+    left = sizes(pieces, box)
+    if not left:
+        typer.echo(f"{folder}: all {len(pieces)} pieces are there")
         return
     table = {piece.name: piece.subset for piece in pieces}
     print_table(
@@ -380,18 +414,18 @@ def download_ose(
                 "what": name,
                 "dataset": table[name].dataset,
                 "variables": ", ".join(table[name].variables),
-                "months": str(months),
+                "pieces": str(count),
                 "MB, about": "unknown" if size is None else f"{size:,.0f}",
             }
-            for name, (months, size) in sizes.items()
+            for name, (count, size) in left.items()
         ]
     )
-    total = sum(size for _, size in sizes.values() if size is not None)
+    total = sum(size for _, size in left.values() if size is not None)
     typer.echo(f"{total:,.0f} MB or more to {folder}, box {box}; {sum(p.is_there for p in pieces)} pieces are there")
     if not yes:
         typer.confirm("Fetch them?", abort=True)
     try:
-        for piece, found in fetch_ose(pieces, box):
+        for piece, found in fetch(pieces, box):
             typer.echo(f"{piece.path}" if found else f"{piece.name}, {piece.begin:%B %Y}: the service has none")
     except InputError:
         raise
@@ -471,8 +505,8 @@ def real(
         rows += rows_of(found, boxes)
         seen = rows[-1]["value"]
         about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
-        typer.echo(f"{'quick: ' if quick else ''}{len(boxes)} boxes, {seen:.1%} of the cells observed, {members} "
-                   f"members; anomalies about {about}")
+        typer.echo(f"{'quick: ' if quick else ''}{counted(len(boxes), 'box')}, {seen:.1%} of the cells observed, "
+                   f"{counted(members, 'member')}; anomalies about {about}")
         frame = tidy(one for one in rows if not one["detail"])
         frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
         print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
@@ -491,7 +525,8 @@ def real(
         found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
         here = real_maps.rows_of(found, boxes, what, GAUSSIAN, learned)
         rows += here
-        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {len(boxes)} boxes, {members} members\n")
+        size = f"{counted(len(boxes), 'box')}, {counted(members, 'member')}"
+        typer.echo(f"\n{'quick: ' if quick else ''}{what}: {size}\n")
         frame = tidy(one for one in here if not one["detail"] and "less" not in one["metric"] and one.get("method"))
         print_frame(pivot(frame).rename(index=NAMES).rename_axis("prior"))
         print_judged([one for one in here if "less" in one["metric"]])
@@ -520,7 +555,8 @@ def nature(
         sets = [first_of(ds) for ds in sets] if quick else sets
         rows = [row | {"real": found.get(row["name"], {})} for row in realism(sets)]
     oceans, dates = (sum(ds.sizes.get(dim, 1) for ds in sets) for dim in ("member", "time"))
-    typer.echo(f"{'quick: ' if quick else ''}{oceans} ocean(s), {dates} dates in {len(sets)} data set(s)")
+    size = f"{counted(oceans, 'ocean')}, {counted(dates, 'date')} in {counted(len(sets), 'data set')}"
+    typer.echo(f"{'quick: ' if quick else ''}{size}")
 
     print_table(
         [
@@ -717,7 +753,7 @@ def osse(
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
             two = [known[OI], known[OURS]]
             rows += scoreboard.sensitivity(few, two, model, members, folder=folder, progress=say, made_of=made_of)
-    typer.echo(f"{'quick: ' if quick else ''}{cases} cases, {members} members")
+    typer.echo(f"{'quick: ' if quick else ''}{counted(cases, 'case')}, {counted(members, 'member')}")
     for title, part in scoreboard.board(found).items():
         typer.echo(f"\n{title}\n")
         print_frame(part.rename_axis("method"))
@@ -785,6 +821,12 @@ def student(
 
     for path in write_student_versions(book, out):
         typer.echo(str(path))
+
+
+def counted(number: int, thing: str) -> str:
+    """How many there are, as people write it: "1 member", "16 members"."""
+    several = f"{thing}es" if thing.endswith("x") else f"{thing}s"
+    return f"{number} {thing if number == 1 else several}"
 
 
 def print_judged(rows: list[dict]) -> None:

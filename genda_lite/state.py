@@ -11,6 +11,9 @@ from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from .errors import InputError
+from .processors import bound_threads
+
+bound_threads()  # torch is loaded now, for whatever of the package needs it
 
 EARTH_RADIUS = 6.371e6  # m
 METRES_PER_DEGREE = np.pi * EARTH_RADIUS / 180  # along a meridian
@@ -263,7 +266,7 @@ class Grid:
         >>> grid.shape
         (64, 64)
         >>> print(grid)
-        64 x 64 points, 35.33..40.58 N, -62.67..-57.42 E
+        64 x 64 points, 35.33..40.58 N, 62.67..57.42 W
     """
 
     latitude: np.ndarray
@@ -318,8 +321,17 @@ class Grid:
         return row, column
 
     def __str__(self) -> str:
-        lat, lon = self.latitude, self.longitude
-        return f"{len(lat)} x {len(lon)} points, {lat[0]:.2f}..{lat[-1]:.2f} N, {lon[0]:.2f}..{lon[-1]:.2f} E"
+        ends = [(values[0], values[-1]) for values in (self.latitude, self.longitude)]
+        return f"{len(self.latitude)} x {len(self.longitude)} points, {in_degrees(*ends)}"
+
+
+def in_degrees(latitude: tuple[float, float], longitude: tuple[float, float]) -> str:
+    """A box as all messages write it: "33..43 N, 72..54.17 W"."""
+    parts = []
+    for (low, high), (positive, negative) in ((latitude, "NS"), (longitude, "EW")):
+        sign, name = (-1, negative) if low < 0 and high <= 0 else (1, positive)
+        parts.append(f"{round(sign * float(low), 2):g}..{round(sign * float(high), 2):g} {name}")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,6 @@ def rewritten(text: str, old: str, new: str) -> str:
     text = re.sub(rf"(gh/{old_owner}/{old_name}/|github/{old_owner}/{old_name}/blob/)[\w.-]+", rf"\g<1>{tag}", text)
     text = re.sub(r"(branch: &tag )\S+", rf"\g<1>{tag}", text)
     text = re.sub(r"(?m)^version: \S+$", f"version: {version()}", text)
-    text = re.sub(r"(?<=`git tag )v[\d.]+(?=`)", tag, text)
     text = re.sub(rf"\b{re.escape(old_owner)}/{re.escape(old_name)}\b", f"{owner}/{name}", text)
     return text.replace(f"https://{old_owner}.github.io/{old_name}", f"https://{owner}.github.io/{name}")
 

@@ -18,6 +18,7 @@ from genda_lite.sources import (
     read_sea_level_map,
     read_swath,
     read_temperature,
+    read_temperature_swath,
     read_tracks,
     read_winds,
 )
@@ -120,6 +121,24 @@ def swath(west=WEST) -> xr.Dataset:
     return raw(dims, coords, values, title="Swath")
 
 
+def pixels(west=WEST) -> xr.Dataset:
+    """GHRSST L2P: one time for all, and the seconds of each pixel after it."""
+    line, pixel = np.arange(20)[:, None], np.arange(10)
+    latitude, longitude = SOUTH + 0.02 * line + 0.0 * pixel, west + 0.02 * pixel + 0.0 * line
+    dims = ("time", "nj", "ni")
+    coords = {
+        "time": (("time",), days(np.array([NOON])), DAYS),
+        "lat": (dims[1:], latitude, NORTH),
+        "lon": (dims[1:], longitude, EAST),
+    }
+    values = {
+        "sea_surface_temperature": (dims, sea("thetao", latitude, longitude)[None] + 273.15, {"units": "kelvin"}),
+        "sst_dtime": (dims, 2.0 * line[None] + np.zeros((1, 1, 10)), {"units": "seconds"}),
+        "quality_level": (dims, np.full((1, 20, 10), 5, np.int8), {}),
+    }
+    return raw(dims, coords, values, title="Pixels")
+
+
 def drifter(west=WEST, n=40) -> xr.Dataset:
     hours = np.arange(n)
     latitude, longitude = SOUTH + 0.01 * hours, west + 0.02 * hours
@@ -153,6 +172,7 @@ PRODUCTS = {
     "winds": Product(winds, read_winds, {"uas": "u10", "vas": "v10"}),
     "ocean": Product(glorys, read_glorys, {name: name for name in ("zos", "thetao", "so", "uo", "vo")}),
     "swath": Product(swath, read_swath, {"zos": "ssha_filtered"}),
+    "pixels": Product(pixels, read_temperature_swath, {"thetao": "sea_surface_temperature"}),
     "drifters": Product(drifter, read_drifters, {"u": "EWCT", "v": "NSCT"}),
 }
 

@@ -204,3 +204,8 @@ def test_a_run_goes_on_in_the_folder_it_was_stopped_in(monkeypatch, tmp_path, ca
     for place, told in (("file", "is a file, expected the name of a folder"), ("no/where", "does not exist")):
         assert genda(monkeypatch, "evaluate", "osse", "--quick", "--folder", tmp_path / place) == 2
         assert told in capsys.readouterr().err
+
+
+def test_counts_are_written_as_people_write_them():
+    assert [cli.counted(n, "member") for n in (0, 1, 16)] == ["0 members", "1 member", "16 members"]
+    assert [cli.counted(n, "box") for n in (1, 2)] == ["1 box", "2 boxes"]

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,11 +21,33 @@ INTERNAL |= {f"teaching.{chapter}" for chapter in ("observing", "products", "pri
 
 
 @pytest.fixture(scope="module")
-def rewritten():
+def extension():
     spec = importlib.util.spec_from_file_location("plain_docstrings", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.rewritten
+    return module
+
+
+@pytest.fixture(scope="module")
+def rewritten(extension):
+    return extension.rewritten
+
+
+def test_fields_of_named_tuples_are_left_out_unless_they_say_something(extension):
+    class Pair(NamedTuple):
+        """Two numbers. first, second: which."""
+
+        first: float
+        second: float
+
+        def swapped(self):
+            """The other way round."""
+
+    told = {name: extension.skip(None, "class", name, getattr(Pair, name), False, {}) for name in ("first", "second")}
+    assert told == {"first": True, "second": True}
+    assert extension.skip(None, "class", "swapped", Pair.swapped, False, {}) is None
+    Pair.first.__doc__ = "The one (m)."
+    assert extension.skip(None, "class", "first", Pair.first, False, {}) is None
 
 
 def test_formulas_become_literal_blocks_and_sections_stay(rewritten):

@@ -14,7 +14,7 @@ from genda_lite import sources
 from genda_lite.cli import app
 from genda_lite.errors import InputError
 from genda_lite.sources.catalogue import OSE, of_year
-from genda_lite.sources.download import fetch_ose, plan_ose, size_ose
+from genda_lite.sources.download import fetch, plan_ose, sizes
 
 BOX = (-61.0, -59.0, 35.5, 36.5)
 UNITS = {"analysed_sst": "kelvin", "analysis_error": "kelvin", "adjusted_sea_surface_temperature": "kelvin"}
@@ -116,7 +116,7 @@ def test_everything_that_is_fetched_can_be_read(tmp_path, copernicus):
     pieces = plan_ose(tmp_path, 2017)
     assert len(pieces) == 12 * len(of_year(2017)) and not any(piece.is_there for piece in pieces)
     pieces = months(pieces, *of_year(2017))
-    fetched = list(fetch_ose(pieces, BOX))
+    fetched = list(fetch(pieces, BOX))
     assert [piece for piece, found in fetched if not found] == [p for p in pieces if p.name == "tracks j2n"]
     for piece, found in fetched:
         if found:
@@ -133,12 +133,12 @@ def test_everything_that_is_fetched_can_be_read(tmp_path, copernicus):
 def test_what_is_there_is_kept_and_sizes_are_told(tmp_path, copernicus):
     pieces = plan_ose(tmp_path, 2017)
     some = months(pieces, "salinity", "tracks c2", "drifters")
-    list(fetch_ose(some, BOX))
+    list(fetch(some, BOX))
     before = len(copernicus.asked)
-    assert all(piece.is_there for piece in some) and not list(fetch_ose(some, BOX)) and len(copernicus.asked) == before
-    sizes = size_ose(pieces, BOX)
-    assert sizes["salinity"] == (10, 20.0) and sizes["tracks c2"] == (10, 400.0) and sizes["tracks s3a"] == (12, 480.0)
-    assert sizes["drifters"] == (10, None)
+    assert all(piece.is_there for piece in some) and not list(fetch(some, BOX)) and len(copernicus.asked) == before
+    left = sizes(pieces, BOX)
+    assert left["salinity"] == (10, 20.0) and left["tracks c2"] == (10, 400.0) and left["tracks s3a"] == (12, 480.0)
+    assert left["drifters"] == (10, None)
     assert len(copernicus.dry) == len(of_year(2017)) and len(copernicus.asked) == before  # asked, not downloaded
 
 
@@ -153,28 +153,28 @@ def test_an_interrupted_download_goes_on(tmp_path, copernicus, monkeypatch):
     for name, left in (("get", 6), ("subset", 4)):
         monkeypatch.setattr(copernicus, name, half)
         with pytest.raises(ConnectionError):
-            list(fetch_ose(pieces, BOX))
+            list(fetch(pieces, BOX))
         monkeypatch.setattr(copernicus, name, {"get": get, "subset": subset}[name])
         assert sum(not piece.is_there for piece in pieces) == left
         assert set(tmp_path.iterdir()) == {piece.path for piece in pieces if piece.is_there}
         if name == "get":
-            list(fetch_ose(months(pieces, "tracks c2"), BOX))
-    assert len(list(fetch_ose(pieces, BOX))) == 4 and all(piece.is_there for piece in pieces)
+            list(fetch(months(pieces, "tracks c2"), BOX))
+    assert len(list(fetch(pieces, BOX))) == 4 and all(piece.is_there for piece in pieces)
 
 
 def test_months_without_drifters(tmp_path, copernicus, monkeypatch):
     monkeypatch.setattr(copernicus, "subset", lambda **request: None)  # of a table without rows no file is written
     pieces = months(plan_ose(tmp_path, 2017), "drifters")
-    assert [found for _, found in fetch_ose(pieces, BOX)] == [False, False] and not list(tmp_path.iterdir())
+    assert [found for _, found in fetch(pieces, BOX)] == [False, False] and not list(tmp_path.iterdir())
 
 
 def test_swot_comes_from_earthdata(tmp_path, copernicus, monkeypatch, refuses):
     pieces = months(plan_ose(tmp_path, 2024), "swath")
     with refuses("earthaccess", "genda_lite[data]"):
-        list(fetch_ose(pieces, BOX))
+        list(fetch(pieces, BOX))
     monkeypatch.setitem(sys.modules, "earthaccess", client := Earthdata())
-    assert size_ose(pieces, BOX) == {"swath": (2, 54.0)} and client.logins == 0
-    assert all(found for _, found in fetch_ose(pieces, BOX)) and client.logins == 2
+    assert sizes(pieces, BOX) == {"swath": (2, 54.0)} and client.logins == 0
+    assert all(found for _, found in fetch(pieces, BOX)) and client.logins == 2
     assert client.searches[-1] == {
         "short_name": "SWOT_L2_LR_SSH_D",
         "granule_name": "*Expert*",
@@ -183,7 +183,7 @@ def test_swot_comes_from_earthdata(tmp_path, copernicus, monkeypatch, refuses):
     }
     monkeypatch.setattr(client, "download", lambda granules, folder: write(tracks(), Path(folder, "1.nc")))
     with refuses("not all of 3 files"):
-        list(fetch_ose(months(plan_ose(tmp_path, 2025), "swath"), BOX))
+        list(fetch(months(plan_ose(tmp_path, 2025), "swath"), BOX))
 
 
 def test_what_cannot_be(tmp_path, copernicus, monkeypatch, refuses):
@@ -195,10 +195,10 @@ def test_what_cannot_be(tmp_path, copernicus, monkeypatch, refuses):
         plan_ose(tmp_path / "none", 2017)
     pieces = plan_ose(tmp_path, 2017)
     with refuses("ascend", "180 degrees"):
-        size_ose(pieces, (170, -170, 30, 40))
+        sizes(pieces, (170, -170, 30, 40))
     monkeypatch.setitem(sys.modules, "copernicusmarine", None)
     with refuses("copernicusmarine", "genda_lite[data]"):
-        list(fetch_ose(pieces, BOX))
+        list(fetch(pieces, BOX))
 
 
 def test_command(tmp_path, copernicus, monkeypatch):
@@ -218,7 +218,7 @@ def test_command(tmp_path, copernicus, monkeypatch):
     assert isinstance(stopped.exception, InputError) and "goes on from here" in str(stopped.exception)
     done = CliRunner().invoke(app, [*command, "--yes"])
     assert done.exit_code == 0 and "salinity_201704.nc" in done.output and len(copernicus.asked) == 4
-    assert "all 4 pieces of 2017 are there" in CliRunner().invoke(app, command).output
+    assert "all 4 pieces are there" in CliRunner().invoke(app, command).output
 
 
 def test_the_clients_take_what_they_are_asked():

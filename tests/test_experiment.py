@@ -252,7 +252,7 @@ def test_a_setting_is_told_whole_and_differs_in_anything():
 
 def test_the_grid_is_all_points_of_a_twelfth_degree_in_the_box():
     grid = Setting().grid
-    assert grid.shape == (121, 121) and str(grid) == "121 x 121 points, 33.00..43.00 N, -65.00..-55.00 E"
+    assert grid.shape == (121, 121) and str(grid) == "121 x 121 points, 33..43 N, 65..55 W"
     few = Setting(box=(-60.1, -59.9, 37.99, 38.26)).grid
     np.testing.assert_allclose(few.latitude * 12, [456, 457, 458, 459])
     np.testing.assert_allclose(few.longitude * 12, [-721, -720, -719])

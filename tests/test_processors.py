@@ -110,13 +110,16 @@ def spins(program: str, **variables: str) -> int:
 
 def test_the_threads_of_torch_sleep_while_they_wait_unless_told_otherwise():
     assert spins("import torch") > 0  # what we are here for
-    assert spins("import genda_lite") == 0
-    assert spins("import genda_lite", OMP_WAIT_POLICY="active") > 0
+    assert spins("import genda_lite.state") == 0
+    assert spins("import genda_lite, torch") == 0
+    assert spins("import genda_lite.state", OMP_WAIT_POLICY="active") > 0
 
 
 def test_the_package_bounds_the_threads_of_torch():
-    program = "import torch; torch.set_num_threads(64); import genda_lite; print(torch.get_num_threads())"
-    assert fresh(program).stdout.split() == [str(processors.count_processors())]
+    for loaded in "import genda_lite", "genda_lite.Grid":  # before the package and after it
+        program = f"import torch; torch.set_num_threads(64); {loaded}; print(torch.get_num_threads())"
+        program = program if loaded.startswith("import") else f"import genda_lite; {program}"
+        assert fresh(program).stdout.split() == [str(processors.count_processors())]
 
 
 def test_the_count_is_told_without_loading_anything():

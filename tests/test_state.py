@@ -22,6 +22,7 @@ from genda_lite.state import (
     channel_index,
     channels,
     harmonics,
+    in_degrees,
 )
 
 WINTER, SUMMER, UNKNOWN = np.datetime64("2000-01-01"), np.datetime64("2000-07-01"), np.datetime64("NaT")
@@ -248,3 +249,9 @@ def test_members_of_several_days_become_fields_of_the_date(standardizer, grid):
     everything = torch.zeros(2, len(CHANNELS), *grid.shape)
     everything[:, CHANNELS.index("so")], everything[:, CHANNELS.index("zos")] = members[:, 1], members[:, 2]
     xr.testing.assert_identical(found, standardizer.to_dataset(everything, grid, date)[["so", "zos"]])
+
+
+def test_a_box_is_written_as_maps_are():
+    assert in_degrees((33.0, 43.0), (-72.0, -54.1666)) == "33..43 N, 72..54.17 W"
+    assert in_degrees((-45.0, -35.5), (20.0, 30.0)) == "45..35.5 S, 20..30 E"
+    assert in_degrees((-5.0, 5.0), (-10.0, 350.0)) == "-5..5 N, -10..350 E"

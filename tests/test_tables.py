@@ -19,9 +19,12 @@ tables, claims = import_module("tables"), import_module("claims")
 SETTINGS = {
     "README.md": (
         "Python 3.11",
-        "33-43 N, 72-54 W",
-        "but for 5 degrees about the equator",
-        "78 network calls a member; takes 24 and no gradient",
+        "An analysis of 16 members",
+        "CC BY 4.0",
+        "Martin, Manucharyan & Klein 2025, [doi:10.1029/2025MS005063",
+        "Rozet & Louppe 2023",
+    ),
+    "book/results.md": (
         "64 x 64 points",
         "a k^-3 spectrum",
         "an error of 0.05 standard deviations",
@@ -46,9 +49,6 @@ SETTINGS = {
         "means over 24 hours",
         "a 16-member analysis",
         "1,000 observations",
-        "CC BY 4.0",
-        "Martin, Manucharyan & Klein 2025, [doi:10.1029/2025MS005063",
-        "Rozet & Louppe 2023",
     ),
     "data_samples/README.md": (
         "3.8 MB",

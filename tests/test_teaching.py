@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+import yaml
 from typer.testing import CliRunner
 
 from genda_lite.cli import app
@@ -287,15 +288,18 @@ def test_explanations_do_not_give_a_number_away(label):
 
 
 def test_an_exercise_has_a_label_and_a_place():
-    for name in ("ex-members", "members", "osse-2", "OSSE-2"):
+    for name in ("ex-members", "members", "osse-2", "OSSE-2", "5.2", "Exercise 5.2"):
         assert check(name, 1.0308)
 
 
 def test_unknown_exercises_are_refused(refuses):
     with refuses("did you mean 'ex-smooth'"):
         check("ex-smoth", 8)
-    with refuses("no exercise 'osse-9'"):
-        check("osse-9", 8)
+    with refuses("no exercise 'osse-21'", "chapter osse has 5, osse-1 to osse-5"):
+        check("osse-21", 8)
+    for number in ("5.6", "7.1", "0.1", "21", "Exercise 21"):
+        with refuses(f"no exercise {number!r}", "a number like '2.2'"):
+            check(number, 8)
     with refuses("ex-gauss", "no program can check"):
         check("osse-3", "because")
 
@@ -303,6 +307,13 @@ def test_unknown_exercises_are_refused(refuses):
 def test_the_list_of_exercises_is_that_of_the_chapters():
     assert [exercises_in(path) for path in CHAPTERS] == [list(labels) for labels in EXERCISES.values()]
     assert list(EXERCISES) == [path.stem.split("_")[1] for path in CHAPTERS]
+
+
+def test_the_book_numbers_exercises_as_check_does():
+    """By chapter, in the order of the table of contents: its chapters, and only they, are numbered."""
+    chapters, appendix = yaml.safe_load((BOOK.parent / "_toc.yml").read_text())["parts"]
+    assert chapters["numbered"] == 1 and "numbered" not in appendix
+    assert [Path(entry["file"]).stem for entry in chapters["chapters"]] == [path.stem for path in CHAPTERS]
 
 
 def test_chapters_say_how_their_exercises_are_checked():

@@ -62,6 +62,12 @@ def process(app, what, name, obj, options, lines) -> None:
     lines[:] = rewritten(lines, arguments)
 
 
+def skip(app, what, name, obj, skipped, options) -> bool | None:
+    """Leave out what Python itself says of the fields of a named tuple, "Alias for field number 0"."""
+    return True if (inspect.getdoc(obj) or "").startswith("Alias for field number") else None
+
+
 def setup(app) -> dict:
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon, at 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,6 @@
 """From the files of real products to observations: what each file is, how well it measures, how smooth it is.
 
-    observations, reports = read_observations(["tracks.nc", "sst.nc", "swot.nc"], "2017-04-02", box=(-66, -54, 32, 44))
+observations, reports = read_observations(["tracks.nc", "sst.nc", "swot.nc"], "2017-04-02", box=(-66, -54, 32, 44))
 """
 
 from functools import reduce

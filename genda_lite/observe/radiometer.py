@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from ..sources import read_temperature
-from ..sources.files import Box
-from ..sources.maps import map_of_day
+from ..sources import read_temperature, read_temperature_swath
+from ..sources.files import Box, far_from, find_coordinate
+from ..sources.maps import SEEN, map_of_day
 from ..sources.report import Report
 from ..state import KM_PER_DEGREE, Grid
 from .instruments import InstrumentErrors, day_number, generator
 from .table import Observations
+
+DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Radiometer:
 
     def recognises(self, product: xr.Dataset) -> bool:
         """It holds a temperature, as GHRSST calls it."""
-        return not {"adjusted_sea_surface_temperature", "sea_surface_temperature"}.isdisjoint(product.variables)
+        return not set(SEEN).isdisjoint(product.variables)
 
     def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
         """The map of the date."""
@@ -40,9 +42,7 @@ class Radiometer:
         self, ds: xr.Dataset, date: np.datetime64 | None, window: float, errors: InstrumentErrors
     ) -> tuple[list[Observations], Report]:
         """With the errors stated, at least the sensor's, and that of representativity."""
-        stated = ds["error"].fillna(errors.temperature) if "error" in ds else xr.zeros_like(ds["thetao"])
-        error = np.hypot(np.maximum(stated, errors.temperature), errors.representativity_temperature)
-        return [Observations.from_grid(ds["thetao"], "thetao", error)], Report.of(ds)
+        return [Observations.from_grid(ds["thetao"], "thetao", total_error(ds, errors))], Report.of(ds)
 
     def simulate(
         self, truth: xr.Dataset, date: np.datetime64, window: float, errors: InstrumentErrors, seed: int
@@ -50,6 +50,40 @@ class Radiometer:
         """Of the date, as "radiometer"."""
         today = truth["thetao"].sel(time=date, method="nearest")
         return {"radiometer": radiometer(today, self.cloud, errors, seed)}
+
+
+@dataclass(frozen=True)
+class RadiometerSwath(Radiometer):
+    """The same in the pixels of their swaths (L2P), a granule a file; what is within a day of the date counts."""
+
+    kind = "temperature L2P"
+    apart = True
+
+    def recognises(self, product: xr.Dataset) -> bool:
+        """Latitude has two dimensions, or three with that of time."""
+        return super().recognises(product) and product[find_coordinate(product, "latitude")].ndim > 1
+
+    def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
+        """One granule: `read_temperature_swath`."""
+        return read_temperature_swath(*paths, box=box)
+
+    def observations(
+        self, ds: xr.Dataset, date: np.datetime64 | None, window: float, errors: InstrumentErrors
+    ) -> tuple[list[Observations], Report]:
+        """With the errors stated, at least the sensor's, and that of representativity."""
+        report = Report.of(ds)
+        near = np.ones(ds.sizes["point"], bool) if date is None else far_from(ds["time"].values, date) <= DAY
+        if not near.all():
+            dropped = report.dropped | {f"more than a day from {date}": int((~near).sum())}
+            report = Report(report.source, report.what, report.read, dropped, report.noted)
+        points = ds[["thetao"]].assign(error=total_error(ds, errors)).isel(point=near)
+        return [Observations.from_points(points, "thetao", "error")] if near.any() else [], report
+
+
+def total_error(ds: xr.Dataset, errors: InstrumentErrors) -> xr.DataArray:
+    """The errors stated (degC), at least the sensor's, with that of representativity."""
+    stated = ds["error"].fillna(errors.temperature) if "error" in ds else xr.zeros_like(ds["thetao"])
+    return np.hypot(np.maximum(stated, errors.temperature), errors.representativity_temperature)
 
 
 def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, seed: int = 0) -> Observations | None:

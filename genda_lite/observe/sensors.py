@@ -19,7 +19,7 @@ from ..sources.reanalysis import OCEAN
 from ..sources.report import Report
 from .instruments import InstrumentErrors
 from .nadir import Nadir
-from .radiometer import Radiometer
+from .radiometer import Radiometer, RadiometerSwath
 from .smooth_maps import LEVEL_4, WINDS
 from .swath import Swath
 from .table import Observations
@@ -81,8 +81,13 @@ DRIFTERS = NoSensor(
     "drifters verify analyses and are no observations: read them by read_drifters",
 )
 REANALYSIS = NoSensor(
-    lambda product: not set(OCEAN).isdisjoint(product.variables) and "adt" not in product.variables,
+    lambda product: not set(sum(OCEAN.values(), ())).isdisjoint(product.variables) and "adt" not in product.variables,
     "an ocean model or reanalysis is no observation: read it by read_glorys",
+)
+CURRENTS = NoSensor(
+    lambda product: not {"u", "ugos", "u_current"}.isdisjoint(product.variables) and "adt" not in product.variables,
+    "maps of the current (OSCAR) judge an analysis, `genda evaluate real --current`, and are no observation: single "
+    "vectors are, by observe.currents",
 )
 
 # The first that recognises a file takes it. Those that go by the shape of a file come last, a new one comes first.
@@ -90,9 +95,11 @@ SENSORS: tuple[Sensor | NoSensor, ...] = (
     DRIFTERS,
     WINDS,
     LEVEL_4["thetao"],
+    RadiometerSwath(),
     Radiometer(),
     LEVEL_4["so"],
     REANALYSIS,
+    CURRENTS,
     Swath(),
     Nadir(),
     LEVEL_4["zos"],
@@ -114,4 +121,7 @@ def sensor_of(path) -> Sensor:
                     raise InputError(f"{path}: {sensor.sentence}")
                 return sensor
         kinds = ", ".join(sensor.kind for sensor in SENSORS if not isinstance(sensor, NoSensor))
-        raise InputError(f"{path}: of no sensor that is known, expected one of {kinds}; {held(product)}")
+        raise InputError(
+            f"{path}: of no sensor that is known, expected one of {kinds}; {held(product)}; a map of sea level, "
+            "temperature or salinity is read once it is named so: `ncrename -v OLD,adt` (or analysed_sst, sos)"
+        )

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..sources import read_salinity, read_sea_level_map, read_temperature
 from ..sources.files import Box
-from ..sources.maps import map_of_day
+from ..sources.maps import ANALYSED, SALINITY, map_of_day
 from ..sources.reanalysis import WIND, wind_of_day
 from ..sources.report import Report
 from ..state import KM_PER_DEGREE
@@ -120,8 +120,8 @@ LEVEL_4 = {  # by channel
     channel: Level4(kind, names, partial(map_of_day, read, kind), (channel,), f"l4 {channel}")
     for channel, kind, names, read in (
         ("zos", "sea level", ("adt",), read_sea_level_map),
-        ("thetao", "temperature L4", ("analysed_sst",), read_temperature),
-        ("so", "salinity", ("sos", "sss", "sss_smap", "smap_sss"), read_salinity),
+        ("thetao", "temperature L4", ANALYSED, read_temperature),
+        ("so", "salinity", SALINITY, read_salinity),
     )
 }
 WINDS = Level4("wind", tuple(sum(WIND.values(), ())), wind_of_day, tuple(WIND), "wind")

@@ -168,8 +168,10 @@ def assimilate(
         region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
             by default the box around the middle of the observations that fits into the domain.
         grid: explicit 1-D latitude and longitude (a pair, or a data set with both) of the prior's size, at the prior's
-            latitudes and any longitude: the prior then ignores where it is. With a climatology at any latitude, but
-            for 5 degrees about the equator. A larger one is composed of windows (`posterior.compose`).
+            latitudes and any longitude. The prior then ignores where it is, in its domain, too: it knows of the place
+            only the climatology, and `position_used` among the attributes is "False" (`region` says "True"). With a
+            climatology at any latitude, but for 5 degrees about the equator. A larger one is composed of windows
+            (`posterior.compose`).
         date: for the seasonal climatology; by default the median time of the observations.
         dates: days to analyse together, of a prior of several days, as many of its frames apart; in place of `date`.
             Observations may lie on the days of the windows that hold them. More days than the prior's are composed.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..state import Grid, Standardizer, StateVector, harmonics
+from ..state import Grid, Standardizer, StateVector, harmonics, in_degrees
 from .spectral import ALL, Spectrum
 
 
@@ -40,7 +40,7 @@ class Domain:
         return Grid.around(longitude, latitude, shape)
 
     def __str__(self) -> str:
-        return "{:.2f}..{:.2f} N, {:.2f}..{:.2f} E".format(*self.latitude, *self.longitude)
+        return in_degrees(self.latitude, self.longitude)
 
 
 CONTEXT_CHANNELS = 5  # position known, latitude, longitude; cosine and sine of the season

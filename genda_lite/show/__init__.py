@@ -4,7 +4,8 @@
 def explorer(prior=None, truth=None, device: str | None = None, **options):
     """Move the controls of an observing system, and watch the ensemble answer: needs a running notebook, nothing else.
 
-    On a graphics card the ensembles are full ones; without one they are small, by the fast method, within seconds.
+    On a graphics card the ensembles are full ones; without one they are small, by the fast method: some seconds on a
+    free processor, several times as long where other work keeps it busy.
 
     Args:
         prior: one from `load_prior`, or several with their names; by default the shipped priors.

@@ -97,7 +97,7 @@ class Alive {
     const { length } = table.value, used = thinned(table);
     const names = data.channels.map(({ name }) => name), begun = performance.now();
     const now = (this.now = { key, table, running: true, members: null });
-    this.told(`Drawing ${setting.members} members …`, 0);
+    this.told(`Drawing ${several(setting.members, "member")} …`, 0);
     const request = {
       observations: length ? used : null, grid, date: this.scene.date, members: setting.members, gaussian: setting.method === "gaussian", channels: names,
     };
@@ -106,10 +106,10 @@ class Alive {
         if (over()) return;
         now.members = Object.fromEntries(names.map((name) => [name, turned(fields[name], this.shape)]));
         now.done = step === of;
-        const what = length ? `${length} observations` : "nothing observed, draws of the prior";
+        const what = length ? several(length, "observation") : "nothing observed, draws of the prior";
         const took = ((performance.now() - begun) / 1000).toFixed(1);
         const fewer = used === table ? "" : ` ${used.value.length} of them are used: all of sea level, some of temperature.`;
-        now.words = `${setting.members} members, ${what}: ${now.done ? `drawn here in ${took} s.` : `step ${step} of ${of}.`}${fewer} ${note}`;
+        now.words = `${several(setting.members, "member")}, ${what}: ${now.done ? `drawn here in ${took} s.` : `step ${step} of ${of}.`}${fewer} ${note}`;
         if (now.done) this.learn(now, setting, steps);
         this.told(now.words, step / of);
         await this.changed();

@@ -24,6 +24,9 @@ function summary(members, n) {
   return { mean, spread, first: come[0] / n };
 }
 
+/** How many there are, as people write it: "1 observation", "16 members". */
+const several = (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`;
+
 const apart = (a, b) => a.map((v, p) => Math.abs(v - b[p]));
 const rootMeanSquare = (map) => Math.sqrt(map.reduce((sum, v) => sum + v * v, 0) / map.length);
 

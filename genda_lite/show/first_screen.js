@@ -357,7 +357,7 @@ class FirstScreen {
         const members = Object.fromEntries(TOOLS.map((name) => [name, turned(now.fields[name], shape)]));
         this.results = { members, means, done: now.step === now.steps };
         this.progress.value = now.step / now.steps;
-        this.busy = now.step < now.steps ? `${this.drawn.length} observations, step ${now.step + 1} of ${now.steps}` : "";
+        this.busy = now.step < now.steps ? `${several(this.drawn.length, "observation")}, step ${now.step + 1} of ${now.steps}` : "";
         this.note = now.note;
         this.showResults();
       }
@@ -516,11 +516,11 @@ class FirstScreen {
       const { name, count } = stages[stage];
       this.progress.value = stage / last;
       const now = !stage ? "Nothing is observed yet" : stage === last ? "Temperature between the clouds" : `Pass ${stage} of ${last - 1}, ${name}`;
-      this.status.textContent = `${now}: ${count} observations. Touch the true ocean to draw your own.`;
+      this.status.textContent = `${now}: ${several(count, "observation")}. Touch the true ocean to draw your own.`;
       return;
     }
     if (!this.drawn.length) this.progress.value = 0;
-    const found = this.drawn.length && this.results ? `${this.drawn.length} observations, ${MEMBERS} members. ${this.note ?? ""}` : HINT[this.tool];
+    const found = this.drawn.length && this.results ? `${several(this.drawn.length, "observation")}, ${several(MEMBERS, "member")}. ${this.note ?? ""}` : HINT[this.tool];
     this.status.textContent = words ?? (this.busy ? `${this.busy} …` : found);
   }
 }

@@ -6,6 +6,7 @@ from .climatology import read_climatology
 from .download import download_glorys
 from .drifters import ragged_slices, read_drifters
 from .files import open_product
+from .l2p import read_temperature_swath
 from .maps import read_salinity, read_temperature
 from .reanalysis import join, read_glorys, read_reanalysis, read_winds
 from .report import Report
@@ -28,6 +29,7 @@ __all__ = [
     "read_sea_level_map",
     "read_swath",
     "read_temperature",
+    "read_temperature_swath",
     "read_tracks",
     "read_winds",
     "repeat_tracks",

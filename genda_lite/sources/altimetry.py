@@ -108,9 +108,7 @@ def _tracks_of(
             )
         time = require_time(product, dims)
         parts = [require(product, name, dims, units="m") for name in names]
-        extra = {
-            name: require(product, name, dims) for name in ("cycle", "track") if name in product.variables
-        }
+        extra = {name: require(product, name, dims) for name in ("cycle", "track") if name in product.variables}
         attrs = provenance(product) | {"variable": " + ".join(names)}
 
     values = sum(part.values for part in parts)
@@ -235,6 +233,5 @@ def _topography(product: xr.Dataset, filtered: bool) -> tuple[str, ...]:
     anomalies = [as_written[f"sla{end}"] for end in endings if f"sla{end}" in as_written]
     hint = f"; name '{anomalies[0]}' to read the anomaly, without the mean topography," if anomalies else ""
     raise InputError(
-        f"{source_of(product)}: no absolute dynamic topography (adt…, or sla… with mdt){hint}; "
-        f"{held(product)}"
+        f"{source_of(product)}: no absolute dynamic topography (adt…, or sla… with mdt){hint}; {held(product)}"
     )

@@ -56,7 +56,9 @@ class Archive:
         names = {path.name.split("_")[1] for path in self.folder.glob("tracks_*_*")}
         self.missions = sorted(names - {withheld})
         if not self.missions:
-            raise InputError(f"{self.folder}: no tracks besides those withheld, expected tracks_<mission>_…")
+            raise InputError(
+                f"{self.folder}: no tracks besides those withheld, expected tracks_<mission>_… (open servers have none)"
+            )
 
     def has(self, name: str) -> bool:
         """Whether there is anything of a product."""

@@ -1,7 +1,8 @@
-"""Which data sets an experiment against drifters needs: identifiers, variables, depths and readers, in one table.
+"""Which data sets training and an experiment against drifters need: identifiers, variables, depths and readers.
 
-Identifiers are those of the Copernicus Marine Data Store and, for SWOT, of NASA Earthdata. SWOT's L3, which
-`read_swath` reads as well, is not there: AVISO distributes it, with a client and an account of its own.
+Identifiers are those of the Copernicus Marine Data Store and, for SWOT, of NASA Earthdata, which both want an account
+(free); or of open servers, which want none. SWOT's L3, which `read_swath` reads as well, is not there: AVISO
+distributes it, with a client and an account of its own.
 """
 
 from typing import NamedTuple
@@ -13,10 +14,14 @@ class Subset(NamedTuple):
     Args:
         dataset: its identifier. variables: those wanted. depths: the least and greatest (m).
         margin: how far beyond the box (degrees).
-        kind: how: "subset" (a NetCDF file cut to the box), "table" (a CSV file cut to the box), "files" (the provider's
-            global files), or "granules" (NASA's files that touch the box, of which `variables` names the kind).
+        kind: how. Of Copernicus: "subset" (a NetCDF file cut to the box), "table" (a CSV file cut to the box), "files"
+            (the provider's global files); of NASA: "granules" (files that touch the box, of which `variables` names the
+            kind); of open servers: "griddap" and "tabledap" (ERDDAP's), and "opendap".
         years: the first and the last that it covers, None for to this day.
         reader: the function of `genda_lite.sources` that reads it.
+        server: the address of an open one; in it, and in `dataset`, `{year}` stands for the year.
+        spacing: degrees between cells. stride: of these every so many are fetched.
+        hours: of the first value of a day, and between two.
     """
 
     dataset: str
@@ -26,6 +31,10 @@ class Subset(NamedTuple):
     kind: str = "subset"
     years: tuple[int, int | None] = (1993, None)
     reader: str = "read_reanalysis"
+    server: str = ""
+    spacing: float = 0.25
+    stride: int = 1
+    hours: tuple[int, int] = (0, 24)
 
 
 # GLORYS12V1 (GLOBAL_MULTIYEAR_PHY_001_030): 1/12 degree, daily means from 1993; its levels include 0.49 and 15.81 m.
@@ -106,6 +115,72 @@ OSE = {
     ),
     "swath": Subset("SWOT_L2_LR_SSH_D", ("Expert",), kind="granules", years=(2023, None), reader="read_swath"),
 }
+
+# The same without an account. What servers have, and under which names, was taken from their pages and from programs
+# that read them; of the sea level's datasets, one a year, only that of 2019 has been seen.
+_PFEG, _AOML = "https://coastwatch.pfeg.noaa.gov/erddap", "https://erddap.aoml.noaa.gov"
+_HYCOM = Subset(  # GOFS 3.1 reanalysis, 1/12 degree, every three hours; levels at 0 and 15 m
+    "GLBv0.08/expt_53.X/data/{year}",
+    ("surf_el", "water_temp", "salinity", "water_u", "water_v"),
+    kind="opendap",
+    years=(1994, 2015),
+    server="https://tds.hycom.org/thredds/dodsC",
+    spacing=0.08,
+)
+_CCMP = Subset(  # version 3.1: ERA5 corrected by satellites
+    "ccmp_31_LonPM180",
+    ("uwnd", "vwnd"),
+    margin=0.5,
+    kind="griddap",
+    years=(1993, 2023),
+    reader="read_winds",
+    server=_PFEG,
+    hours=(0, 6),
+)
+OPEN_SUBSETS = {"hycom": _HYCOM, "winds": _CCMP}
+OPEN_OSE = {
+    "sea level": Subset(  # DUACS, as Copernicus has it
+        "SEA_SURFACE_HEIGHT_{year}_v3",
+        ("adt", "ugos", "vgos"),
+        margin=0.5,
+        kind="griddap",
+        reader="read_sea_level_map",
+        server=f"{_AOML}/hdb/erddap",
+    ),
+    "temperature L4": Subset(  # MUR, thinned to 1/20 degree
+        "jplMURSST41",
+        ("analysed_sst", "analysis_error", "mask"),
+        margin=0.5,
+        kind="griddap",
+        years=(2002, None),
+        reader="read_temperature",
+        server=_PFEG,
+        spacing=0.01,
+        stride=5,
+        hours=(9, 24),
+    ),
+    "salinity": Subset(  # SMOS, BEC's L4, thinned to 1/4 degree
+        "SMOS_SSS_L4_V2020",
+        ("sss",),
+        margin=0.5,
+        kind="griddap",
+        years=(2011, 2021),
+        reader="read_salinity",
+        server="https://erddap.emodnet-physics.eu/erddap",
+        spacing=0.05,
+        stride=5,
+    ),
+    "winds": _CCMP,
+    "drifters": Subset(  # the Global Drifter Program's, hourly
+        "drifter_hourly_qc",
+        ("ID", "time", "latitude", "longitude", "ve", "vn", "drogue_lost_date"),
+        kind="tabledap",
+        years=(1987, 2022),
+        reader="read_drifters",
+        server=f"{_AOML}/gdp/erddap",
+    ),
+}
+SOURCES = {"copernicus": (SUBSETS, OSE), "open": (OPEN_SUBSETS, OPEN_OSE)}  # for training, for experiments
 
 
 def of_year(year: int, table: dict[str, Subset] = OSE) -> dict[str, Subset]:

@@ -1,41 +1,41 @@
 """Fetching the reanalysis that priors of the real ocean are trained on, and the data of experiments against drifters.
 
 Copernicus Marine is free and wants an account: `copernicusmarine login` once, after which its client finds the account
-by itself; NASA Earthdata, for SWOT alone, likewise. Nothing here sees a name or a password.
+by itself; NASA Earthdata, for SWOT alone, likewise. Nothing here sees a name or a password. Open servers want none
+(`open_servers`).
 """
 
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_folder, atomic_path
-from .catalogue import SUBSETS, Subset, of_year
+from .catalogue import SOURCES, Subset, of_year
 from .files import Box
+from .open_servers import fetch_grid, fetch_model, fetch_table, grid_size, model_size, table_size
+from .pieces import NothingThere, Piece, client
 
+TRAINING_BOX: Box = (-70.0, -40.0, 25.0, 45.0)
 GULF_STREAM: Box = (-67.0, -53.0, 31.0, 45.0)  # GenDA's box, and two degrees around it
 
 
-def download_glorys(
-    folder: str | os.PathLike, start, end, box: tuple[float, float, float, float] = (-70.0, -40.0, 25.0, 45.0)
-) -> list[Path]:
-    """Fetch ocean and wind of some days, a file for each year and each of `SUBSETS`; those that are there are kept.
+def plan_training(
+    folder: str | os.PathLike, start, end, box: Box = TRAINING_BOX, source: str = "copernicus"
+) -> list[Piece]:
+    """Ocean and wind that a prior of the real ocean is trained on: by year of Copernicus, by month of open servers.
 
     Args:
         folder: to write to. start, end: first and last day, such as "2010-01-01".
-        box: west, east, south, north (degrees).
-
-    Returns:
-        The files, as `read_reanalysis` takes them.
+        box: west, east, south, north (degrees). source: a name in `SOURCES`.
 
     Raises:
-        InputError: the folder, the days or the box cannot be, or `copernicusmarine` is not installed.
+        InputError: the days or the box cannot be, the source is unknown or does not cover them.
     """
-    folder = Path(folder)
+    table = tables(source)[0]
     try:
         first, last = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
     except ValueError:
@@ -43,84 +43,89 @@ def download_glorys(
     _check_box(box)
     if not first <= last:
         raise InputError(f"days {start} to {end}: expected them to ascend")
-    client = _client("copernicusmarine")
+    if source == "open":
+        begins, ends = (edge(subset.years[i] for subset in table.values()) for edge, i in ((max, 0), (min, 1)))
+        if not begins <= first.year <= last.year <= ends:
+            raise InputError(f"days {start} to {end}: open servers have ocean and wind of {begins} to {ends} alone")
     west, east, south, north = box
-    files = []
-    for year in range(first.year, last.year + 1):
-        begin, until = max(first, pd.Timestamp(year, 1, 1)), min(last, pd.Timestamp(year, 12, 31))
-        for name, subset in SUBSETS.items():
-            path = folder / f"{name}_{begin:%Y%m%d}-{until:%Y%m%d}_{west:g}_{east:g}_{south:g}_{north:g}.nc"
-            files.append(path)
-            if path.exists():
-                continue
-            with atomic_path(path) as temporary:
-                client.subset(**_request(subset, begin, until, box), **_into(temporary))
-    return files
+    pieces = []
+    for period in pd.period_range(first, last, freq="Y" if source == "copernicus" else "M"):
+        begin, until = max(first, period.start_time), min(last, period.end_time.normalize())
+        for name, subset in table.items():
+            file = f"{name}_{begin:%Y%m%d}-{until:%Y%m%d}_{west:g}_{east:g}_{south:g}_{north:g}.nc"
+            pieces.append(Piece(name, subset, begin, until, Path(folder, file)))
+    return pieces
 
 
-class Piece(NamedTuple):
-    """A month of a data set, fetched at once.
+def download_glorys(folder: str | os.PathLike, start, end, box: Box = TRAINING_BOX) -> list[Path]:
+    """Fetch GLORYS12 and winds of some days, a file for each year and each of `SUBSETS`; those that are there are kept.
 
     Args:
-        name: in the table. subset: what to fetch. begin, until: first and last day.
-        path: the file or folder it becomes.
-    """
+        folder, start, end, box: as in `plan_training`.
 
-    name: str
-    subset: Subset
-    begin: pd.Timestamp
-    until: pd.Timestamp
-    path: Path
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it has been fetched: pieces come into being whole."""
-        return self.path.exists()
-
-
-def plan_ose(folder: str | os.PathLike, year: int) -> list[Piece]:
-    """What an experiment against drifters needs of a year, month by month, be it there or not.
+    Returns:
+        The files, as `read_reanalysis` takes them.
 
     Raises:
-        InputError: the folder does not exist, or the year is none that altimetry and winds cover.
+        InputError: the folder, the days or the box cannot be, or `copernicusmarine` is not installed.
+    """
+    pieces = plan_training(folder, start, end, box)
+    list(fetch(pieces, box))
+    return [piece.path for piece in pieces]
+
+
+def plan_ose(folder: str | os.PathLike, year: int, source: str = "copernicus") -> list[Piece]:
+    """What an experiment against drifters needs of a year, month by month, be it there or not.
+
+    Args:
+        source: a name in `SOURCES`. Open servers have no tracks of altimeters that the readers can take: maps in place.
+
+    Raises:
+        InputError: the folder does not exist, the source is unknown, or the year is none that its data cover.
     """
     folder, this_year = Path(folder), pd.Timestamp.now().year
+    table = tables(source)[1]
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder, expected one to download to")
-    needed = of_year(year)
-    if "winds" not in needed or not any(name.startswith("tracks") for name in needed) or year > this_year:
+    needed = of_year(year, table)
+    if source == "open" and not {"winds", "temperature L4", "drifters"} <= needed.keys():
+        raise InputError(f"year {year}: temperature, winds and drifters are not all open, expected 2002 to 2022")
+    if source != "open" and not ("winds" in needed and any(name.startswith("tracks") for name in needed)):
         raise InputError(f"year {year}: altimeter tracks and winds are not all known, expected 2008 to {this_year}")
+    if year > this_year:
+        raise InputError(f"year {year}: is yet to come, expected 2008 to {this_year}")
     pieces = []
     for name, subset in needed.items():
         for begin in pd.date_range(f"{year}-01-01", periods=12, freq="MS"):
-            ending = {"subset": ".nc", "table": ".csv"}.get(subset.kind, "")
+            ending = {"table": ".csv", "tabledap": ".csv", "files": "", "granules": ""}.get(subset.kind, ".nc")
             path = folder / f"{name.replace(' ', '_')}_{begin:%Y%m}{ending}"
             pieces.append(Piece(name, subset, begin, begin + pd.offsets.MonthEnd(0), path))
     return pieces
 
 
-def size_ose(pieces: list[Piece], box: Box = GULF_STREAM) -> dict[str, tuple[int, float | None]]:
+def sizes(pieces: list[Piece], box: Box = GULF_STREAM) -> dict[str, tuple[int, float | None]]:
     """What is still to be fetched, by name: how many pieces, and about how many MB, None where the service cannot tell.
 
-    The service is asked for one month of each data set; others are taken to be as large. Nothing is downloaded.
+    Copernicus is asked for one piece of each data set, of open servers it is counted how many values one holds; others
+    are taken to be as large. Nothing is downloaded.
     """
     _check_box(box)
     left: dict[str, list[Piece]] = {}
     for piece in pieces:
         if not piece.is_there:
             left.setdefault(piece.name, []).append(piece)
-    sizes = {}
+    found = {}
     for name, missing in left.items():
         size = _SIZES[missing[0].subset.kind](missing[0], box)
-        sizes[name] = len(missing), None if size is None else size * len(missing)
-    return sizes
+        found[name] = len(missing), None if size is None else size * len(missing)
+    return found
 
 
-def fetch_ose(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Piece, bool]]:
+def fetch(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Piece, bool]]:
     """Fetch what is not there, piece by piece; interrupted, the same call goes on from the piece it was at.
 
     Args:
-        pieces: from `plan_ose`. box: west, east, south, north (degrees).
+        pieces: from `plan_ose` or `plan_training`. box: west, east, south, north (degrees).
 
     Yields:
         each missing piece as soon as it has been asked for, and whether there was anything of it.
@@ -129,28 +134,27 @@ def fetch_ose(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Pie
         InputError: a client is not installed, or the box cannot be. What the clients raise is passed on.
     """
     _check_box(box)
-    for kind in {piece.subset.kind for piece in pieces if not piece.is_there}:
-        _client("earthaccess" if kind == "granules" else "copernicusmarine")
-    for piece in pieces:
-        if not piece.is_there:
-            try:
-                _FETCH[piece.subset.kind](piece, box)
-            except _Nothing:
-                yield piece, False
-            else:
-                yield piece, True
+    missing = [piece for piece in pieces if not piece.is_there]
+    for kind in {piece.subset.kind for piece in missing}:
+        client(_CLIENTS.get(kind, "copernicusmarine"))
+    for piece in missing:
+        try:
+            _FETCH[piece.subset.kind](piece, box)
+        except NothingThere:
+            yield piece, False
+        else:
+            yield piece, True
 
 
-class _Nothing(Exception):
-    """The service has nothing of a piece."""
+def tables(source: str) -> tuple[dict[str, Subset], dict[str, Subset]]:
+    """Of a source the table for training, and that for experiments.
 
-
-def _client(name: str):
-    """A client, imported when it is needed."""
-    try:
-        return __import__(name)
-    except ImportError:
-        raise InputError(f"downloading needs the package {name}: `pip install genda_lite[data]`") from None
+    Raises:
+        InputError: it is none of `SOURCES`.
+    """
+    if source not in SOURCES:
+        raise InputError(f"source {source!r} is unknown, expected one of {', '.join(SOURCES)}")
+    return SOURCES[source]
 
 
 def _check_box(box: Box) -> None:
@@ -184,14 +188,14 @@ def _subset(piece: Piece, box: Box) -> None:
     """A file cut to the box by the service."""
     request = _request(piece.subset, piece.begin, piece.until, box)
     with atomic_path(piece.path) as temporary:
-        _client("copernicusmarine").subset(**request, **_into(temporary))
+        client("copernicusmarine").subset(**request, **_into(temporary))
         if not temporary.stat().st_size:  # of a table without rows no file is written
-            raise _Nothing
+            raise NothingThere
 
 
 def _subset_size(piece: Piece, box: Box) -> float | None:
     request = _request(piece.subset, piece.begin, piece.until, box)
-    return _client("copernicusmarine").subset(**request, **_into(piece.path), dry_run=True).file_size
+    return client("copernicusmarine").subset(**request, **_into(piece.path), dry_run=True).file_size
 
 
 def _originals(piece: Piece) -> dict:
@@ -206,21 +210,21 @@ def _originals(piece: Piece) -> dict:
 def _files(piece: Piece, box: Box) -> None:
     """The provider's files of a month, as a folder."""
     with atomic_folder(piece.path, ()) as temporary:
-        _client("copernicusmarine").get(**_originals(piece), output_directory=str(temporary), overwrite=True)
+        client("copernicusmarine").get(**_originals(piece), output_directory=str(temporary), overwrite=True)
         if not any(temporary.iterdir()):
-            raise _Nothing
+            raise NothingThere
 
 
 def _files_size(piece: Piece, box: Box) -> float | None:
-    return _client("copernicusmarine").get(
-        **_originals(piece), output_directory=str(piece.path), dry_run=True
-    ).total_size
+    return (
+        client("copernicusmarine").get(**_originals(piece), output_directory=str(piece.path), dry_run=True).total_size
+    )
 
 
 def _found_granules(piece: Piece, box: Box) -> list:
     """NASA's files that touch the box."""
     west, east, south, north = box
-    return _client("earthaccess").search_data(
+    return client("earthaccess").search_data(
         short_name=piece.subset.dataset,
         granule_name=f"*{piece.subset.variables[0]}*",
         temporal=(piece.begin.isoformat(), (piece.until + pd.Timedelta("1D")).isoformat()),
@@ -229,11 +233,11 @@ def _found_granules(piece: Piece, box: Box) -> list:
 
 
 def _granules(piece: Piece, box: Box) -> None:
-    earthaccess = _client("earthaccess")
+    earthaccess = client("earthaccess")
     earthaccess.login()
     found = _found_granules(piece, box)
     if not found:
-        raise _Nothing
+        raise NothingThere
     with atomic_folder(piece.path, ()) as temporary:
         earthaccess.download(found, str(temporary))
         if len(list(temporary.iterdir())) < len(found):
@@ -247,10 +251,22 @@ def _granules_size(piece: Piece, box: Box) -> float | None:
     return float(sum(sizes))
 
 
-_FETCH: dict[str, Callable] = {"subset": _subset, "table": _subset, "files": _files, "granules": _granules}
+_FETCH: dict[str, Callable] = {
+    "subset": _subset,
+    "table": _subset,
+    "files": _files,
+    "granules": _granules,
+    "griddap": fetch_grid,
+    "tabledap": fetch_table,
+    "opendap": fetch_model,
+}
 _SIZES: dict[str, Callable] = {
     "subset": _subset_size,
     "table": _subset_size,
     "files": _files_size,
     "granules": _granules_size,
+    "griddap": grid_size,
+    "tabledap": table_size,
+    "opendap": model_size,
 }
+_CLIENTS = {"granules": "earthaccess", "griddap": "erddapy", "tabledap": "erddapy", "opendap": "netCDF4"}

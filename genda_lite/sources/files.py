@@ -32,15 +32,17 @@ PLAUSIBLE = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 ROUNDING = 1e-3  # degrees by which single precision may leave them
 NO_RANGE = (-np.inf, np.inf)
 
-# unit -> spelling, without spaces, as it is or in lower case -> factor. What can be nothing else is converted: pint
-# would take furlongs, too, reads "ms-1" as per millisecond, and knows neither "degrees_C" nor "PSS-78".
+# unit -> spelling, without spaces, as it is or in lower case -> factor. What can be nothing else is converted. No kept
+# library serves: UDUNITS (cf-units) and pint take furlongs, too, read "ms-1" as per millisecond, and UDUNITS knows
+# neither "pss", "PSU" nor "PSS-78", pint neither "degrees_C" nor "PSS-78"; each would want such a list beside it.
 _UNITS = {
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
-    | {"metrepersecond": 1.0, "meter/second": 1.0},
-    "degC": {"degc": 1.0, "degreesc": 1.0, "degree_c": 1.0, "degrees_c": 1.0, "deg_c": 1.0, "°C": 1.0}
+    | {"metrepersecond": 1.0, "meter/second": 1.0, "meters/second": 1.0, "metres/second": 1.0, "m.s-1": 1.0},
+    "degC": {"degc": 1.0, "degreec": 1.0, "degreesc": 1.0, "degree_c": 1.0, "degrees_c": 1.0, "deg_c": 1.0, "°C": 1.0}
     | {"celsius": 1.0, "degree_celsius": 1.0, "degrees_celsius": 1.0, "K": 1.0, "kelvin": 1.0, "degk": 1.0},
-    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "pss": 1.0, "pss-78": 1.0, "pss78": 1.0},
+    "1e-3": {"1e-3": 1.0, "1e-03": 1.0, "0.001": 1.0, ".001": 1.0, "psu": 1.0, "pss": 1.0, "pss-78": 1.0, "pss78": 1.0}
+    | {"practicalsalinityunit": 1.0, "practicalsalinityunits": 1.0},
 }
 _OFFSETS = {"K": -273.15, "kelvin": -273.15, "degk": -273.15}
 _CHANNEL = {"m": "zos", "m s-1": "uo", "degC": "thetao", "1e-3": "so"}  # that tells what is plausible in such units
@@ -85,8 +87,7 @@ def find_coordinate(dataset: xr.Dataset, kind: str) -> str:
     if found:
         return found[0]
     raise InputError(
-        f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; "
-        f"{held(dataset)}"
+        f"{source_of(dataset)}: no {kind} found by name ({', '.join(names)}), standard_name or units; {held(dataset)}"
     )
 
 
@@ -256,8 +257,11 @@ def regular(dataset: xr.Dataset) -> xr.Dataset:
     names = {find_coordinate(dataset, kind): kind for kind in PLAUSIBLE}
     coordinates = places(dataset)
     for name, place in zip(names, coordinates, strict=True):
-        if place.dims != (name,):
+        if place.ndim != 1 or coordinates[0].dims == coordinates[1].dims:
             raise InputError(f"{source_of(dataset)}: '{name}' has dimensions {place.dims}, expected a regular grid")
+    # The dimension may go by another name than its coordinate: OSCAR has `lat` along `latitude`.
+    axes = {place.dims[0]: name for name, place in zip(names, coordinates, strict=True) if place.dims != (name,)}
+    dataset = dataset.swap_dims(axes) if axes else dataset
     dataset = dataset.rename({name: kind for name, kind in names.items() if name != kind})
     cells = dataset.sizes["latitude"] * dataset.sizes["longitude"]
     for kind, place, attrs in zip(PLAUSIBLE, coordinates, (LATITUDE, LONGITUDE), strict=True):
@@ -354,9 +358,7 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
         nearest = int(np.argmin(np.where(np.isnat(gaps), np.timedelta64(2**62, "ns"), gaps)))
         if not gaps[nearest] <= np.timedelta64(1, "D"):
             first, last = (str(np.datetime_as_string(t, "D")) for t in (known.min(), known.max()))
-            raise InputError(
-                f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}"
-            )
+            raise InputError(f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}")
     where = {str(times.dims[0]): nearest} if times.ndim else {}
     return where, times.isel(where)
 

@@ -28,18 +28,22 @@ from .report import NothingValid, Tally
 GOOD_QUALITY = 4  # GHRSST's quality_level: 4 acceptable, 5 best (GHRSST Data Specification 2, section 9.11)
 OPEN_SEA = 1  # GHRSST's mask: bit 1 water, 2 land, 4 lake, 8 sea ice, 16 river
 
-# Analyses first, then observations: in L3S products 'adjusted' is relative to the best sensor.
-_TEMPERATURE = ("analysed_sst", "adjusted_sea_surface_temperature", "sea_surface_temperature")
-_SALINITY = ("sos", "sss", "sss_smap", "smap_sss", "so")
+# Analyses (GHRSST's, OISST) first, then observations: in L3S products 'adjusted' is relative to the best sensor.
+ANALYSED = ("analysed_sst", "sst")
+SEEN = ("adjusted_sea_surface_temperature", "sea_surface_temperature")
+SALINITY = ("sos", "sss", "SSS", "sss_smap", "smap_sss")  # Copernicus; SMOS, BEC's and CATDS'; SMAP, RSS' and JPL's
 _ERRORS = {
     "analysed_sst": ("analysis_error", "analysis_uncertainty"),
+    "sst": ("err",),
     "adjusted_sea_surface_temperature": ("sses_standard_deviation",),
     "sea_surface_temperature": ("sses_standard_deviation",),
     "sos": ("sos_error",),
     "sss": ("sss_error",),
+    "sss_smap": ("sss_smap_uncertainty", "sss_smap_unc"),
+    "smap_sss": ("smap_sss_uncertainty",),
     "adt": ("err_sla",),
 }
-_FLAGS = {"sses_bias": (-10.0, 10.0), "quality_level": (0, 5), "mask": (0, 63)}  # and their range
+FLAGS = {"sses_bias": (-10.0, 10.0), "quality_level": (0, 5), "mask": (0, 63)}  # and their range
 
 
 def read_temperature(
@@ -54,7 +58,8 @@ def read_temperature(
     Args:
         path: a NetCDF file on a regular latitude-longitude grid, in kelvin or degC.
         date, box: as in `read_sea_level_map`.
-        variable: by default `analysed_sst`, `adjusted_sea_surface_temperature` or `sea_surface_temperature`.
+        variable: by default `analysed_sst`, `sst` (OISST), `adjusted_sea_surface_temperature` or
+            `sea_surface_temperature`.
         quality: the least `quality_level` that is kept, where the file has one (0 to 5, see `GOOD_QUALITY`).
     Returns:
         dims (latitude, longitude): `thetao` (degC), NaN where nothing was seen or it was dropped, and `error` (degC)
@@ -64,8 +69,13 @@ def read_temperature(
         InputError: as `read_sea_level_map`; the message counts why each value was dropped.
     """
     with open_product(path) as product:
-        name = variable or _first_of(product, _TEMPERATURE, "sea surface temperature")
-        beside = {flag: (flag, None, flag_range) for flag, flag_range in _FLAGS.items() if flag in product.variables}
+        name = variable or _first_of(product, (*ANALYSED, *SEEN), "sea surface temperature")
+        if "qual_sst" in product.variables:
+            raise InputError(
+                f"{path}: is of NASA's ocean colour group ('qual_sst', of which 0 is best), expected a map of GHRSST "
+                "('quality_level') or OISST"
+            )
+        beside = {flag: (flag, None, flag_range) for flag, flag_range in FLAGS.items() if flag in product.variables}
         if name != "sea_surface_temperature":
             beside.pop("sses_bias", None)
         result = read_map(product, "thetao", name, date, box, beside)
@@ -87,7 +97,7 @@ def read_salinity(
     box: Box | None = None,
     variable: str | None = None,
 ) -> xr.Dataset:
-    """Read one day of mapped sea surface salinity (L4).
+    """Read one day of mapped sea surface salinity (L4, or L3 of SMOS and SMAP).
 
     Args:
         path: a NetCDF file with `sos`, or another usual name. date, box: as in `read_sea_level_map`.
@@ -97,7 +107,7 @@ def read_salinity(
         InputError: as `read_sea_level_map`.
     """
     with open_product(path) as product:
-        name = variable or _first_of(product, _SALINITY, "sea surface salinity")
+        name = variable or _first_of(product, (*SALINITY, "so"), "sea surface salinity")
         result = read_map(product, "so", name, date, box)
     return checked(result, "so", path, "without a value (land)")
 
@@ -141,7 +151,7 @@ def read_map(
     result = xr.Dataset(fields)
     if not np.isnat(time.values):
         result = result.assign_coords(time=((), time.values, time.attrs))
-    level = "L3" if channel == "thetao" and name != "analysed_sst" else "L4"
+    level = "L3" if channel == "thetao" and name not in ANALYSED else "L4"
     result.attrs = provenance(product) | {"variable": name, "processing_level": level}
     result.encoding["placeless"] = placeless
     # A file that holds both 0 and 360 holds the same meridian twice.
@@ -197,5 +207,5 @@ def checked(
     result[channel] = result[channel].where(tally.keep).assign_attrs(VARIABLES[channel])
     if "error" in result:
         result["error"] = result["error"].where(tally.keep).assign_attrs(units=VARIABLES[channel]["units"])
-    result = result.drop_vars([name for name in _FLAGS if name in result])
+    result = result.drop_vars([name for name in FLAGS if name in result])
     return result.assign_attrs(report.attributes())

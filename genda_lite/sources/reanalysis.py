@@ -36,20 +36,24 @@ from .files import (
 from .opening import FILLS
 from .report import Report
 
-OCEAN = {name: (name,) for name in channels("ocean", "current")}  # of each, its names in files
-WIND = {"uas": ("uas", "u10", "eastward_wind"), "vas": ("vas", "v10", "northward_wind")}
+# Of each, its names in files: those of GLORYS12 and of HYCOM; of models of the climate, ERA5, Copernicus and CCMP.
+HYCOM = {"zos": "surf_el", "thetao": "water_temp", "so": "salinity", "uo": "water_u", "vo": "water_v"}
+OCEAN = {name: (name, HYCOM[name]) for name in channels("ocean", "current")}
+WIND = {"uas": ("uas", "u10", "eastward_wind", "uwnd"), "vas": ("vas", "v10", "northward_wind", "vwnd")}
 
 # "Currents at 15 m" is the depth of drogued drifters and of GenDA; below about twice that it is another current.
 SURFACE, CURRENT_DEPTH, DEEPEST = 0.0, 15.0, 30.0  # m
 
 _DIMS = ("time", "latitude", "longitude")
 
+
 def read_glorys(paths: Paths) -> xr.Dataset:
     """Read daily means of the ocean: GLORYS12, or any reanalysis with its names.
 
     Args:
         paths: NetCDF files or Zarr stores, in any order: each may hold some of the days and some of the variables
-            `zos`, `thetao`, `so`, `uo`, `vo`, with a depth axis or none.
+            `zos`, `thetao`, `so`, `uo`, `vo`, or HYCOM's `surf_el`, `water_temp`, `salinity`, `water_u`, `water_v`,
+            with a depth axis or none.
     Returns:
         dims (time, latitude, longitude), float32: `zos` (m), `thetao` (degC), `so` (1e-3) at the uppermost level,
         `uo`, `vo` (m s-1) at the level nearest 15 m; NaN on land. Attributes: `depth_m` of each variable that states
@@ -76,7 +80,7 @@ def read_winds(paths: Paths) -> xr.Dataset:
 
     Args:
         paths: NetCDF files or Zarr stores, in any order, with `u10`, `v10`, or `uas`, `vas`, or `eastward_wind`,
-            `northward_wind`, hourly to daily.
+            `northward_wind`, or `uwnd`, `vwnd`, hourly to daily.
     Returns:
         dims (time, latitude, longitude), float32: `uas`, `vas` (m s-1), time at the beginning of each day. Attributes:
         `values_per_day`, `missing_days`, `source`, `product`.

@@ -2,7 +2,7 @@
 
     from genda_lite.teaching import check
     check("ex-smooth", 8.0)
-    assert check("products-2", 8.0)    # the same exercise: the second of its chapter
+    assert check("2.2", 8.0)    # the same exercise, by its number: the second of chapter 2, also "products-2"
 
 What is right is computed here from the package or from the mathematics behind the exercise. Some exercises ask for
 words or for judgement; a program cannot mark those.
@@ -58,8 +58,8 @@ def check(exercise: str, answer) -> Verdict:
     not matter.
 
     Args:
-        exercise: its label ("ex-smooth", or "smooth"), or the chapter's name and the exercise's place in it
-            ("products-2").
+        exercise: its label ("ex-smooth", or "smooth"), its number in the book ("2.2", or "Exercise 2.2"), or the
+            chapter's name and the exercise's place in it ("products-2").
         answer: a number, an array, a choice, or a function, as the exercise asks for.
 
     Returns:
@@ -88,20 +88,27 @@ def check(exercise: str, answer) -> Verdict:
 
 
 def find(exercise: str) -> str:
-    """The label of an exercise, by label or by chapter and number.
+    """The label of an exercise, by its label, its number in the book, or its chapter and place.
 
     Raises:
         InputError: there is none.
     """
     names = {label: label for labels in EXERCISES.values() for label in labels}
     names |= {label.removeprefix("ex-"): label for label in names}
-    names |= {f"{chapter}-{n}": label for chapter, labels in EXERCISES.items() for n, label in enumerate(labels, 1)}
-    key = str(exercise).strip().lower()
+    for number, (chapter, labels) in enumerate(EXERCISES.items(), 1):
+        for n, label in enumerate(labels, 1):
+            names |= dict.fromkeys((f"{number}.{n}", f"{chapter}-{n}"), label)
+    key = str(exercise).strip().lower().removeprefix("exercise").strip()
     if key not in names:
-        near = difflib.get_close_matches(key, names, 1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else "expected a label like 'ex-smooth' or a place like 'products-2'"
-        )
+        chapter, _, place = key.rpartition("-")
+        near = difflib.get_close_matches(key, [name for name in names if not name[-1].isdigit()], 1)
+        if chapter in EXERCISES and place.isdigit():
+            count = len(EXERCISES[chapter])
+            hint = f"chapter {chapter} has {count}, {chapter}-1 to {chapter}-{count}"
+        elif near:
+            hint = f"did you mean {near[0]!r}?"
+        else:
+            hint = "expected a label like 'ex-smooth', or a number like '2.2', the second exercise of chapter 2"
         raise InputError(f"there is no exercise {exercise!r}: {hint}")
     return names[key]
 

@@ -50,6 +50,7 @@ from .table import less, row
 CLOUD = 0.7  # share of the sea that is hidden
 VECTORS = 0.1  # share of the cells whose current is observed
 NOISE = 0.05  # m s-1, of a component
+CURRENTS = (("uo", "vo"), ("u", "v"), ("water_u", "water_v"))  # names in files: of NEMO, OSCAR and HYCOM
 TEMPERATURE, CURRENT = "temperature", "current"  # what is judged
 
 
@@ -114,14 +115,15 @@ def temperature_cases(
 def current_cases(
     path: str | os.PathLike, prior: Prior, regions: Sequence[str] | None = None, seed: int = 0
 ) -> Iterator[MapCase]:
-    """Boxes of a map of the surface current (`uo`, `vo`), a tenth of whose vectors are observed.
+    """Boxes of a map of the surface current (one of `CURRENTS`), a tenth of whose vectors are observed.
 
     Raises:
         InputError: the map has gaps in a box, or cannot be read.
     """
     with open_product(path) as opened:
-        northward = {"vo": ("vo", "m s-1", TABLE["vo"].plausible)}
-        product = read_map(opened, "uo", "uo", None, None, northward).load()
+        east, north = next((pair for pair in CURRENTS if pair[0] in opened.variables), CURRENTS[0])
+        northward = {"vo": (north, "m s-1", TABLE["vo"].plausible)}
+        product = read_map(opened, "uo", east, None, None, northward).load()
     product, date = _around(product), product["time"].values
     for number, (region, grid) in enumerate(boxes_of(prior.shape[1:], regions, product["uo"])):
         rng = np.random.default_rng([seed, number, 9])

@@ -42,8 +42,12 @@ export class Grid {
   }
 
   toString() {
-    const ends = (values) => `${values[0].toFixed(2)}..${values[values.length - 1].toFixed(2)}`;
-    return `${this.shape[0]} x ${this.shape[1]} points, ${ends(this.latitude)} N, ${ends(this.longitude)} E`;
+    const ends = (values, positive, negative) => {
+      const [low, high] = [values[0], values[values.length - 1]], sign = low < 0 && high <= 0 ? -1 : 1;
+      const [first, last] = [low, high].map((v) => Number((sign * v).toFixed(2)));
+      return `${first}..${last} ${sign < 0 ? negative : positive}`;
+    };
+    return `${this.shape[0]} x ${this.shape[1]} points, ${ends(this.latitude, "N", "S")}, ${ends(this.longitude, "E", "W")}`;
   }
 }
 
