@@ -20,6 +20,8 @@ processors.bound_threads()  # where it is loaded already; `state` does so for la
 if TYPE_CHECKING:  # what _NAMES and _ROOMS say, for editors and type checkers
     from . import (
         baselines,
+        cycle,
+        latent,
         nature,
         observe,
         ocean,
@@ -50,6 +52,8 @@ _NAMES = {
 }
 _ROOMS = (
     "baselines",
+    "cycle",
+    "latent",
     "nature",
     "observe",
     "ocean",

@@ -678,6 +678,33 @@ def evaluate_the_cycle(
 
 
 @evaluate.command()
+def latent(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    json: JsonFile = None,
+    table: TableFile = None,
+    quick: Annotated[bool, typer.Option(help="Fewer truths, members and guidances: half a minute.")] = False,
+) -> None:
+    """Sample posteriors through a latent space, and measure how far the ensembles are from the exact ones."""
+    from .verify.latent import evaluate_latent, rows_of_latent
+
+    check_places(json, table)
+    if quick:
+        typer.echo("quick: fewer truths, members and guidances; the last digit is chance")
+    lines, header = [], None
+    for line in evaluate_latent(quick, seed):
+        if header != list(line):
+            typer.echo("")
+        print_table([line], header=header != list(line))
+        header = list(line)
+        lines.append(line)
+    rows = rows_of_latent(lines)
+    typer.echo("")
+    print_judged(rows)
+    save(context, rows)
+
+
+@evaluate.command()
 def osse(
     context: typer.Context,
     truth: Annotated[

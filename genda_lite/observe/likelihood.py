@@ -58,7 +58,10 @@ class LinearGaussian:
 
     Attributes:
         observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
+        common: whether H is the same for all rows of a batch.
     """
+
+    common = True
 
     def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
         self.operator, self.value, self.variance = operator, value, variance
@@ -74,6 +77,14 @@ class LinearGaussian:
         for operator in (self.operator, self.observed_operator):
             operator.to(self.value)
         return self
+
+    def at(self, x: Tensor) -> "LinearGaussian":
+        """What stands for it near states x (B, C, ny, nx): itself, for it is linear (see `observe.nonlinear`)."""
+        return self
+
+    def innovation(self, x: Tensor) -> Tensor:
+        """y - H x for states x (B, C, ny, nx), (B, m)."""
+        return self.value - self.operator(x)
 
     def covariance(self, v: Tensor) -> Tensor:
         """R v for v (B, m)."""

@@ -100,6 +100,13 @@ def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, see
 
 def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
     """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
+    See `cloud_rank`."""
+    rank = cloud_rank(grid, rng, outer)
+    return rank < round((1 - cloud) * rank.size)
+
+
+def cloud_rank(grid: Grid, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
+    """Cells of a grid by the thickness of the air's water above them, 0 the thinnest, (ny, nx).
 
     Cloud is where a random field with the spectrum of cloud liquid water, k^-5/3 along any line (Cahalan & Snider 1989,
     Marine stratocumulus structure, Remote Sensing of Environment 28), is thickest.
@@ -112,5 +119,4 @@ def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: flo
     amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
     white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))
     thickness = np.fft.irfft2(amplitude * white, s=(2 * ny, 2 * nx))[:ny, :nx]
-    rank = thickness.ravel().argsort().argsort().reshape(ny, nx)
-    return rank < round((1 - cloud) * rank.size)
+    return thickness.ravel().argsort().argsort().reshape(ny, nx)

@@ -73,11 +73,11 @@ def sample_posterior(
     noise = noise or MemberNoise(seed, range(members), prior.shape, spectrum.variance.device)
     inflation = torch.as_tensor(prior.inflation, device=spectrum.variance.device).view(-1, 1, 1)
 
-    def unknown(sigma: Tensor) -> Tensor:
+    def unknown(sigma: Tensor, near: Tensor) -> Tensor:
         p = spectrum.from_modes(spectrum.posterior_variance(sigma).sqrt() * noise())
         errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
-        parts = zip(p.split(batch), errors.split(batch), strict=True)
-        return torch.cat([perturbations(solve, sigma, *part) for part in parts])
+        parts = zip(near.split(batch), p.split(batch), errors.split(batch), strict=True)
+        return torch.cat([perturbations(solve.at(x), sigma, *part) for x, *part in parts])
 
     with tqdm(total=steps, unit="step", disable=callable(progress) or not progress, desc="assimilating") as bar:
 
@@ -88,9 +88,10 @@ def sample_posterior(
             bar.update(step - bar.n)
             return torch.cat([guided(part, sigma) for part in x.split(batch)])
 
-        x = interpolated(solve) + unknown(INFINITE_NOISE) + sigmas[0] * noise()
+        mean = spectrum.variance.new_zeros(members, *prior.shape)
+        x = interpolated(solve.at(mean)) + unknown(INFINITE_NOISE, mean) + sigmas[0] * noise()
         x = run(denoise, x, sigmas, lambda: inflation * noise())
-    return x + unknown(sigmas[-2])
+    return x + unknown(sigmas[-2], x)
 
 
 def level_source(observations: Observations) -> np.ndarray | None:

@@ -11,6 +11,8 @@ and with x0 | x ~ N(D, V) and y = H x0 + e, e ~ N(0, R), whose V hardly depends 
 
 The exact V is sigma^2 J'. The methods differ in the V they take, and in whether the innovation y - H D is carried back
 into the state by the network's Jacobian, one vector-Jacobian product (VJP), or by the covariance of the prior.
+
+Observations that are no linear map of the state are linearized about D, in each step anew (`observe.nonlinear`).
 """
 
 from collections.abc import Callable
@@ -51,8 +53,9 @@ def oi_covariance(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate = prior.denoise(x, sigma, context)
-        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
-        increment = prior.covariance(sigma)(likelihood.operator.adjoint(weights))
+        here = solve.at(estimate)
+        weights = here(sigma, here.likelihood.innovation(estimate))
+        increment = prior.covariance(sigma)(here.likelihood.operator.adjoint(weights))
         return estimate + increment
 
     return denoise
@@ -70,8 +73,9 @@ def oi_jacobian(prior: Prior, likelihood: LinearGaussian, context: Tensor) -> De
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-        weights = solve(sigma, likelihood.value - likelihood.operator(estimate))
-        return estimate + covariance(likelihood.operator.adjoint(weights))
+        here = solve.at(estimate)
+        weights = here(sigma, here.likelihood.innovation(estimate))
+        return estimate + covariance(here.likelihood.operator.adjoint(weights))
 
     return denoise
 
@@ -103,10 +107,10 @@ def mmps(prior: Prior, likelihood: LinearGaussian, context: Tensor, iterations: 
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
-        matrix, unknown = innovation_matrix(likelihood, covariance), prior.spectrum.posterior_variance(sigma).mean()
+        here = likelihood.at(estimate)
+        matrix, unknown = innovation_matrix(here, covariance), prior.spectrum.posterior_variance(sigma).mean()
         return estimate + conjugate_gradients(
-            matrix, innovation, lambda r, _: likelihood.precision(r, extra=unknown), iterations
+            matrix, here.innovation(estimate), lambda r, _: here.precision(r, extra=unknown), iterations
         )
 
     return denoise
@@ -140,15 +144,14 @@ def hybrid(
         share = 1 / (1 + (sigma / crossover) ** 2)
         estimate, network_covariance = linearized(prior, x, sigma, context)
         static_covariance, unknown = prior.covariance(sigma), prior.spectrum.posterior_variance(sigma).mean()
+        static = solve.at(estimate)
+        here = static.likelihood
 
         def precondition(residual: Tensor, iteration: int) -> Tensor:
-            return likelihood.precision(residual, extra=unknown) if iteration else solve(sigma, residual)
+            return here.precision(residual, extra=unknown) if iteration else static(sigma, residual)
 
-        matrix = innovation_matrix(
-            likelihood, lambda v: (1 - share) * static_covariance(v) + share * network_covariance(v)
-        )
-        innovation = likelihood.value - likelihood.operator(estimate)
-        return estimate + conjugate_gradients(matrix, innovation, precondition, iterations)
+        matrix = innovation_matrix(here, lambda v: (1 - share) * static_covariance(v) + share * network_covariance(v))
+        return estimate + conjugate_gradients(matrix, here.innovation(estimate), precondition, iterations)
 
     return denoise
 
@@ -165,9 +168,9 @@ def sda(prior: Prior, likelihood: LinearGaussian, context: Tensor, gamma: float 
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
-        weights = likelihood.precision(innovation, extra=gamma * sigma**2)
-        return estimate + covariance(likelihood.operator.adjoint(weights))
+        here = likelihood.at(estimate)
+        weights = here.precision(here.innovation(estimate), extra=gamma * sigma**2)
+        return estimate + covariance(here.operator.adjoint(weights))
 
     return denoise
 
@@ -184,9 +187,10 @@ def dps(prior: Prior, likelihood: LinearGaussian, context: Tensor, zeta: float =
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         estimate, covariance = linearized(prior, x, sigma, context)
-        innovation = likelihood.value - likelihood.operator(estimate)
+        here = likelihood.at(estimate)
+        innovation = here.innovation(estimate)
         length = innovation.norm(dim=-1, keepdim=True).clamp(min=1e-30)
-        return estimate + zeta / sigma * covariance(likelihood.operator.adjoint(innovation / length))
+        return estimate + zeta / sigma * covariance(here.operator.adjoint(innovation / length))
 
     return denoise
 

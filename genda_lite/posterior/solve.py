@@ -83,8 +83,15 @@ class InnovationSolver:
     ):
         self.prior, self.likelihood = prior, likelihood
         self.max_iterations, self.tolerance = max_iterations, tolerance
-        self.direct = likelihood.value.shape[-1] <= DIRECT
+        self.direct = likelihood.common and likelihood.value.shape[-1] <= DIRECT
         self.factor, self.factored_at = None, torch.tensor(0.0)
+
+    def at(self, x: Tensor) -> "InnovationSolver":
+        """With H as it is near states x; itself for observations that are linear."""
+        here = self.likelihood.at(x)
+        if here is self.likelihood:
+            return self
+        return InnovationSolver(self.prior, here, self.max_iterations, self.tolerance)
 
     def __call__(self, sigma: Tensor, innovation: Tensor) -> Tensor:
         """v for each row of d, (B, m)."""

@@ -1,0 +1,103 @@
+"""Priors in a latent space: for a sampler and a guidance they are priors like all others.
+
+A latent prior is a prior of latents (any of `prior`: Gaussian, mixture, network) and the autoencoder whose latents they
+are. Its denoiser is preconditioned by the spectrum of the latents, as that of states is by theirs.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..prior.base import Prior
+from ..prior.gaussian import GaussianPrior
+from ..prior.mixture import MixturePrior
+from ..prior.spectral import ALL, Basis, Spectrum
+from .autoencoder import Autoencoder, LinearAutoencoder
+
+
+class LatentPrior:
+    """A distribution of latents (see `Prior` for the attributes), with the way to states.
+
+    Args:
+        autoencoder: whose latents they are.
+        prior: of the latents, a `Prior` whose state is theirs.
+        standardizer, domain, state: of the states; where not given, those of the prior.
+
+    Raises:
+        InputError: a prior of latents of another shape.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, prior: Prior, standardizer=None, domain=None, state=None):
+        if tuple(prior.shape) != tuple(autoencoder.shape):
+            raise InputError(
+                f"a prior of latents has shape {tuple(prior.shape)}, and those of the autoencoder have "
+                f"{tuple(autoencoder.shape)}: expected a prior of this autoencoder's latents"
+            )
+        self.autoencoder, self.prior = autoencoder, prior
+        self.name = f"latent {prior.name}"
+        self.shape, self.spectrum = prior.shape, prior.spectrum
+        self.crossover, self.inflation = prior.crossover, prior.inflation
+        self.standardizer = standardizer if standardizer is not None else prior.standardizer
+        self.domain = domain if domain is not None else prior.domain
+        self.state = state if state is not None else getattr(prior, "state", None)
+        self.between: dict[str, float] = {}
+
+    def denoise(self, x: Tensor, sigma: Tensor, context: Tensor | None = None) -> Tensor:
+        """E[z0 | z] for z = z0 + sigma n: (B, c, h, w) -> the same."""
+        return self.prior.denoise(x, sigma, context)
+
+    def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
+        """v -> Cov[z0 | z] v, that of the prior of latents."""
+        return self.prior.covariance(sigma, channels)
+
+    def to(self, device) -> "LatentPrior":
+        """Move the prior of latents to a device."""
+        self.prior.to(device)
+        return self
+
+
+def unit_basis(rows: int, columns: int) -> Basis:
+    """Of latents that are modes already."""
+    return Basis(torch.eye(rows)[None], torch.eye(columns)[None])
+
+
+def latent_spectrum(autoencoder: Autoencoder, fields: Iterable[Tensor]) -> Tensor:
+    """Covariance (h, w, c, c) of the cosine modes of latents, of fields given in batches (B, C, ny, nx): what
+    `prior.diffusion.DiffusionPrior` is preconditioned by, where latents are maps."""
+    with torch.no_grad():
+        return Spectrum.estimate(autoencoder.encode(x) for x in fields)
+
+
+def linear_latents(prior: GaussianPrior | MixturePrior, keep: tuple[int, int]) -> LatentPrior:
+    """The exact prior of the latents of a linear autoencoder, made of a prior of states that is known.
+
+    Those of a Gaussian are white. Those of a mixture are a mixture; its residual is not Gaussian, and S_r is its
+    second moment.
+
+    Args:
+        keep: see `LinearAutoencoder`.
+
+    Raises:
+        InputError: a prior that is neither, or a mixture of several channels.
+    """
+    if not isinstance(prior, GaussianPrior | MixturePrior):
+        raise InputError(f"the latents of a {prior.name} prior are not known, expected a Gaussian or a mixture")
+    autoencoder = LinearAutoencoder(prior.spectrum, keep)
+    channels, rows, columns = autoencoder.shape
+    basis = unit_basis(rows, columns)
+    if isinstance(prior, GaussianPrior):
+        white = torch.eye(channels).expand(rows, columns, channels, channels)
+        latent = GaussianPrior(white, prior.standardizer, prior.domain, basis=basis, state=prior.state)
+        return LatentPrior(autoencoder, latent)
+    if channels > 1:
+        raise InputError(f"the latents of a mixture of {channels} channels are not known, expected one channel")
+    # Modes of one channel are those of all components, in units of their own deviation.
+    covariances = [
+        (component.variance[0, :rows, :columns] / autoencoder.kept.variance[0])[..., None, None]
+        for component in prior.components
+    ]
+    means = autoencoder.encode(prior.means)
+    latent = MixturePrior(prior.weights, means, covariances, prior.standardizer, prior.domain, basis)
+    return LatentPrior(autoencoder, latent)
