@@ -88,7 +88,7 @@ samples: $(VENV)/.installed  ## simulate the oceans of the old width, cut the em
 train: $(VENV)/.installed  ## train the wide prior on those of these oceans that are there, then the regression (an hour and three quarters)
 	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node $(PROCESSES) -m genda_lite train --config wide --processes $(PROCESSES) --held 8000 \
 		$(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) --validation runs/validation.nc $(if $(IMAGES),--images $(IMAGES)) \
-		$(if $(START),--start $(START)) --out runs/prior_wide.safetensors
+		$(if $(START),--warm-start $(START)) --out runs/prior_wide.safetensors
 	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
 		--threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) --out runs/regression_wide.safetensors
 

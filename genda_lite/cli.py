@@ -124,7 +124,7 @@ def train(
         int | None, typer.Option(min=1, help="Frames that each process keeps in memory, 0.7 MB each; by default 5120.")
     ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network to begin with.")] = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network to begin with.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
     """Train a diffusion prior; started again with the same settings, it goes on where it stopped.
@@ -148,7 +148,7 @@ def train(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
-    check_places(out, read=[*data, validation, start])
+    check_places(out, read=[*data, validation, warm_start])
     if config not in CONFIGURATIONS:
         raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(CONFIGURATIONS)}")
     device = chosen_device(device)
@@ -159,11 +159,11 @@ def train(
     refuse_test(filter(None, [*data, validation]))
     training = training_set([open_product(path) for path in data], held=held or HELD)
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
-    begun = load_prior(str(start)) if start else None
+    begun = load_prior(str(warm_start)) if warm_start else None
     trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes, begun)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
     if begun:
-        trainer.prior.training["start"] = {"file": start.name, "images_seen": begun.training.get("images_seen")}
+        trainer.prior.training["start"] = {"file": warm_start.name, "images_seen": begun.training.get("images_seen")}
     trainer.prior.protocol = in_words(data)
     finished = run(trainer, out, tensorboard=tensorboard)
     if trainer.is_main:
