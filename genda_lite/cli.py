@@ -9,11 +9,14 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")]
 TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figures as a tidy table (CSV), too.")]
@@ -480,7 +483,7 @@ def real(
     from .sources import read_climatology
     from .verify import real_maps
     from .verify.engine import GAUSSIAN, OI, OURS, OURS_FAST, load_methods
-    from .verify.real import FIGURES, FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real, paired_difference, rows_of
+    from .verify.real import FIRST_DAYS, FLAT, HOME, NAMES, REGIONS, evaluate_real
     from .verify.table import pivot, tidy
 
     check_places(json, table, read=[tracks, *(map or ()), temperature, current, *(climatology or ())])
@@ -502,18 +505,8 @@ def real(
         found, boxes = evaluate_real(
             tracks, map, chosen, model, members, seed, corners, first_days, mean, regression=learner
         )
-        rows += rows_of(found, boxes)
-        seen = rows[-1]["value"]
         about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
-        typer.echo(f"{'quick: ' if quick else ''}{counted(len(boxes), 'box')}, {seen:.1%} of the cells observed, "
-                   f"{counted(members, 'member')}; anomalies about {about}")
-        frame = tidy(one for one in rows if not one["detail"])
-        frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
-        print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
-        for method in chosen[:-1]:
-            level, flow = paired_difference(found, method.name, GAUSSIAN, boxes).values()
-            typer.echo(f"{NAMES[method.name]} less {NAMES[GAUSSIAN]}, RMSE: sea level {level.text('m')}; current "
-                       f"{flow.text('m/s')}")
+        rows += print_real(found, boxes, f"{counted(members, 'member')}; anomalies about {about}", quick)
     judged = (real_maps.TEMPERATURE, temperature, real_maps.temperature_cases), (
         real_maps.CURRENT, current, real_maps.current_cases)
     for what, path, make in judged:
@@ -524,12 +517,12 @@ def real(
         chosen, say = [known[name] for name in (*learned, GAUSSIAN, OI)], partial(typer.echo, err=True)
         found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
         here = real_maps.rows_of(found, boxes, what, GAUSSIAN, learned)
-        rows += here
         size = f"{counted(len(boxes), 'box')}, {counted(members, 'member')}"
         typer.echo(f"\n{'quick: ' if quick else ''}{what}: {size}\n")
         frame = tidy(one for one in here if not one["detail"] and "less" not in one["metric"] and one.get("method"))
         print_frame(pivot(frame).rename(index=NAMES).rename_axis("prior"))
         print_judged([one for one in here if "less" in one["metric"]])
+        rows += here
     save(context, rows)
 
 
@@ -739,13 +732,15 @@ def osse(
     """
     from dataclasses import replace
 
+    from .prior.checkpoint import SHIPPED
     from .sources import load_sample
-    from .sources.samples import checksum
-    from .verify.engine import OI, OURS, REGRESSION, load_methods
+    from .sources.samples import checksum, sample_path
+    from .verify.engine import OI, OURS, REGRESSION, SHIPPED_REGRESSION, load_methods
     from .verify.osse import scoreboard, single
     from .verify.protocol import refuse_test
 
-    check_places(json, table, fit_dressing, read=[*(truth or ()), regression, dressing])
+    checkpoint = Path(prior) if prior else None
+    check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing])
     if fit_dressing is not None:
         if not truth or quick:
             raise InputError("expected --truth, oceans that are not scored, to fit a spread on, and no --quick")
@@ -763,8 +758,8 @@ def osse(
     with ExitStack() as stack:
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         drawn = scoreboard.Cases(series, model, cases, seed)
-        given = (*(truth or ()), prior, regression)
-        made_of = " ".join(checksum(Path(p))[:12] if p and Path(p).is_file() else str(p) for p in given)
+        given = (*(truth or ()), checkpoint or sample_path(SHIPPED), regression or sample_path(SHIPPED_REGRESSION))
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in given)
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
             if REGRESSION not in known:
@@ -855,6 +850,26 @@ def counted(number: int, thing: str) -> str:
     """How many there are, as people write it: "1 member", "16 members"."""
     several = f"{thing}es" if thing.endswith("x") else f"{thing}s"
     return f"{number} {thing if number == 1 else several}"
+
+
+def print_real(found: "xr.Dataset", boxes: list, about: str, quick: bool) -> list[dict]:
+    """The scores of `verify.real.evaluate_real` as a table, and our priors less the Gaussian one; as rows."""
+    from .verify.engine import GAUSSIAN, OURS, OURS_FAST
+    from .verify.real import FIGURES, NAMES, paired_difference, rows_of
+    from .verify.table import pivot, tidy
+
+    rows = rows_of(found, boxes)
+    seen = f"{counted(len(boxes), 'box')}, {rows[-1]['value']:.1%} of the cells observed"
+    typer.echo(f"{'quick: ' if quick else ''}{seen}, {about}")
+    frame = tidy(one for one in rows if not one["detail"])
+    frame["figure"] = [FIGURES[pair] for pair in zip(frame["channel"], frame["metric"], strict=True)]
+    print_frame(pivot(frame, columns="figure").rename(index=NAMES).rename_axis("prior"))
+    for name in (OURS, OURS_FAST):
+        if name in found["experiment"].values:
+            level, flow = paired_difference(found, name, GAUSSIAN, boxes).values()
+            less = f"{NAMES[name]} less {NAMES[GAUSSIAN]}, RMSE"
+            typer.echo(f"{less}: sea level {level.text('m')}; current {flow.text('m/s')}")
+    return rows
 
 
 def print_judged(rows: list[dict]) -> None:
