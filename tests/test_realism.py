@@ -319,7 +319,7 @@ def test_evaluate_nature_prints_a_table_and_writes_rows(monkeypatch, tmp_path, c
     two_oceans.to_netcdf(path, engine="h5netcdf")
     assert genda(monkeypatch, "evaluate", "nature", path, path, "--real", tmp_path, "--json", table) == 0
     told = capsys.readouterr().out
-    assert told.startswith("4 ocean(s)") and "| SSH std (m) | 0.4" in told and "nan" not in told
+    assert told.startswith("4 oceans") and "| SSH std (m) | 0.4" in told and "nan" not in told
     rows = json.loads(table.read_text())
     assert len(rows) == len(told.splitlines()) - 3
     for row in rows:
@@ -327,7 +327,7 @@ def test_evaluate_nature_prints_a_table_and_writes_rows(monkeypatch, tmp_path, c
     # Without a file it is the held-out sample that is judged.
     monkeypatch.setattr(sources, "load_sample", {"nature_heldout": two_oceans}.__getitem__)
     assert genda(monkeypatch, "evaluate", "nature", "--quick") == 0
-    assert capsys.readouterr().out.startswith("quick: 2 ocean(s), 41 dates")
+    assert capsys.readouterr().out.startswith("quick: 2 oceans, 41 dates")
 
 
 def test_quick_takes_few_dates_of_the_first_year_and_two_members(two_oceans):
