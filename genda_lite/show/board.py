@@ -19,7 +19,7 @@ from .maps import FONT, WIDTH
 
 YARDSTICK = OI
 RELATIVE = less("crps", YARDSTICK)
-FARTHEST = 2.0  # ratio of CRPS that is drawn to scale
+FARTHEST = 2.0  # ratio that is drawn to scale
 DIVERGED = 100.0  # ratio from which it is no longer told
 SHORT = {
     "thetao": "Temperature",
@@ -47,9 +47,7 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
             for place, (name, one) in enumerate(here.iterrows()):
                 style = _style(name) | ({"mfc": "none"} if cases[name] < cases.max() else {})
                 if 1 + one["value"] > FARTHEST:
-                    ax.plot(FARTHEST, place, ">", ms=5.5, **style)
-                    words = f"{1 + one['value']:.1f}" if one["value"] < DIVERGED else "diverges"
-                    ax.text(0.93 * FARTHEST, place, words, ha="right", va="center", fontsize=7.5)
+                    _beyond(ax, place, f"{1 + one['value']:.1f}" if one["value"] < DIVERGED else "diverges", style)
                     continue
                 if one[["low", "high"]].notna().all():
                     ax.plot(1 + one[["low", "high"]].astype(float), [place] * 2, color=style["color"], lw=1.6)
@@ -90,8 +88,7 @@ def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Fi
                 ax.axvline(1, color="k", lw=0.8)
                 for place, (name, value) in enumerate(one.items()):
                     if value > FARTHEST:
-                        ax.plot(FARTHEST, place, ">", ms=5.5, **_style(name))
-                        ax.text(0.93 * FARTHEST, place, f"{value:.1f}", ha="right", va="center", fontsize=7.5)
+                        _beyond(ax, place, f"{value:.1f}", _style(name))
                     else:
                         ax.plot(value, place, "o", ms=5.5, **_style(name))
                 ax.set(title=_title(channel))
@@ -184,6 +181,12 @@ def _panels(channels: Sequence[str], height: float, **options) -> tuple[Figure, 
     figure, axes = plt.subplots(1, len(channels), figsize=(WIDTH, height), layout="constrained", squeeze=False,
                                 sharex="sharey" in options, **options)
     return figure, list(axes[0])
+
+
+def _beyond(ax: Axes, place: int, words: str, style: dict) -> None:
+    """An arrow at the end of the axis, and what lies beyond it."""
+    ax.plot(FARTHEST, place, ">", ms=5.5, **style)
+    ax.text(0.93 * FARTHEST, place, words, ha="right", va="center", fontsize=7.5)
 
 
 def _plain_ticks(ax: Axes, axis: str = "x") -> None:
