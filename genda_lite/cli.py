@@ -648,7 +648,7 @@ def evaluate_the_cycle(
     seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
-    quick: Annotated[bool, typer.Option(help="Two cases, few ways, short.")] = False,
+    quick: Annotated[bool, typer.Option(help="Two cases, few ways: half a minute.")] = False,
 ) -> None:
     """Cycle forecasts and analyses of an ocean whose Kalman filter is known, and repaint a known posterior."""
     from .verify.cycle import evaluate_cycle, rows_of_cycle
