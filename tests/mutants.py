@@ -1,14 +1,19 @@
 """Small files of each product, spoilt in ways that happen to files, and what readers make of them.
 
-Run as a program it reads what it is asked to and judges it: by one process that lives long, so that a file that hangs
-or kills it is known. Every value that is read must be the truth at the place and time it claims; no more may be missing
-than was spoilt.
+Run as a program it reads what it is asked to and judges it: by one process that lives long (`Judge` has it), so that a
+file that hangs or kills it is known. Every value that is read must be the truth at the place and time it claims; no
+more may be missing than was spoilt.
 """
 
 import json
+import queue
+import subprocess
 import sys
+import threading
+import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +23,10 @@ import small
 import xarray as xr
 
 FILLS = (9.96921e36, 1e20, -9999.0, 2147483647.0, -1e34, np.inf)
-RIGHT, REFUSED, WRONG, TRACEBACK, HANG = "read right", "refused", "silently wrong", "traceback", "hang"
+OUTCOMES = RIGHT, REFUSED, WRONG, TRACEBACK, HANG = "read right", "refused", "silently wrong", "traceback", "hang"
+GOOD = (RIGHT, REFUSED)
+SOON = 10.0  # s of the processor that a reader may take
+SILENCE = 300.0  # s without an answer, after which the process is taken to hang: the machine may be busy
 
 
 @dataclass
@@ -259,6 +267,14 @@ def _block(content: bytearray, random: np.random.Generator, size: int, filling: 
     return bytes(content)
 
 
+def drawn(number: int) -> tuple[str, list[str], str, int]:
+    """The mutant of a number: product, one or two ways, damage to the bytes of every other one, seed."""
+    random = np.random.default_rng(number)
+    ways = random.choice(sorted(MUTATIONS), 1 + random.integers(2), replace=False)
+    damage = random.choice(sorted(DAMAGES)) if random.random() < 0.5 else "whole"
+    return str(random.choice(sorted(small.PRODUCTS))), ways.tolist(), str(damage), int(random.integers(2**32))
+
+
 def make(path: Path, name: str, mutations: list[str], damage: str, seed: int) -> int | None:
     """Write a mutant; returns how many values may be missing, None for any number."""
     random = np.random.default_rng(seed)
@@ -292,7 +308,7 @@ def judge(path: Path, name: str, lost: int | None) -> tuple[str, str]:
     from genda_lite.errors import InputError
 
     product = small.PRODUCTS[name]
-    before = sorted(path.parent.iterdir())
+    before, start = sorted(path.parent.iterdir()), time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -302,6 +318,8 @@ def judge(path: Path, name: str, lost: int | None) -> tuple[str, str]:
         return (REFUSED, told) if "\n" not in told and sorted(path.parent.iterdir()) == before else (WRONG, told)
     except Exception:
         return TRACEBACK, traceback.format_exc()
+    if (used := time.process_time() - start) > SOON:
+        return HANG, f"{used:.0f} s of the processor"
     if lost == -1:
         return RIGHT, "no checksum"
     if found.sizes.get("point", found.sizes.get("obs", 1)) and (fault := _fault(found, product, lost)):
@@ -315,9 +333,9 @@ def _fault(found: xr.Dataset, product: small.Product, lost: int | None) -> str:
     latitude, longitude = found["latitude"], found["longitude"]
     if latitude.min() < 35.9 or latitude.max() > 40.1 or longitude.min() < -180 or longitude.max() >= 180:
         return f"places from {float(latitude.min())} N to {float(latitude.max())} N"
-    if "time" in found.coords:
-        time = found["time"].values.ravel()
-        away = np.abs(time[~np.isnat(time)] - small.NOON)
+    if "time" in found.coords and product.dated:
+        times = found["time"].values.ravel()
+        away = np.abs(times[~np.isnat(times)] - small.NOON)
         if (away > np.timedelta64(3, "D")).any():
             return f"times up to {away.max()} from the day"
     for channel in [channel for channel in product.channels if channel in found]:
@@ -343,6 +361,52 @@ def serve() -> None:
         except Exception:
             answer = "unmade", traceback.format_exc()
         print(json.dumps(answer), flush=True)
+
+
+class Judge:
+    """A process that makes, reads and judges mutants; a new one in the place of one that hangs or dies.
+
+    Args:
+        folder: an empty one, where each mutant is written and removed again.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.outcomes, self.process = folder, Counter(), None
+
+    def _start(self) -> None:
+        options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self.process, self.said = subprocess.Popen([sys.executable, __file__], **options), queue.SimpleQueue()
+
+        def listen(process, said):
+            for line in process.stdout:
+                said.put(json.loads(line))
+            said.put((TRACEBACK, "the process died"))
+
+        threading.Thread(target=listen, args=(self.process, self.said), daemon=True).start()
+        assert self.said.get(timeout=SILENCE) == "ready"
+
+    def __call__(self, name: str, mutations: list[str], damage: str, seed: int) -> tuple[str, str]:
+        """One of the outcomes, and the details."""
+        if self.process is None or self.process.poll() is not None:
+            self._start()
+        path = self.folder / "mutant.nc"
+        self.process.stdin.write(json.dumps([str(path), name, mutations, damage, seed]) + "\n")
+        self.process.stdin.flush()
+        try:
+            outcome, told = self.said.get(timeout=SILENCE)
+        except queue.Empty:
+            outcome, told = HANG, f"nothing after {SILENCE:g} s"
+            self.process.kill()
+        left = sorted(file.name for file in self.folder.iterdir())
+        if left not in ([], [path.name]):
+            outcome, told = WRONG, f"{', '.join(left)} left behind"
+        path.unlink(missing_ok=True)
+        self.outcomes[outcome] += 1
+        return outcome, told
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.kill()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from genda_lite.sources import (
+    read_climatology,
     read_drifters,
     read_glorys,
     read_salinity,
@@ -104,6 +105,15 @@ def glorys(**where) -> xr.Dataset:
     return field({name: (name, unit, 0.0) for name, unit in units.items()}, times=2, **where)
 
 
+def climatology(**where) -> xr.Dataset:
+    """April of the World Ocean Atlas, whose times are months since a year of the past."""
+    names = {"t_an": ("thetao", "degrees_celsius", 0.0), "s_an": ("so", "1", 0.0)}
+    ds = field(names, axes=("lat", "lon"), **where).drop_vars("time")
+    ds["time"] = ("time", np.array([3.5]), {"units": "months since 1955-01-01 00:00:00"})
+    ds["time"].encoding["_FillValue"] = None
+    return ds
+
+
 def swath(west=WEST) -> xr.Dataset:
     line, pixel = np.arange(20)[:, None], np.arange(10)
     latitude, longitude = SOUTH + 0.02 * line + 0.0 * pixel, west + 0.02 * pixel + 0.0 * line
@@ -157,11 +167,15 @@ def drifter(west=WEST, n=40) -> xr.Dataset:
 
 @dataclass(frozen=True)
 class Product:
-    """A product: what makes its file, what reads it, the channels that come out, and of what in the file each is."""
+    """A product: what makes its file, what reads it, the channels that come out, and of what in the file each is.
+
+    `dated`: whether its times are days, and not the same in all years.
+    """
 
     make: Callable[..., xr.Dataset]
     read: Callable
     channels: dict[str, str]
+    dated: bool = True
 
 
 PRODUCTS = {
@@ -171,6 +185,7 @@ PRODUCTS = {
     "salinity": Product(salinity, read_salinity, {"so": "sos"}),
     "winds": Product(winds, read_winds, {"uas": "u10", "vas": "v10"}),
     "ocean": Product(glorys, read_glorys, {name: name for name in ("zos", "thetao", "so", "uo", "vo")}),
+    "climatology": Product(climatology, read_climatology, {"thetao": "t_an", "so": "s_an"}, dated=False),
     "swath": Product(swath, read_swath, {"zos": "ssha_filtered"}),
     "pixels": Product(pixels, read_temperature_swath, {"thetao": "sea_surface_temperature"}),
     "drifters": Product(drifter, read_drifters, {"u": "EWCT", "v": "NSCT"}),
