@@ -74,6 +74,8 @@ class Mutant:
             raise ValueError("it is packed")
         good = np.abs(values) < 1e3
         middle = float(values[good].mean())
+        if np.abs(values[good] - middle).max() > 32000 * step:
+            raise ValueError("16 bits do not hold them")
         packed = np.where(good, np.rint((np.where(good, values, middle) - middle) / step), fill or -32768).astype("i2")
         self.put(name, packed, scale_factor=step, add_offset=middle, **attrs)
         self.ds[name].encoding["_FillValue"] = fill if fill is None else np.int16(fill)
@@ -111,6 +113,8 @@ def scalar_time(mutant: Mutant) -> None:
 
 def rescaled(mutant: Mutant) -> None:
     for name in mutant.product.channels.values():
+        if {"scale_factor", "valid_min"} & {*mutant.ds[name].attrs}:
+            raise ValueError("its numbers are in other units already, or its range")
         units = mutant.ds[name].attrs["units"]
         other = {"m": ("cm", 100.0), "kelvin": ("celsius", 1.0), "m s-1": ("cm/s", 100.0), "m/s": ("cm s-1", 100.0)}
         if units in other:
@@ -120,7 +124,8 @@ def rescaled(mutant: Mutant) -> None:
 
 def other_longitudes(mutant: Mutant) -> None:
     name = mutant.named("longitude")
-    mutant.put(name, mutant.ds[name].values % 360)
+    values = mutant.ds[name].values
+    mutant.put(name, np.where(np.abs(values) < 720, values % 360, values))  # a fill value stays one
 
 
 def stated_range(mutant: Mutant) -> None:
@@ -284,7 +289,7 @@ def make(path: Path, name: str, mutations: list[str], damage: str, seed: int) ->
     for mutation in mutations:
         try:
             MUTATIONS[mutation](mutant)
-        except (KeyError, StopIteration, ValueError, TypeError):
+        except (KeyError, StopIteration, ValueError, TypeError, IndexError):
             mutant.lost = None  # what it would spoil is gone already
     if mutant.netcdf3:
         for variable in mutant.ds.variables.values():

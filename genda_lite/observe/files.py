@@ -7,7 +7,7 @@ from functools import reduce
 from operator import add
 
 from ..errors import InputError
-from ..sources.files import Box, Paths, as_date, listed
+from ..sources.files import Box, Paths, as_date, as_day, listed
 from ..sources.report import NothingValid, Report
 from .instruments import InstrumentErrors
 from .sensors import Sensor, sensor_of
@@ -68,5 +68,5 @@ def read_observations(
             reports.append(report)
     if not tables:
         told = "; ".join(refused or map(str, reports))
-        raise InputError(told if refused else f"no observation within {window:g} days of {date}: {told}")
+        raise InputError(told if refused else f"no observation within {window:g} days of {as_day(date)}: {told}")
     return reduce(add, tables), reports

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from ..sources import read_temperature, read_temperature_swath
-from ..sources.files import Box, far_from, find_coordinate
+from ..sources.files import Box, as_day, far_from, find_coordinate
 from ..sources.maps import SEEN, map_of_day
 from ..sources.report import Report
 from ..state import KM_PER_DEGREE, Grid
@@ -74,7 +74,7 @@ class RadiometerSwath(Radiometer):
         report = Report.of(ds)
         near = np.ones(ds.sizes["point"], bool) if date is None else far_from(ds["time"].values, date) <= DAY
         if not near.all():
-            dropped = report.dropped | {f"more than a day from {date}": int((~near).sum())}
+            dropped = report.dropped | {f"more than a day from {as_day(date)}": int((~near).sum())}
             report = Report(report.source, report.what, report.read, dropped, report.noted)
         points = ds[["thetao"]].assign(error=total_error(ds, errors)).isel(point=near)
         return [Observations.from_points(points, "thetao", "error")] if near.any() else [], report

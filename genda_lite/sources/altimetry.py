@@ -15,8 +15,6 @@ import xarray as xr
 from ..errors import InputError
 from ..state import TABLE
 from .files import (
-    LATITUDE,
-    LONGITUDE,
     Box,
     Paths,
     held,
@@ -32,7 +30,8 @@ from .files import (
     wrap_longitude,
 )
 from .maps import checked, read_map
-from .report import PLACELESS, NothingValid, Report, Tally
+from .points import point_set
+from .report import Report, Tally
 
 _STANDARD_NAME = "sea_surface_height_above_geoid"
 _UNFILTERED, _FILTERED = ("_unfiltered", "_filtered", ""), ("_filtered", "", "_unfiltered")
@@ -70,12 +69,8 @@ def read_tracks(
     parts, reports = zip(*(_tracks_of(path, variable, filtered, box) for path in paths), strict=True)
     read = Report.total(reports, source_name(paths))
     attrs = parts[0].attrs | {"source": read.source}
-    if not read.kept:
-        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        inside = f" in the box {box}" if box else ""
-        why = f": {read.reasons()}" if read.dropped else ""
-        message = f"{where}: none of the {read.read} points of '{attrs['variable']}'{inside} is valid{why}"
-        raise NothingValid(message, read)
+    where = f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}"
+    read.expect_some(f"{where}: none of the {read.read} points of '{attrs['variable']}' is valid", box)
     parts = [part for part in parts if part.sizes["point"]]
     for name in ("cycle", "track"):  # only some of the files may have them
         if not all(name in part.coords for part in parts):
@@ -111,32 +106,26 @@ def _tracks_of(
         extra = {name: require(product, name, dims) for name in ("cycle", "track") if name in product.variables}
         attrs = provenance(product) | {"variable": " + ".join(names)}
 
-    values = sum(part.values for part in parts)
+    values = added([part.values for part in parts])
     described = {key: parts[0].attrs[key] for key in ("standard_name", "long_name") if key in parts[0].attrs}
     if len(parts) > 1:
         described = {"standard_name": _STANDARD_NAME, "long_name": "Absolute dynamic topography"}
-    north, east = latitude.values, longitude.values
-    inside = slice(None) if box is None else in_box(box, north, east)
-    north, east, values, when = north[inside], east[inside], values[inside], time.values[inside]
+    inside = slice(None) if box is None else in_box(box, latitude.values, longitude.values)
+    north, east, values, when = (a[inside] for a in (latitude.values, longitude.values, values, time.values))
     tally = Tally(values.shape)
-    tally.drop(~np.isfinite(values), "without a value")
-    tally.drop(~(np.abs(values) < LIMIT), "with an implausible value")
-    tally.drop(~np.isfinite(north + east), PLACELESS)
+    tally.sound(values, (-LIMIT, LIMIT), north, east)
     tally.drop(np.isnat(when), "without a time")
     keep = tally.keep
-    mission = attrs.get("platform", Path(path).stem)
-    ds = xr.Dataset(
-        {"zos": ("point", values[keep], described | {"units": "m"})},
-        coords={
-            "latitude": ("point", north[keep], LATITUDE),
-            "longitude": ("point", east[keep], LONGITUDE),
-            "time": ("point", when[keep], {"standard_name": "time"}),
-            "mission": ("point", np.full(int(keep.sum()), mission)),
-            **{name: ("point", array.values[inside][keep]) for name, array in extra.items()},
-        },
-        attrs=attrs,
-    )
+    extra = {name: array.values[inside][keep] for name, array in extra.items()}
+    mission = np.full(int(keep.sum()), attrs.get("platform", Path(path).stem))
+    zos = {"zos": (values[keep], described | {"units": "m"})}
+    ds = point_set(zos, north[keep], east[keep], when[keep], attrs, mission=mission, **extra)
     return ds, tally.report(attrs["source"], "points")
+
+
+def added(parts: list[np.ndarray]) -> np.ndarray:
+    """The sum of heights (m), infinite where one of them is a fill value that another might make good."""
+    return np.where(np.any([np.abs(part) > LIMIT for part in parts], 0), np.inf, sum(parts))
 
 
 def read_sea_level_map(

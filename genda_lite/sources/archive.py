@@ -12,7 +12,7 @@ import xarray as xr
 from ..errors import InputError
 from .altimetry import read_sea_level_map, read_tracks
 from .drifters import read_drifters
-from .files import Box
+from .files import Box, as_day
 from .maps import map_of_day
 from .reanalysis import read_winds
 from .samples import FOLDER, sample_names, sample_path
@@ -83,7 +83,7 @@ class Archive:
             if _may_hold(path.name, date, margin)
         ]
         if not found:
-            raise InputError(f"{self.folder}: nothing of {name!r} within {margin:g} days of {date}")
+            raise InputError(f"{self.folder}: nothing of {name!r} within {margin:g} days of {as_day(date)}")
         return found
 
     def tracks(self, date: np.datetime64 | None = None, margin: float = 1.0) -> list[Path]:
@@ -93,7 +93,7 @@ class Archive:
             with contextlib.suppress(InputError):  # an altimeter may rest for a while
                 found += self.files(f"tracks {mission}", date, margin)
         if not found:
-            raise InputError(f"{self.folder}: no altimeter's tracks within {margin:g} days of {date}")
+            raise InputError(f"{self.folder}: no altimeter's tracks within {margin:g} days of {as_day(date)}")
         return found
 
     def days(self) -> np.ndarray:

@@ -1,15 +1,18 @@
 """Climatologies: the World Ocean Atlas, or the mean of a reanalysis, as months, seasons or one mean of all years."""
 
+import re
+
 import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from .files import Paths, find_coordinate, listed, open_product, source_of
+from .files import NO_RANGE, Paths, find_coordinate, listed, open_product, require, source_of, states_time
 from .reanalysis import SURFACE, WIND, series
 
 # Of each channel its names in files; the World Ocean Atlas calls the objectively analysed means t_an and s_an.
 NAMES = {"zos": ("zos", "mdt"), "thetao": ("thetao", "t_an"), "so": ("so", "s_an")} | WIND
 NEEDED = ("thetao", "so")
+LONGEST = 12 * 400  # months from the year that they are counted from; what claims to be more is a fill value
 
 
 def read_climatology(climatology: Paths | xr.Dataset) -> xr.Dataset:
@@ -33,7 +36,7 @@ def read_climatology(climatology: Paths | xr.Dataset) -> xr.Dataset:
         InputError: temperature or salinity is missing, months and annual means are mixed; or as `read_glorys`.
     """
     given = isinstance(climatology, xr.Dataset)
-    products = [climatology] if given else [open_product(path, decode_times=False) for path in listed(climatology)]
+    products = [climatology] if given else [open_product(path) for path in listed(climatology)]
     averaged = {_months_averaged(product): source_of(product) for product in products}
     if len(averaged) > 1:
         (one, here), (other, there) = list(averaged.items())[:2]
@@ -50,34 +53,38 @@ def _months_averaged(product: xr.Dataset) -> int:
     """
     if "month" in product.dims:
         return 1
-    if "climatology_bounds" in product:
-        first, last = product["climatology_bounds"].values.reshape(-1, 2)[0]
-        return round(float(last - first)) % 12 or 12
-    return int(product.attrs.get("months_averaged", 0))
+    if "climatology_bounds" in product.variables:
+        months = require(product, "climatology_bounds", bounds=NO_RANGE).values.ravel()[:2].astype(float)
+        if len(months) == 2 and np.isfinite(months).all():
+            return round(months[1] - months[0]) % 12 or 12
+    stated = str(product.attrs.get("months_averaged", 0))
+    return int(stated) if stated.isdigit() else 0
 
 
 def _dated(product: xr.Dataset) -> xr.Dataset:
     """With dates along `time`, and the units of practical salinity spelled as everywhere else."""
     source = source_of(product)
     if "month" in product.dims:
-        month = product["month"].values if "month" in product.coords else 1 + np.arange(product.sizes["month"])
-        if not np.isin(month, np.arange(1, 13)).all():
-            raise InputError(f"{source}: months from {month.min()} to {month.max()}, expected 1 to 12")
-        product = product.assign_coords(month=_date(month - 0.5)).rename(month="time")
+        months = 1 + np.arange(product.sizes["month"])
+        if "month" in product.variables:
+            months = require(product, "month", ["month"], bounds=NO_RANGE).values
+        if not np.isin(months, np.arange(1, 13)).all():
+            raise InputError(f"{source}: months from {months.min()} to {months.max()}, expected 1 to 12")
+        product = product.drop_vars(["month", "time"], errors="ignore").rename(month="time")
+        product = product.assign_coords(time=_date(months - 0.5))
     else:
         try:
             name = find_coordinate(product, "time")
         except InputError:
-            product, name = product.expand_dims(time=[_date(6.0)]), "time"
-        count, _, since = str(product[name].attrs.get("units", "")).partition(" since ")
-        try:
-            if count == "months":
-                months = product[name].values + float(since[5:7]) - 1
-                product = product.assign_coords({name: (product[name].dims, _date(months % 12))})
-            else:
-                product = product.assign_coords({name: xr.decode_cf(product[[name]])[name]})
-        except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"{source}: '{name}' does not decode to dates or months ({error})") from error
+            if states_time(product) or product.sizes.get("time", 1) > 1:
+                raise
+            product, name = product.squeeze(["time"] if "time" in product.dims else []), "time"
+            product = product.assign_coords(time=_date(6.0))
+        if since := re.match(r"months since \d+-(\d+)", str(product[name].attrs.get("units", ""))):
+            # No calendar has dates for them, and readers leave them as they are.
+            months = require(product, name, bounds=(-LONGEST, LONGEST))
+            months = months.copy(data=_date((months.values + float(since[1]) - 1) % 12))
+            product = product.assign_coords({name: months.variable})
         product = product.rename({name: "time"} if name != "time" else {})
         product = product if "time" in product.dims else product.expand_dims("time")
     for alias in [alias for aliases in NAMES.values() for alias in aliases if alias in product]:

@@ -31,6 +31,7 @@ from .files import (
     in_box,
     listed,
     open_product,
+    place,
     require,
     require_time,
     source_name,
@@ -38,13 +39,15 @@ from .files import (
     wrap_longitude,
 )
 from .opening import text
-from .report import PLACELESS, NothingValid, Report, Tally
+from .report import PLACELESS, Report, Tally
 
 TABLES = (".csv", ".txt", ".csv.gz")
 
 # Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated.
-GOOD_FLAGS = (1, 2, 5, 7, 8)
+GOOD_FLAGS, LAST_FLAG = (1, 2, 5, 7, 8), 9  # what lies beyond is a fill value
+GOOD, BAD = 1.0, 0.0
 FASTEST = 5.0  # m/s; no current of the open sea, and no drifter, is faster
+DEEPEST = 500.0  # m; no drifter has its drogue there
 DROGUE_DEPTH = 10.0  # m; a drogue hangs at 15 m, an undrogued drifter floats at 0 m
 ON, LOST, UNKNOWN = 1, 0, -1  # states of the drogue
 AGROUND_KM, AGROUND = 0.5, np.timedelta64(24, "h")  # that long within that distance of the last fix: on a beach
@@ -102,7 +105,8 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
     tally = Tally(len(table))
     tally.drop(table["time"].isna(), "without a time")
     tally.drop(table[["latitude", "longitude"]].isna().any(axis=1), PLACELESS)
-    tally.drop(table["bad"], "flagged bad")
+    tally.drop(table["id"] == "", "without an id")
+    tally.flagged(table["flag"].to_numpy(), lambda flag: flag == GOOD, "flagged bad", "flags")
     tally.drop(table[["u", "v"]].isna().any(axis=1), "without a velocity")
     tally.drop(np.hypot(table["u"], table["v"]) > FASTEST, f"faster than {FASTEST:g} m/s")
     kept = table[tally.keep]
@@ -113,10 +117,7 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
     report = tally.report(source, "fixes")
     if cut:
         report = Report(source, "fixes", report.read + cut, report.dropped | {"cut off at the end of the file": cut})
-    if not report.kept:
-        inside = f" in the box {box}" if box else ""
-        message = f"{source}: no valid fix of a drifter{inside} ({report.reasons() or 'there is none'})"
-        raise NothingValid(message, report)
+    report.expect_some(f"{source}: no valid fix of a drifter", box)
     return _ragged(table[tally.keep], report)
 
 
@@ -172,7 +173,7 @@ def _aground(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(path: str | os.PathLike) -> pd.DataFrame:
-    """A table of fixes: id, time, latitude, longitude, u, v, bad, drogue, death, end."""
+    """A table of fixes: id, time, latitude, longitude, u, v, flag, drogue, death, end."""
     path = Path(path)
     with _text_product(path) if _is_text(path) else open_product(path) as product:
         columns = _columns(product)
@@ -180,7 +181,7 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
     table = pd.DataFrame(
         {name: columns[name] for name in ("id", "time")}
         | {name: np.asarray(columns[name], np.float64) for name in ("latitude", "longitude", "u", "v")}
-        | {"bad": _bad(columns, n), "drogue": _drogue(columns, n)}
+        | {"flag": _flag(columns, n), "drogue": _drogue(columns, n)}
         | {"death": columns.get("death", np.full(n, -1))}
         | {"end": columns.get("end", np.full(n, np.datetime64("NaT", "ns")))}
     )
@@ -188,10 +189,12 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
     return table
 
 
-def _bad(columns: dict, n: int) -> np.ndarray:
-    """Which fixes any flag calls bad; one that is not set says nothing."""
-    flags = np.array([_numbers(columns[name]) for name in _FLAGS if name in columns] or np.zeros((0, n)))
-    return (~np.isin(flags, GOOD_FLAGS) & ~np.isnan(flags)).any(0)
+def _flag(columns: dict, n: int) -> np.ndarray:
+    """`GOOD`, `BAD` if any flag of a fix says so, NaN where there are flags, but none that is set."""
+    flags = np.array([_numbers(columns[name]) for name in _FLAGS if name in columns] or np.full((1, n), GOOD_FLAGS[0]))
+    known = (flags >= 0) & (flags <= LAST_FLAG)
+    bad = (known & ~np.isin(flags, GOOD_FLAGS)).any(0)
+    return np.where(bad, BAD, np.where(known.any(0), GOOD, np.nan))
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
@@ -221,38 +224,44 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     """One array a quantity, along all fixes, of a NetCDF file or Zarr store."""
     source = source_of(product)
     as_written = {str(name).lower(): str(name) for name in product.variables}
-    time = require_time(product).values
+    time = require_time(product)
     n = time.size
     sizes = np.array([n])
     if "rowsize" in as_written:
         sizes = np.nan_to_num(require(product, as_written["rowsize"], bounds=(0, n)).values, nan=0).astype(int)
     if sizes.sum() != n:
         raise InputError(f"{source}: 'rowsize' adds up to {sizes.sum()}, expected the {n} fixes that the file holds")
-    columns, level = {"time": time.ravel()}, _level(product, as_written, n)
+    columns, level = {"time": time.values.ravel()}, _level(product, as_written, time)
 
-    def along(name: str, *units_and_bounds) -> np.ndarray:
-        values = require(product, name, None, *units_and_bounds).values
+    def along(values: xr.DataArray) -> np.ndarray:
+        values = _fixes_first(values, time).values
         if values.ndim == 2 and len(values) == n and values.shape[1] > level.max(initial=0):
             values = values[np.arange(n), level]
         if values.size == n:
             return values.ravel()
         if values.size == len(sizes):
             return np.repeat(values.ravel(), sizes)
+        if values.ndim == 1 and values.size > level.max(initial=0) and len(sizes) == 1:  # of each level
+            return values[level]
         raise InputError(f"{source}: '{name}' has {values.size} values, expected {n} as there are times")
 
     for ours, aliases in _NAMES.items():
-        found = [as_written[alias] for alias in aliases if alias in as_written]
-        if ours not in columns and found:
+        for name in [as_written[alias] for alias in aliases if alias in as_written and ours not in columns][:1]:
             speed = ours in ("u", "v")
-            expected = ("m s-1", (-100.0, 100.0)) if speed else (None, PLAUSIBLE.get(ours))
-            columns[ours] = along(found[0], *expected)
-            for quality in (f"{found[0]}_QC", f"{found[0]}_qc", f"{found[0]}_quality_flag") if speed else ():
+            if ours in PLAUSIBLE:
+                columns[ours] = along(place(product, name, ours))
+            elif speed:
+                columns[ours] = along(require(product, name, None, "m s-1", (-100.0, 100.0)))
+            else:
+                columns[ours] = along(require(product, name, bounds=(-DEEPEST, DEEPEST) if ours == "depth" else None))
+            for quality in (f"{name}_QC", f"{name}_qc", f"{name}_quality_flag") if speed else ():
                 if quality in product.variables:
-                    columns[f"{ours}_qc"] = along(quality)
-    columns |= {name: along(as_written[name]) for name in ("time_qc", "position_qc", "value_qc") if name in as_written}
+                    columns[f"{ours}_qc"] = along(require(product, quality))
+    others = [name for name in ("time_qc", "position_qc", "value_qc") if name in as_written]
+    columns |= {name: along(require(product, as_written[name])) for name in others}
     if "id" not in columns:
         stated = [str(product.attrs[key]) for key in ("platform_code", "platform_id", "id") if key in product.attrs]
-        columns["id"] = np.full(n, stated[0] if stated else Path(source).stem)
+        columns["id"] = np.full(n, (stated[0].strip() if stated else "") or Path(source).stem)
     if missing := [name for name in ("latitude", "longitude", "u", "v") if name not in columns]:
         raise InputError(f"{source}: no {missing[0]} of drifters ({', '.join(_NAMES[missing[0]])}); {held(product)}")
     columns["id"] = _text(columns["id"])
@@ -261,18 +270,26 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     return columns
 
 
-def _level(product: xr.Dataset, as_written: dict[str, str], n: int) -> np.ndarray:
+def _fixes_first(values: xr.DataArray, time: xr.DataArray) -> xr.DataArray:
+    """With the dimension of the times first, if there are more."""
+    first = time.dims[:1] if time.ndim == 1 and time.dims[0] in values.dims else ()
+    return values.transpose(*first, ...)
+
+
+def _level(product: xr.Dataset, as_written: dict[str, str], time: xr.DataArray) -> np.ndarray:
     """Of each fix the level to take where values are given at several: of those with a velocity that nearest to 15 m,
     or the first where the depth is unknown."""
 
     def first(names: tuple[str, ...], otherwise) -> np.ndarray:
         found = [as_written[name] for name in names if name in as_written]
-        return require(product, found[0], bounds=NO_RANGE).values if found else otherwise
+        return _fixes_first(require(product, found[0], bounds=NO_RANGE), time).values if found else otherwise
 
-    speed, depth = first(_U, np.empty(0)), first(("deph", "depth"), np.array(np.nan))
+    n, speed, depth = time.size, first(_U, np.empty(0)), first(_NAMES["depth"][::-1], np.array(np.nan))
     if speed.ndim != 2 or len(speed) != n:
         return np.zeros(n, int)
-    depth = depth[:, None] if depth.shape == (n,) else depth
+    depth = depth[:, None] if depth.shape == (n,) != speed.shape[1:] else depth
+    if np.shape(depth) not in ((), speed.shape, (n, 1), speed.shape[1:]):
+        depth = np.array(np.nan)
     far = np.nan_to_num(np.abs(np.abs(np.broadcast_to(depth, speed.shape)) - 15.0), nan=1e6)
     return np.where(np.isnan(speed), np.inf, far).argmin(1)
 
@@ -280,7 +297,7 @@ def _level(product: xr.Dataset, as_written: dict[str, str], n: int) -> np.ndarra
 def _text(ids: np.ndarray) -> np.ndarray:
     """Identifiers as text, whether they are numbers, bytes or text in the file."""
     if ids.dtype.kind == "f":
-        ids = np.nan_to_num(ids, nan=-1).astype(np.int64)
+        return np.where(np.isfinite(ids), np.nan_to_num(ids).astype(np.int64).astype(str), "")
     if ids.dtype.kind in "SO":
         ids = np.array([text(one) if isinstance(one, bytes) else str(one) for one in ids])
     return np.char.strip(ids.astype(str))

@@ -5,9 +5,10 @@ same unit has many spellings, fill values and ranges are stated or not. The diff
 reader is only about its product.
 """
 
+import numbers
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cf_xarray  # noqa: F401, gives data sets their `.cf`
@@ -22,7 +23,7 @@ from .opening import COORDINATES, ZARR_FILES, is_extreme, open_product, summary 
 BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
 LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
 LONGITUDE = {"standard_name": "longitude", "units": "degrees_east"}
-SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf")  # of files that are looked for in a folder
+SUFFIXES = (".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5")  # of files that are looked for in a folder
 
 Paths = str | os.PathLike | Sequence[str | os.PathLike]
 Box = tuple[float, float, float, float]  # west, east, south, north (degrees); across 180 degrees west exceeds east
@@ -36,6 +37,7 @@ NO_RANGE = (-np.inf, np.inf)
 # library serves: UDUNITS (cf-units) and pint take furlongs, too, read "ms-1" as per millisecond, and UDUNITS knows
 # neither "pss", "PSU" nor "PSS-78", pint neither "degrees_C" nor "PSS-78"; each would want such a list beside it.
 _UNITS = {
+    "s": {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0},
     "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
     | {"metrepersecond": 1.0, "meter/second": 1.0, "meters/second": 1.0, "metres/second": 1.0, "m.s-1": 1.0},
@@ -62,6 +64,8 @@ def held(dataset: xr.Dataset) -> str:
     """The variables a dataset has, for messages about one it lacks."""
     names = [str(name) for name in dataset.variables]
     lost = "".join(f"; '{name}' cannot be read: {why}" for name, why in dataset.encoding.get("unreadable", {}).items())
+    if others := dataset.encoding.get("groups"):
+        lost += f"; other variables lie in its group(s) {', '.join(others)}, of which none is read"
     return (f"the file has {', '.join(names)}" if names else "the file has no variables") + lost
 
 
@@ -105,7 +109,7 @@ def require(
         name: of the variable.
         dims: its dimensions, in any order, besides others of size one; the result has them in the order given. None
             accepts any.
-        units: "m", "m s-1", "degC" or "1e-3". Other spellings, multiples (cm, mm, cm/s) and kelvin are
+        units: "m", "m s-1", "degC", "1e-3" or "s". Other spellings, multiples (cm, mm, cm/s) and kelvin are
             converted. None leaves the values as they are.
         bounds: of numbers; what is beyond them, in these units, is missing, as is what is outside the range that the
             file states.
@@ -140,7 +144,7 @@ def require(
         raise InputError(f"{source}: '{name}' holds no numbers")
     bounds = bounds or NO_RANGE
     if variable.dtype.kind in "iuf":
-        expected = bounds if units is None else TABLE[_CHANNEL[units]].plausible
+        expected = TABLE[_CHANNEL[units]].plausible if units in _CHANNEL else bounds
         good = in_range(variable.values, variable, [(bound - offset) / factor for bound in expected])
         values = variable.values if units is None else variable.values.astype(np.float64) * factor + offset
         missing = ~(good & (values >= bounds[0]) & (values <= bounds[1])) & ~np.isnan(values)
@@ -235,16 +239,21 @@ def places(dataset: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     Raises:
         InputError: see `find_coordinate` and `require`.
     """
-    found = []
-    for kind, (low, high) in PLAUSIBLE.items():
-        place = require(dataset, find_coordinate(dataset, kind), bounds=NO_RANGE).astype(np.float64)
-        values, steps = place.values, np.diff(place.values.ravel())
-        even = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1
-        axis = kind == "longitude" and even and abs(values).max() < 720  # in whatever turn
-        good = ((values >= low - ROUNDING) & (values <= high + ROUNDING)) | axis
-        values = np.where(good, values, np.nan)
-        found.append(place.copy(data=values if kind == "latitude" else wrap_longitude(values)))
-    return tuple(found)
+    return tuple(place(dataset, find_coordinate(dataset, kind), kind) for kind in PLAUSIBLE)
+
+
+def place(dataset: xr.Dataset, name: str, kind: str) -> xr.DataArray:
+    """One of `places`, by its name: degrees north or east, whatever it is counted in."""
+    found = require(dataset, name, bounds=NO_RANGE).astype(np.float64)
+    units, (low, high) = str(found.attrs.get("units", "")).lower(), PLAUSIBLE[kind]
+    values = np.degrees(found.values) if units.startswith("rad") else found.values
+    values = -values if re.match("degrees?_?(w|south)", units) else values
+    steps = np.diff(values.ravel())
+    even = values.ndim == 1 and len(steps) > 1 and np.ptp(steps) < 0.01 * abs(steps[0]) < 1
+    axis = kind == "longitude" and even and abs(values).max() < 720  # in whatever turn
+    good = ((values >= low - ROUNDING) & (values <= high + ROUNDING)) | axis
+    values = np.where(good, values, np.nan)
+    return found.copy(data=values if kind == "latitude" else wrap_longitude(values))
 
 
 def regular(dataset: xr.Dataset) -> xr.Dataset:
@@ -306,20 +315,23 @@ def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
     Raises:
         InputError: there are none.
     """
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths if isinstance(paths, Iterable) else ())
     if not paths:
         raise InputError("no file to read, expected at least one path")
 
-    def is_product(path: Path) -> bool:
-        return (path.name.lower().endswith(suffixes) and path.is_file()) or is_zarr(path)
-
-    def is_zarr(path: Path) -> bool:
-        return any((path / name).is_file() for name in ZARR_FILES)
+    def is_zarr(path) -> bool:
+        return any(os.path.isfile(os.path.join(path, name)) for name in ZARR_FILES)
 
     found: list = []
     for path in paths:
-        inside = sorted(Path(path).iterdir()) if Path(path).is_dir() and not is_zarr(Path(path)) else []
-        found += [file for file in inside if is_product(file) and not file.name.startswith(".")] or [path]
+        if not os.path.isdir(path) or is_zarr(path):
+            found.append(path)
+            continue
+        inside = [file for file in sorted(Path(path).iterdir()) if not file.name.startswith(".")]
+        inside = [file for file in inside if is_zarr(file) or (file.name.lower().endswith(suffixes) and file.is_file())]
+        if not inside:
+            raise InputError(f"{path}: is a folder without products, expected files that end in {', '.join(suffixes)}")
+        found += inside
     return found
 
 
@@ -340,7 +352,7 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
     try:
         times = require_time(dataset, [dim for dim in dataset[find_coordinate(dataset, "time")].dims][:1])
     except InputError:
-        if any(str(name).lower() in COORDINATES["time"] for name in dataset.variables):
+        if states_time(dataset):
             raise
         times = xr.DataArray(stated_time(dataset))
     values = np.atleast_1d(times.values)
@@ -348,19 +360,26 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
         raise InputError(f"{source_of(dataset)}: the time axis is empty")
     nearest = 0
     if date is not None:
+        date = as_date(date)
         known = values[~np.isnat(values)]
         if not known.size:
             raise InputError(
-                f"{source_of(dataset)}: has no time to compare with {date}, expected a variable 'time' or attributes "
-                f"time_coverage_start and time_coverage_end"
+                f"{source_of(dataset)}: has no time to compare with {as_day(date)}, expected a variable 'time' or "
+                f"attributes time_coverage_start and time_coverage_end"
             )
-        gaps = far_from(values, as_date(date))
+        gaps = far_from(values, date)
         nearest = int(np.argmin(np.where(np.isnat(gaps), np.timedelta64(2**62, "ns"), gaps)))
         if not gaps[nearest] <= np.timedelta64(1, "D"):
-            first, last = (str(np.datetime_as_string(t, "D")) for t in (known.min(), known.max()))
-            raise InputError(f"{source_of(dataset)}: no map within a day of {date}; the file covers {first} to {last}")
+            covered = f"the file covers {as_day(known.min())} to {as_day(known.max())}"
+            raise InputError(f"{source_of(dataset)}: no map within a day of {as_day(date)}; {covered}")
     where = {str(times.dims[0]): nearest} if times.ndim else {}
     return where, times.isel(where)
+
+
+def states_time(dataset: xr.Dataset) -> bool:
+    """Whether a product has a variable that is called a time, be it one that can be read or not."""
+    names = [*dataset.variables, *dataset.encoding.get("unreadable", {})]
+    return any(str(name).lower() in COORDINATES["time"] for name in names)
 
 
 def stated_time(dataset: xr.Dataset) -> np.datetime64:
@@ -392,10 +411,17 @@ def as_date(date: str | np.datetime64) -> np.datetime64:
         InputError: it is not a date.
     """
     try:
-        stamp = pd.Timestamp(date)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23") from error
+        stamp = pd.NaT if isinstance(date, numbers.Number) else pd.Timestamp(date)
+    except (ValueError, TypeError, OverflowError):
+        stamp = pd.NaT
+    if stamp is pd.NaT:
+        raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23")
     return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64().astype("datetime64[ns]")
+
+
+def as_day(date: np.datetime64) -> str:
+    """The day of a date, as people write it."""
+    return str(np.datetime_as_string(date, "D"))
 
 
 def in_box(box: Box, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

@@ -25,15 +25,19 @@ LOST = {"silent": "the HDF5 library does not come back from it", "died": "the HD
 
 
 def look(path: str) -> None:
-    """Walk through groups, attributes, strings and lists of chunks; what cannot be opened raises."""
+    """Walk through groups, attributes, strings and lists of chunks; what cannot be opened raises, and so do values that
+    lie in other files: whoever makes a file could name any of this machine."""
     import h5netcdf
     import h5py
 
     def walk(group) -> None:
         dict(group.attrs)
-        for variable in group.variables.values():
+        links = [group._h5group.get(name, getlink=True) for name in group._h5group]
+        elsewhere = any(isinstance(link, h5py.ExternalLink) for link in links)
+        for variable in group.variables.values() if not elsewhere else ():
             stored = variable._h5ds
             try:
+                elsewhere |= bool(stored.external or stored.is_virtual)
                 tuple(variable.dimensions), variable.dtype, dict(variable.attrs)
                 if stored.chunks:
                     stored.id.get_num_chunks()
@@ -42,6 +46,8 @@ def look(path: str) -> None:
             except Exception:
                 pass  # this variable alone is lost, as the reader will find
             say("alive")
+        if elsewhere:
+            raise ValueError("it takes values from other files, which is not done")
         for child in group.groups.values():
             walk(child)
 

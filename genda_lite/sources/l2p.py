@@ -5,23 +5,13 @@ import os
 import numpy as np
 import xarray as xr
 
-from ..errors import InputError
 from ..state import TABLE, VARIABLES
-from .files import (
-    LATITUDE,
-    LONGITUDE,
-    NO_RANGE,
-    Box,
-    in_box,
-    open_product,
-    places,
-    provenance,
-    require,
-    require_time,
-)
+from .files import NO_RANGE, Box, in_box, open_product, provenance, require, require_time
 from .maps import FLAGS, GOOD_QUALITY
-from .report import PLACELESS, NothingValid, Tally
+from .points import pixel_places, point_set
+from .report import Tally
 
+LONGEST = 2 * 86400.0  # s from a granule's time to a pixel's; what claims to be more is a fill value
 NO_SEA = 2 | 4 | 8 | 16  # of l2p_flags: land, ice, lake, river (GHRSST Data Specification 2, section 9.12)
 _NAME = "sea_surface_temperature"
 
@@ -41,57 +31,39 @@ def read_temperature_swath(path: str | os.PathLike, box: Box | None = None, qual
         InputError: the file is unreadable, lacks a variable, is no swath; or no pixel is valid: the message counts why.
     """
     with open_product(path) as product:
-        latitude, longitude = places(product)
-        latitude, longitude = (place.squeeze([d for d in place.dims if d == "time"]) for place in (latitude, longitude))
-        dims = latitude.dims
-        if len(dims) != 2 or set(longitude.dims) != set(dims):
-            raise InputError(
-                f"{path}: latitude and longitude have dimensions {dims} and {longitude.dims}, expected two in common, "
-                f"along and across the swath"
-            )
+        north, east, dims = pixel_places(product)
 
-        def read(name: str, units: str | None = None, bounds=NO_RANGE) -> np.ndarray | None:
+        def read(name: str, bounds=NO_RANGE, units: str | None = None) -> np.ndarray | None:
             return require(product, name, dims, units, bounds).values if name in product.variables else None
 
         values = require(product, _NAME, dims, units="degC").values
-        bias, spread, flags, lag = (
-            read("sses_bias", bounds=FLAGS["sses_bias"]),
-            read("sses_standard_deviation", bounds=(0.0, 40.0)),
-            read("l2p_flags"),
-            read("sst_dtime"),
-        )
-        level = read("quality_level", bounds=FLAGS["quality_level"])
+        bias, level = (read(name, FLAGS[name]) for name in ("sses_bias", "quality_level"))
+        spread, flags = read("sses_standard_deviation", (0.0, 40.0)), read("l2p_flags", (-(2.0**31), 2.0**31))
+        counted = "sst_dtime" in product and "units" in product["sst_dtime"].attrs  # in seconds if it does not say
+        lag = read("sst_dtime", (-LONGEST, LONGEST), "s" if counted else None)
         reference = require_time(product).values.ravel()[0]
         attrs = provenance(product) | {"variable": _NAME, "processing_level": "L2P"}
 
-    north, east = latitude.values, longitude.transpose(*dims).values
     inside = np.ones(north.shape, bool) if box is None else in_box(box, north, east)
     values = values - (0.0 if bias is None else np.nan_to_num(bias))
     lag = np.zeros(north.shape) if lag is None else lag
-    low, high = TABLE["thetao"].plausible
     tally = Tally(int(inside.sum()))
-    tally.drop(np.isnan(values[inside]), "without a value (land or cloud)")
+    tally.sound(values[inside], TABLE["thetao"].plausible, north[inside], east[inside])
     if flags is not None:
-        sea = np.nan_to_num(flags[inside]).astype(np.int64) & NO_SEA == 0
-        tally.drop(~sea, "on land, lakes or ice")
+        tally.flagged(flags[inside], lambda flag: _bits(flag) & NO_SEA == 0, "on land, lakes or ice", "l2p_flags")
     if level is not None:
         tally.drop(~(level[inside] >= quality), f"of quality below {quality}")
-    tally.drop(~((values[inside] >= low) & (values[inside] <= high)), f"outside {low:g} to {high:g} degC")
-    tally.drop(~np.isfinite(north + east)[inside], PLACELESS)
     tally.drop(np.isnat(reference) | ~np.isfinite(lag[inside]), "without a time")
     report = tally.report(attrs["source"], "pixels")
-    if not report.kept:
-        where = f" in the box {box}" if box else ""
-        raise NothingValid(f"{path}: no pixel is valid{where} ({report.reasons() or 'there is none'})", report)
+    report.expect_some(f"{path}: no pixel is valid", box)
     keep = inside.copy()
     keep[inside] = tally.keep
     time = reference + np.rint(lag[keep] * 1e9).astype("timedelta64[ns]")
-    fields = {"thetao": ("point", values[keep], VARIABLES["thetao"])}
+    fields = {"thetao": (values[keep], VARIABLES["thetao"])}
     if spread is not None:
-        fields["error"] = ("point", spread[keep], {"units": "degC"})
-    coords = {
-        "latitude": ("point", north[keep], LATITUDE),
-        "longitude": ("point", east[keep], LONGITUDE),
-        "time": ("point", time, {"standard_name": "time"}),
-    }
-    return xr.Dataset(fields, coords, attrs | {"dropped_points": report.read - report.kept} | report.attributes())
+        fields["error"] = (spread[keep], {"units": "degC"})
+    return point_set(fields, north[keep], east[keep], time, attrs, report)
+
+
+def _bits(flags: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(flags).astype(np.int64)

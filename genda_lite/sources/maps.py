@@ -12,6 +12,7 @@ from .files import (
     DEPTH_NAMES,
     NO_RANGE,
     Box,
+    as_day,
     cut,
     far_from,
     held,
@@ -23,7 +24,7 @@ from .files import (
     source_name,
     source_of,
 )
-from .report import NothingValid, Tally
+from .report import Tally
 
 GOOD_QUALITY = 4  # GHRSST's quality_level: 4 acceptable, 5 best (GHRSST Data Specification 2, section 9.11)
 OPEN_SEA = 1  # GHRSST's mask: bit 1 water, 2 land, 4 lake, 8 sea ice, 16 river
@@ -176,7 +177,7 @@ def map_of_day(read: Callable, what: str, paths: Sequence, date: np.datetime64 |
         if date is None:
             break
     if not maps:
-        raise InputError(f"{source_name(paths)}: no map of {what} within a day of {date}")
+        raise InputError(f"{source_name(paths)}: no map of {what} within a day of {as_day(date)}")
     return min(maps, key=lambda one: far_from(one["time"].values, date)) if len(maps) > 1 else maps[0]
 
 
@@ -201,9 +202,7 @@ def checked(
     flags(tally)
     tally.drop(~((values >= low) & (values <= high)), f"outside {low:g} to {high:g} {VARIABLES[channel]['units']}")
     report = tally.report(result.attrs["source"], "cells")
-    if not report.kept:
-        name = result.attrs["variable"]
-        raise NothingValid(f"{path}: '{name}' holds no valid value: {report.reasons()} of {report.read:,}", report)
+    report.expect_some(f"{path}: '{result.attrs['variable']}' holds no valid value among {report.read:,}")
     result[channel] = result[channel].where(tally.keep).assign_attrs(VARIABLES[channel])
     if "error" in result:
         result["error"] = result["error"].where(tally.keep).assign_attrs(units=VARIABLES[channel]["units"])

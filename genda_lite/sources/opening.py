@@ -49,7 +49,7 @@ _OTHERS = {
 }
 
 
-def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Dataset:
+def open_product(path: str | os.PathLike) -> xr.Dataset:
     """Open a NetCDF file or a Zarr store lazily; use it as a context manager, or close it.
 
     NetCDF-4 is read through h5netcdf; the older NetCDF-3, in which some products still come, through scipy. Variables
@@ -57,12 +57,12 @@ def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Datas
 
     Args:
         path: a NetCDF file, or the folder of a Zarr store.
-        decode_times: leave times as they are where this is False.
     Returns:
         the dataset as in the file, with scaled integers, fill values and times decoded. A time that is infinite or a
         fill value, declared or not, is NaT; times without a date in the standard calendar stay as they are. Variables
-        that cannot be opened are left out, and named with the reason in `encoding["unreadable"]`. Values that turn out
-        to be damaged when they are read raise InputError, in dask's workers, too.
+        that cannot be opened are left out, and named with the reason in `encoding["unreadable"]`; groups beside that
+        which is read in `encoding["groups"]`. Values that turn out to be damaged when they are read raise InputError,
+        in dask's workers, too.
     Raises:
         InputError: the file is missing, empty, truncated or otherwise unreadable, or is not NetCDF.
     """
@@ -70,13 +70,13 @@ def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Datas
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fill values that contradict each other, and the like
-            opened, attrs, close = _store(path)
+            opened, attrs, groups, close = _store(path)
             variables, unreadable = {}, {}
             for name, get in opened.items():
                 try:
-                    variables[text(name)] = _variable(f"{path}: '{text(name)}'", get(), decode_times)
+                    variables[text(name)] = _variable(f"{path}: '{text(name)}'", get())
                 except Exception as error:
-                    unreadable[text(name)] = summary(error)
+                    unreadable[text(name)] = summary(error).removeprefix(f"{path}: '{text(name)}' cannot be read, ")
             try:
                 raw = xr.Dataset(variables, attrs=_plain(attrs))
                 product = xr.decode_cf(raw, decode_times=False, decode_timedelta=False)
@@ -87,7 +87,7 @@ def open_product(path: str | os.PathLike, decode_times: bool = True) -> xr.Datas
         raise  # a broken installation is no fault of the file
     except Exception as error:  # a damaged file fails in ways as many as there are bytes
         raise _damaged(path, summary(error)) from error
-    product.encoding = {"source": str(path), "unreadable": unreadable}
+    product.encoding = {"source": str(path), "unreadable": unreadable, "groups": groups}
     product.set_close(close)
     return product
 
@@ -110,28 +110,30 @@ def _damaged(path: Path, reason: str) -> InputError:
     return InputError(f"{path}: damaged or truncated, not readable as NetCDF ({reason})")
 
 
-def _store(path: Path) -> tuple[dict[str, Callable], dict, Callable]:
-    """What opens each variable, by name; attributes; and what closes the file."""
-    if any((path / name).is_file() for name in ZARR_FILES):
+def _store(path: Path) -> tuple[dict[str, Callable], dict, list[str], Callable]:
+    """What opens each variable, by name; attributes; groups that are not read; and what closes the file."""
+    if any(os.path.isfile(path / name) for name in ZARR_FILES):
         try:
             raw = xr.open_dataset(path, engine="zarr", decode_cf=False, chunks=None)
         except ImportError:
             raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
         except Exception as error:
             raise InputError(f"{path}: damaged, not readable as Zarr ({summary(error)})") from error
-        return {name: partial(raw.variables.__getitem__, name) for name in raw.variables}, raw.attrs, raw.close
+        return {name: partial(raw.variables.__getitem__, name) for name in raw.variables}, raw.attrs, [], raw.close
     attrs: dict = {}
+    others: list[str] = []
     if _is_hdf5(path):
         if (verdict := inspect(path)) != "whole":
             raise _damaged(path, verdict)
         store = H5NetCDFStore.open(str(path), phony_dims="access")
-        if (group := _group_with_data(store.ds, path)) != "/":
+        group, others = _group_with_data(store.ds, path)
+        if group != "/":
             attrs = dict(store.get_attrs())
             store = H5NetCDFStore.open(str(path), phony_dims="access", group=group)
     else:
         store = ScipyDataStore(str(path))
     found, attrs = store.ds.variables, attrs | dict(store.get_attrs())
-    return {name: partial(store.open_store_variable, name, found[name]) for name in found}, attrs, store.close
+    return {name: partial(store.open_store_variable, name, found[name]) for name in found}, attrs, others, store.close
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -140,8 +142,8 @@ def _is_hdf5(path: Path) -> bool:
     Raises:
         InputError: it is neither, or cannot be read.
     """
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "no such file"
+    if not os.path.isfile(path):
+        problem = "is a folder" if os.path.isdir(path) else "no such file"
         raise InputError(f"{path}: {problem}, expected a NetCDF file")
     try:
         with path.open("rb") as file:
@@ -159,8 +161,8 @@ def _is_hdf5(path: Path) -> bool:
     return hdf5
 
 
-def _group_with_data(file, path: Path) -> str:
-    """The group that holds the variables: that with a latitude, of all groups."""
+def _group_with_data(file, path: Path) -> tuple[str, list[str]]:
+    """The group that holds the variables: that with a latitude, of all groups; and others that hold some."""
 
     def walk(group, place: str) -> Iterator[tuple[str, set[str]]]:
         yield place or "/", {text(name).lower() for name in group.variables}
@@ -175,7 +177,8 @@ def _group_with_data(file, path: Path) -> str:
             f"{path}: its variables lie in {len(found)} groups ({', '.join(found[:5])}), expected one; `ncks -G : -g "
             f"{found[0].strip('/')} OLD NEW` takes one out"
         )
-    return "/" if "/" in found else found[0]
+    chosen = "/" if "/" in found else found[0]
+    return chosen, [place for place, names in groups.items() if names and place != chosen]
 
 
 class _Guarded(BackendArray):
@@ -195,7 +198,7 @@ class _Guarded(BackendArray):
             raise InputError(f"{self.what} cannot be read, file damaged ({summary(error)})") from error
 
 
-def _variable(what: str, raw: xr.Variable, decode_times: bool) -> xr.Variable:
+def _variable(what: str, raw: xr.Variable) -> xr.Variable:
     """A variable as `xarray.decode_cf` takes it, its times decoded.
 
     Raises:
@@ -208,7 +211,7 @@ def _variable(what: str, raw: xr.Variable, decode_times: bool) -> xr.Variable:
     if not np.all(np.isfinite(scale := np.asarray(raw.attrs.get("scale_factor", 1.0), float)) & (scale != 0)):
         raise ValueError(f"its scale_factor is {raw.attrs['scale_factor']}")
     decoded = decode_cf_variable(what, variable, decode_times=False, decode_timedelta=False)
-    if not decode_times or not re.search(r"\ssince\s", str(variable.attrs.get("units", ""))) or raw.ndim > 2:
+    if not re.search(r"\ssince\s", str(variable.attrs.get("units", ""))) or raw.ndim > 2:
         return variable
     return _dates(variable, decoded)
 

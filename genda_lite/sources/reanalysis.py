@@ -18,6 +18,7 @@ from .files import (
     DEPTH_NAMES,
     Box,
     Paths,
+    as_day,
     conversion,
     cut,
     days_per_block,
@@ -31,6 +32,7 @@ from .files import (
     require_time,
     source_of,
     stated_time,
+    states_time,
     stretch,
 )
 from .opening import FILLS
@@ -122,7 +124,7 @@ def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr
     days = winds["time"].values.astype("datetime64[D]")
     found = np.flatnonzero(days == date.astype("datetime64[D]")) if date is not None else np.array([0])
     if not len(found):
-        raise InputError(f"{winds.attrs['source']}: no wind on {date}, the files cover {days[0]} to {days[-1]}")
+        raise InputError(f"{winds.attrs['source']}: no wind on {as_day(date)}, the files cover {days[0]} to {days[-1]}")
     winds = winds.isel(time=int(found[0]))
     winds = cut(winds, box).load()
     missing = int(winds["uas"].isnull().sum())
@@ -280,7 +282,7 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
         time = require_time(product)
     except InputError:
         name, time = "time", xr.DataArray(stated_time(product))
-        if "time" in product.variables or np.isnat(time.values):
+        if states_time(product) or np.isnat(time.values):
             raise
     product = regular(product.drop_vars(name, errors="ignore"))
     if time.ndim == 0:

@@ -44,6 +44,16 @@ class Report:
         """What was left out, in words."""
         return _counted(self.dropped, ", ")
 
+    def expect_some(self, otherwise: str, box: tuple | None = None, hint: str = "") -> None:
+        """Say what is lacking where nothing was kept.
+
+        Raises:
+            NothingValid: nothing was, `otherwise`, with the reasons.
+        """
+        if not self.kept:
+            inside = f" in the box {box}" if box else ""
+            raise NothingValid(f"{otherwise}{inside} ({self.reasons() or 'there is none'}){hint}", self)
+
     def attributes(self) -> dict[str, object]:
         """The counts as attributes of a data set, which a NetCDF file can hold."""
         parts = [f"{self.read} {self.what}", *(f"{count} {why}" for why, count in self.dropped.items())]
@@ -109,6 +119,12 @@ class Tally:
         if bad.any():
             self.dropped[why] += int(bad.sum())
             self.keep &= ~bad
+
+    def sound(self, values: np.ndarray, limits: tuple[float, float], *places: np.ndarray) -> None:
+        """Drop values that are missing or not plausible, and those without a place."""
+        self.drop(np.isnan(values), "without a value")
+        self.drop(~((values >= limits[0]) & (values <= limits[1])), "with an implausible value")
+        self.drop(~np.isfinite(sum(places)), PLACELESS)
 
     def note(self, odd: np.ndarray, what: str) -> None:
         """Note what is odd about values that stay."""

@@ -8,25 +8,26 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from .altimetry import LIMIT
+from .altimetry import LIMIT, added
 from .files import (
-    LATITUDE,
-    LONGITUDE,
     NO_RANGE,
     Box,
     held,
     in_box,
     open_product,
-    places,
     provenance,
     require,
     require_time,
     source_of,
+    states_time,
     wrap_longitude,
 )
-from .report import PLACELESS, NothingValid, Tally
+from .points import pixel_places, point_set
+from .report import Tally
 
 PIXEL = 2.0  # km, the posting of low-rate products along and across the track
+WIDEST = 1000.0  # km from nadir; what claims to lie farther is a fill value
+_SET = {"quality_flag": (0, 254)}  # 255 is the fill value of unsigned bytes by NetCDF's custom, declared or not
 
 # Sums that make absolute dynamic topography: L3 of version 2 and later, L3 of version 1, L2 with its calibration.
 _TOPOGRAPHY = (
@@ -73,25 +74,17 @@ def read_swath(
         raise InputError(f"cells of {cell:g} km: expected at least the pixels' {PIXEL:g} km, and less than the swath")
     with open_product(path) as product:
         names = (variable,) if variable else _topography(product)
-        latitude, longitude = places(product)
-        dims = latitude.dims
-        if len(dims) != 2 or set(longitude.dims) != set(dims):
-            raise InputError(
-                f"{path}: latitude and longitude have dimensions {dims} and {longitude.dims}, expected two in common, "
-                f"along and across the swath"
-            )
-        longitude = longitude.transpose(*dims)
+        north, east, dims = pixel_places(product)
         addends = [require(product, name, dims, units="m").values for name in names]
-        values = sum(addends)
+        values = added(addends)
         flags = ["quality_flag", *(f"{name}_qual" for name in names)]  # those that apply; in each, 0 is good
         flags = [flag for flag in flags if flag in product.variables]
-        flags = {flag: require(product, flag, dims, bounds=(0, np.inf)).values for flag in flags}
+        flags = {flag: require(product, flag, dims, bounds=_SET.get(flag, (0, np.inf))).values for flag in flags}
         time = _time(product, dims)
         across = _across(product, dims)
-        nadir = _nadir(product, latitude.shape)
+        nadir = _nadir(product, north.shape)
         attrs = provenance(product) | {"variable": " + ".join(names), "cell_km": float(cell)}
 
-    north, east = latitude.values, longitude.values
     fields = {"zos": values, "latitude": north, "east": east, "across": across}
     seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer, and stays it in a mean of one
     wanted = {"swath": ~nadir, "nadir": nadir, "all": np.ones_like(nadir)}[part]
@@ -100,18 +93,10 @@ def read_swath(
     tally = Tally(int(wanted.sum()))
     for name, flag in flags.items():
         tally.flagged(np.where(nadir, 0, flag)[wanted], lambda flag: flag == 0, "flagged bad", name)
-    tally.drop(~np.isfinite(values[wanted]), "without a value")
-    tally.drop(~(np.abs(values[wanted]) < LIMIT), "with an implausible value")
-    tally.drop(~np.isfinite(north + east)[wanted], PLACELESS)
+    tally.sound(values[wanted], (-LIMIT, LIMIT), north[wanted], east[wanted])
     report = tally.report(attrs["source"], "pixels")
-    if not report.kept:
-        hint = _other_ways(names, part, nadir, values, addends[0])
-        inside = f" in the box {box}" if box else ""
-        raise NothingValid(
-            f"{path}: no pixel of the {part} is valid{inside} ({report.reasons() or 'there is none'}), "
-            f"nothing to assimilate{hint}",
-            report,
-        )
+    hint = f", nothing to assimilate{_other_ways(names, part, nadir, values, addends[0])}"
+    report.expect_some(f"{path}: no pixel of the {part} is valid", box, hint)
     valid = np.zeros(nadir.shape, bool)
     valid[wanted] = tally.keep
 
@@ -123,18 +108,12 @@ def read_swath(
         raise InputError(f"{path}: no cell of {cell:g} km is half valid, expected a smaller cell")
     numbers = re.search(r"_(\d{3})_(\d{3})_\d{8}T", Path(path).name)
     extra = dict(zip(("cycle", "track"), map(int, numbers.groups()), strict=True)) if numbers else {}
-    return xr.Dataset(
-        {"zos": ("point", table["zos"], {"units": "m", "long_name": "Sea level"})},
-        coords={
-            "latitude": ("point", table["latitude"], LATITUDE),
-            "longitude": ("point", wrap_longitude(table["east"]), LONGITUDE),
-            "time": ("point", table["time"], {"standard_name": "time"}),
-            "across": ("point", table["across"], {"units": "km"}),
-            "nadir": ("point", np.repeat([False, True], count)),
-            **{name: ("point", np.full(sum(count), number)) for name, number in extra.items()},
-        },
-        attrs=attrs | {"dropped_points": report.read - report.kept} | report.attributes(),
-    )
+    extra = {name: np.full(sum(count), number) for name, number in extra.items()}
+    zos = {"zos": (table["zos"], {"units": "m", "long_name": "Sea level"})}
+    east, parts = wrap_longitude(table["east"]), np.repeat([False, True], count)
+    across = xr.Variable("point", table["across"], {"units": "km"})
+    ds = point_set(zos, table["latitude"], east, table["time"], attrs, report, nadir=parts, **extra)
+    return ds.assign_coords(across=across)
 
 
 def _other_ways(names: tuple[str, ...], part: str, nadir: np.ndarray, values: np.ndarray, anomaly: np.ndarray) -> str:
@@ -159,7 +138,7 @@ def _topography(product: xr.Dataset) -> tuple[str, ...]:
 def _time(product: xr.Dataset, dims: tuple) -> np.ndarray:
     """The time of each pixel, from that of its line."""
     shape = [product.sizes[dim] for dim in dims]
-    if not any(str(name).lower() == "time" for name in product.variables):
+    if not states_time(product):
         return np.full(shape, np.datetime64("NaT", "ns"))
     time = require_time(product)
     if len(time.dims) != 1 or time.dims[0] not in dims:
@@ -177,7 +156,8 @@ def _across(product: xr.Dataset, dims: tuple) -> np.ndarray:
     metres = str(distance.attrs.get("units", "km")).strip() in ("m", "metre", "meters", "metres")
     missing = [dim for dim in dims if dim not in distance.dims]
     distance = distance.expand_dims({dim: product.sizes[dim] for dim in missing}).transpose(*dims)
-    return distance.values.astype(np.float64) / (1e3 if metres else 1.0)
+    distance = distance.values.astype(np.float64) / (1e3 if metres else 1.0)
+    return np.where(np.abs(distance) < WIDEST, distance, np.nan)
 
 
 def _nadir(product: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:

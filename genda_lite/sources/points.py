@@ -1,0 +1,54 @@
+"""Values at points, one by one along tracks or in the pixels of swaths."""
+
+import numpy as np
+import xarray as xr
+
+from ..errors import InputError
+from .files import LATITUDE, LONGITUDE, places, source_of
+from .report import Report
+
+
+def pixel_places(product: xr.Dataset) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Latitude and longitude of the pixels of a swath (see `files.places`), and their two dimensions.
+
+    Raises:
+        InputError: they have others, or different ones.
+    """
+    latitude, longitude = (
+        place.squeeze("time") if place.ndim > 2 and place.sizes.get("time") == 1 else place for place in places(product)
+    )
+    dims = latitude.dims
+    if len(dims) != 2 or set(longitude.dims) != set(dims):
+        raise InputError(
+            f"{source_of(product)}: latitude and longitude have dimensions {dims} and {longitude.dims}, expected two "
+            f"in common, along and across the swath"
+        )
+    return latitude.values, longitude.transpose(*dims).values, dims
+
+
+def point_set(
+    fields: dict[str, tuple[np.ndarray, dict]],
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    time: np.ndarray,
+    attrs: dict,
+    report: Report | None = None,
+    **more: np.ndarray,
+) -> xr.Dataset:
+    """A data set of points, dims (point,).
+
+    Args:
+        fields: of each its values and attributes. attrs: of the whole. report: what was left out, told in attributes.
+        more: coordinates.
+    """
+    coords = {
+        "latitude": ("point", latitude, LATITUDE),
+        "longitude": ("point", longitude, LONGITUDE),
+        "time": ("point", time, {"standard_name": "time"}),
+    }
+    told = {"dropped_points": report.read - report.kept} | report.attributes() if report else {}
+    return xr.Dataset(
+        {name: ("point", *field) for name, field in fields.items()},
+        coords | {name: ("point", values) for name, values in more.items()},
+        attrs | told,
+    )
