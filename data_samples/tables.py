@@ -567,6 +567,15 @@ def choice() -> str:
     return markdown(["oceans", "guidance", "calls", "sea level", "temperature", "salinity", "residual current"], rows)
 
 
+def mutants() -> str:
+    """What readers made of files that were spoilt: how many of each product, and of all."""
+    outcomes = names("mutants", "metric")
+    counts = {case: [value("mutants", case=case, metric=one) for one in outcomes] for case in names("mutants", "case")}
+    counts["all"] = [sum(column) for column in zip(*counts.values(), strict=True)]
+    rows = [[case, f"{sum(found):,.0f}", *(f"{n:,.0f}" for n in found)] for case, found in counts.items()]
+    return markdown(["product", "mutants", *outcomes], rows)
+
+
 def results() -> str:
     """What is stored, and what made it."""
     rows = []
@@ -597,6 +606,7 @@ TABLES = {
         training,
         protocol,
         choice,
+        mutants,
         results,
     )
 }
@@ -606,7 +616,7 @@ def pages() -> list[str]:
     """The pages with marked tables or claims."""
     from claims import claims
 
-    marked = "README.md", "book/results.md", "data_samples/README.md"
+    marked = "README.md", "book/results.md", "book/develop.md", "data_samples/README.md"
     return list(dict.fromkeys([*marked, *(claim.page for claim in claims())]))
 
 

@@ -17,11 +17,13 @@ from genda_lite.observe.files import read_observations
 from genda_lite.sources import (
     Report,
     open_product,
+    read_climatology,
     read_drifters,
     read_glorys,
     read_sea_level_map,
     read_swath,
     read_temperature,
+    read_temperature_swath,
     read_tracks,
     read_winds,
 )
@@ -106,6 +108,37 @@ def test_nanoseconds_are_not_rounded(put):
     assert (read_tracks(put(ds)).time.values.astype("i8") == when).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "units", "kept"),
+    [(5.0, "seconds", 200), (5.0, "minutes", 200), (np.where(np.arange(20)[:, None] < 3, 2e9, 5.0), "s", 170)],
+)
+def test_pixels_have_times_near_that_of_their_granule(put, values, units, kept):
+    ds = small.pixels()
+    dims = ds.sst_dtime.dims
+    ds = ds.drop_vars("sst_dtime").assign(sst_dtime=(dims, values * np.ones((1, 20, 10)), {"units": units}))
+    found = read_temperature_swath(put(ds))
+    assert found.sizes["point"] == kept
+    after = (found.time.values - small.NOON) / np.timedelta64(1, "s")
+    np.testing.assert_allclose(after, 300.0 if units == "minutes" else 5.0)
+
+
+def test_months_that_are_none_are_no_months(put, refuses):
+    ds = small.climatology()
+    assert list(read_climatology(put(ds)).time.dt.month.values) == [4]
+    with refuses("a.nc", "dates of the standard calendar"):
+        read_climatology(put(spoil(ds, "time", 0, 9.96921e36)))
+    ds = ds.drop_vars("time")
+    check(read_climatology(put(ds, "b.nc")).compute(), small.PRODUCTS["climatology"])
+    with refuses("c.nc", "no time found"):
+        read_climatology(put(ds.isel(time=[0, 0]), "c.nc"))
+
+
+@pytest.mark.parametrize("date", ["NaT", 20170402, 3.5, "soon"])
+def test_what_is_no_date_is_refused(put, refuses, date):
+    with refuses("is not a date"):
+        read_sea_level_map(put(small.sea_level()), date)
+
+
 # --- 2. maps without a time axis
 
 
@@ -172,6 +205,32 @@ def test_numbers_that_are_no_place(put, name, value):
     found = read_glorys(put(spoil(small.glorys(), name, -1, value), "g.nc")).compute()
     assert found.sizes[name] == {"latitude": 11, "longitude": 13}[name]
     check(found, small.PRODUCTS["ocean"])
+
+
+@pytest.mark.parametrize("units", ["degrees_west", "radians", "degrees_east"])
+def test_places_are_counted_as_their_units_say(put, units):
+    count = {"degrees_west": lambda x: -x, "radians": np.radians, "degrees_east": lambda x: x}[units]
+    for name in ("tracks", "drifters", "sea level"):
+        product, ds = small.PRODUCTS[name], small.PRODUCTS[name].make()
+        axis = next(v for v in ds.variables if str(v).lower() == "longitude")
+        ds = ds.drop_vars(axis).assign({axis: (ds[axis].dims, count(ds[axis].values), {"units": units})})
+        ds[axis].encoding["_FillValue"] = None
+        check(product.read(put(ds, f"{name}.nc")), product)
+
+
+def test_two_fill_values_do_not_make_a_height(put):
+    """9999.5 m and -9999 m would add up to a plausible half a metre."""
+    ds = small.tracks().rename(adt="sla_unfiltered").assign(mdt=("time", np.zeros(40), {"units": "m"}))
+    found = read_tracks(put(spoil(spoil(ds, "sla_unfiltered", 5, 9999.5), "mdt", 5, -9999.0)))
+    assert Report.of(found).dropped == {"with an implausible value": 1}
+    ds = spoil(spoil(small.swath(), "ssha_filtered", (2, 2), 9999.5), "mdt", (2, 2), -9999.0)
+    assert Report.of(read_swath(put(ds, "s.nc"))).dropped == {"with an implausible value": 1}
+
+
+def test_distances_from_nadir_have_fill_values_too(put):
+    distance = ("num_pixels", np.where(np.arange(10) < 3, 1e20, 10.0), {"units": "km"})
+    found = read_swath(put(small.swath().assign(cross_track_distance=distance)))
+    assert int(found.across.isnull().sum()) == 60 and (found.across.dropna("point") == 10).all()
 
 
 def test_integers_without_a_fill_value_still_have_one(put):
@@ -266,6 +325,23 @@ def test_a_missing_flag_of_a_swath_is_not_a_bad_one(put):
     assert report.dropped == {"flagged bad": 10} and report.noted == {"without 'quality_flag'": 10}
 
 
+def test_flags_that_are_not_set_by_custom(put):
+    """255 in unsigned bytes, and what is no number of OceanSITES' table."""
+    ds = small.swath()
+    ds = ds.assign(quality_flag=(ds.quality_flag.dims, np.full((20, 10), 255, np.uint8)))
+    report = Report.of(read_swath(put(ds)))
+    assert report.kept == 200 and report.noted == {"without 'quality_flag'": 200}
+    flags = np.where(np.arange(40) < 3, 4, np.where(np.arange(40) < 10, -128, 1)).astype(np.int8)
+    report = Report.of(read_drifters(put(small.drifter().assign(EWCT_QC=(("TIME",), flags)), "d.nc")))
+    assert report.dropped == {"flagged bad": 3} and report.noted == {"without 'flags'": 7}
+    ds = small.pixels()
+    ds["l2p_flags"] = (ds.quality_level.dims, np.full((1, 20, 10), 2, np.int16))
+    ds.l2p_flags.values[0, 4:] = -1
+    ds.l2p_flags.encoding["_FillValue"] = np.int16(-1)
+    report = Report.of(read_temperature_swath(put(ds, "p.nc")))
+    assert report.dropped == {"on land, lakes or ice": 40} and report.noted == {"without 'l2p_flags'": 160}
+
+
 # --- 5. degenerate axes
 
 
@@ -300,6 +376,19 @@ def test_a_damaged_block_is_told_with_file_and_variable(put, refuses, name):
     path.write_bytes(content)
     with refuses("a.nc", f"'{variable}' cannot be read, file damaged"):
         product.read(path).compute()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_times_that_cannot_be_read_are_not_passed_over(put, refuses, name):
+    product, ds = small.PRODUCTS[name], small.PRODUCTS[name].make()
+    path, time = put(ds), next(v for v in ds.variables if str(v).lower() == "time")
+    with h5py.File(path) as file:
+        chunk = file[time].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset] ^= 0x55
+    path.write_bytes(content)
+    with refuses("a.nc", f"'{time}' cannot be read", "damaged"):
+        product.read(path)
 
 
 def test_what_dask_sends_home_is_whole():
@@ -375,6 +464,28 @@ def test_drifters_with_levels_that_are_seldom_known(put, depth):
     assert set(found.drogue.values) <= {-1, 0, 1}
 
 
+@pytest.mark.parametrize("kind", ["depth of each level", "levels first", "depth is a fill value"])
+def test_drifters_with_levels_as_others_write_them(put, kind):
+    ds = small.drifter().drop_vars("EWCT_QC")
+    levels = {k: np.stack([np.full(40, np.nan), ds[k].values], 1) for k in ("EWCT", "NSCT")}
+    first = kind == "levels first"
+    dims = ("LEVEL", "TIME") if first else ("TIME", "LEVEL")
+    ds = ds.assign({k: (dims, v.T if first else v, {"units": "m s-1"}) for k, v in levels.items()})
+    depths = np.array([0.0, 9.96921e36 if kind == "depth is a fill value" else 15.0])
+    ds["DEPH"] = ("LEVEL", depths, {"units": "m"})
+    ds.DEPH.encoding["_FillValue"] = None
+    found = read_drifters(put(ds))
+    check(found, small.PRODUCTS["drifters"])
+    assert found.sizes["obs"] == 40 and set(found.drogue.values) == {-1 if kind == "depth is a fill value" else 1}
+
+
+def test_fixes_of_no_drifter_are_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,time,lat,lon,u,v\n7,2017-04-02T00:00Z,36,-61,0.1,0.2\n,2017-04-02T01:00Z,36,-61,0.1,0.2\n")
+    found = read_drifters(path)
+    assert list(found.id.values) == ["7"] and Report.of(found).dropped == {"without an id": 1}
+
+
 # --- 9. finding and opening files
 
 
@@ -388,6 +499,44 @@ def test_folders_hold_files_of_several_suffixes(tmp_path, put):
     rows = "".join(f"1,2017-04-02T{hour:02}:00:00Z,36.{hour:02},-61,0.1,0.2\n" for hour in range(24))
     (tmp_path / "tables" / "gdp.csv.gz").write_bytes(gzip.compress(f"id,time,lat,lon,u,v\n{rows}".encode()))
     assert read_drifters(tmp_path / "tables").sizes["obs"] == 24
+
+
+@pytest.mark.parametrize("paths", [[], None, 5, "x" * 300])
+def test_what_is_no_path_is_refused(refuses, paths):
+    with refuses("no such file" if isinstance(paths, str) else "no file to read"):
+        read_tracks(paths)
+
+
+def test_a_folder_without_products_says_so(tmp_path, refuses):
+    with refuses("is a folder without products", ".nc4"):
+        read_tracks(tmp_path)
+
+
+def test_other_groups_are_named_where_something_is_missing(put, refuses):
+    path = put(small.tracks().drop_vars("adt"), group="/data_01")
+    with h5netcdf.File(path, "r+") as file:
+        ku = file.create_group("data_01/ku")
+        ku.dimensions = {"time": 40}
+        ku.create_variable("adt", ("time",), "f8")
+    with refuses("no absolute dynamic topography", "/data_01/ku"):
+        read_tracks(path)
+
+
+@pytest.mark.parametrize("how", ["link", "storage", "virtual"])
+def test_values_that_lie_in_other_files_are_not_read(tmp_path, put, refuses, how):
+    other = put(small.tracks(), "other.nc")
+    path = put(small.tracks().drop_vars("adt"))
+    with h5py.File(path, "r+") as file:
+        if how == "link":
+            file["adt"] = h5py.ExternalLink(str(other), "/adt")
+        elif how == "storage":
+            file.create_dataset("adt", (40,), "f8", external=[(str(other), 0, 320)])
+        else:
+            layout = h5py.VirtualLayout((40,), "f8")
+            layout[:] = h5py.VirtualSource(str(other), "adt", (40,))
+            file.create_virtual_dataset("adt", layout)
+    with refuses("a.nc", "values from other files"):
+        read_tracks(path)
 
 
 @pytest.mark.parametrize(

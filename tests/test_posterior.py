@@ -1,5 +1,6 @@
 """The posterior, proved on a Gaussian prior: the guided ensemble must be that of optimal interpolation."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -588,6 +589,26 @@ def test_contradictions_meet_at_their_weighted_mean(prior, grid):
     assert np.isfinite(analysis).all()
     np.testing.assert_allclose(here.mean(), 3.0, atol=0.3)
     assert here.std() < 0.1
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_smallest_errors_are_solved_for_and_smaller_ones_refused(prior, grid, fast):
+    """Pairs a thousand errors apart meet half-way where the refusal says that errors are large enough."""
+    latitude = np.repeat(np.linspace(grid.latitude[2], grid.latitude[-3], 6), 2)
+    options = {"members": 4, "grid": grid, "date": DATE, "fast": fast}
+
+    def pairs(error: float) -> gl.Observations:
+        return point_values([1.0, -1.0] * 6, error, latitude, grid.longitude[7] + 0.01)
+
+    with pytest.raises(gl.InputError, match=r"1e-06 degC of thetao, expected at least (\S+) degC") as refusal:
+        gl.assimilate(prior, pairs(1e-6), **options)
+    smallest = float(re.search(r"at least (\S+) degC", str(refusal.value))[1])
+    with pytest.warns(UserWarning, match="contradict"):
+        analysis = gl.assimilate(prior, pairs(smallest), **options)["thetao"]
+    here = analysis.mean("member").interp(latitude=latitude[::2], longitude=grid.longitude[7] + 0.01)
+    scale = prior.standardizer.scale[1]
+    assert smallest < 0.0012 * scale
+    assert abs(here).max() < 0.02 * scale and abs(analysis).max() < 6 * scale
 
 
 @pytest.mark.parametrize("direct", [True, False])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -164,6 +165,12 @@ def test_stored_tables_say_what_made_them():
     assert not [name for name in sample_names() if name.startswith("results")]  # the pages are their checksum
 
 
+def test_no_mutant_is_silently_wrong_ends_in_a_traceback_or_hangs():
+    found = read_table(tables.RESULTS / "mutants.csv").set_index("metric")["value"]
+    assert not found[["silently wrong", "traceback", "hang"]].any()
+    assert (found[["read right", "refused"]] > 0).all()
+
+
 def labels(frame) -> set[tuple]:
     """What the numbers of a table are of."""
     return set(frame[list(LABELS)].itertuples(index=False, name=None))
@@ -178,6 +185,8 @@ def made_by(benchmark: str) -> set[tuple]:
         errors = [f"{score} {channel}" for score in ("rmse", "crps") for channel in ("zos", "thetao", "so")]
         columns = ("parameters", "frames", "images", "validation loss", "twin loss", *errors)
         return labels(tidy(bench.labelled([{"name": name} | dict.fromkeys(columns, one) for name in bench.VARIANTS])))
+    if benchmark == "mutants_table":
+        return labels(tidy(bench.labelled(Counter())))
     if benchmark == "train":
         columns, methods = ("images/s", "MiB", "validation loss"), bench.OURS + bench.PEERS
         rows = [{"name": name, "precision": "bf16"} | dict.fromkeys(columns, one) for name in methods]
@@ -202,7 +211,13 @@ def made_by(benchmark: str) -> set[tuple]:
 
 @pytest.mark.parametrize(
     ("name", "benchmark"),
-    [("speed", "assimilate"), ("ablation", "ablation"), ("training", "train"), ("peers", "posterior")],
+    [
+        ("speed", "assimilate"),
+        ("ablation", "ablation"),
+        ("training", "train"),
+        ("peers", "posterior"),
+        ("mutants", "mutants_table"),
+    ],
 )
 def test_benchmarks_write_what_is_stored(name, benchmark):
     known = labels(read_table(tables.RESULTS / f"{name}.csv"))

@@ -179,7 +179,8 @@ def check_errors(likelihood: Likelihood, observations: Observations) -> None:
         if small[0] < len(observations):
             stated, channel = observations.error[small[0]], observations.channel[small[0]]
             least, units = SMALLEST * stated / error[small[0]], VARIABLES[channel]["units"]
-            what = f"{stated:.1g} {units} of {channel}, expected at least {least:.1g} {units}; is it in these units?"
+            least = f"{1.05 * least:.2g} {units}"  # rounded, it is not below
+            what = f"{stated:.1g} {units} of {channel}, expected at least {least}; is it in these units?"
         raise InputError(f"{len(small)} of {len(error)} errors are too small to reckon with, the first {what}")
 
 
