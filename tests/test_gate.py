@@ -127,6 +127,7 @@ def test_months_that_are_none_are_no_months(put, refuses):
     assert list(read_climatology(put(ds)).time.dt.month.values) == [4]
     with refuses("a.nc", "dates of the standard calendar"):
         read_climatology(put(spoil(ds, "time", 0, 9.96921e36)))
+    check(read_climatology(put(ds.isel(time=0), "d.nc")).compute(), small.PRODUCTS["climatology"])
     ds = ds.drop_vars("time")
     check(read_climatology(put(ds, "b.nc")).compute(), small.PRODUCTS["climatology"])
     with refuses("c.nc", "no time found"):
@@ -225,6 +226,13 @@ def test_two_fill_values_do_not_make_a_height(put):
     assert Report.of(found).dropped == {"with an implausible value": 1}
     ds = spoil(spoil(small.swath(), "ssha_filtered", (2, 2), 9999.5), "mdt", (2, 2), -9999.0)
     assert Report.of(read_swath(put(ds, "s.nc"))).dropped == {"with an implausible value": 1}
+
+
+def test_a_nadir_without_a_place_is_refused(put, refuses):
+    points = ("n", np.array([3], "i4"))
+    ds = spoil(small.swath(), "latitude", (3, 3), np.nan).assign(i_num_line=points, i_num_pixel=points)
+    with refuses("no pixel of the nadir is valid", "without a position"):
+        read_swath(put(ds), "nadir", "ssha_filtered")
 
 
 def test_distances_from_nadir_have_fill_values_too(put):

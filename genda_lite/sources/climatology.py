@@ -85,7 +85,7 @@ def _dated(product: xr.Dataset) -> xr.Dataset:
             months = require(product, name, bounds=(-LONGEST, LONGEST))
             months = months.copy(data=_date((months.values + float(since[1]) - 1) % 12))
             product = product.assign_coords({name: months.variable})
-        product = product.rename({name: "time"} if name != "time" else {})
+        product = product.rename({name: "time"} if name != "time" else {}).set_coords("time")
         product = product if "time" in product.dims else product.expand_dims("time")
     for alias in [alias for aliases in NAMES.values() for alias in aliases if alias in product]:
         if "time" not in product[alias].dims:

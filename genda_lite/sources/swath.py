@@ -95,7 +95,7 @@ def read_swath(
         tally.flagged(np.where(nadir, 0, flag)[wanted], lambda flag: flag == 0, "flagged bad", name)
     tally.sound(values[wanted], (-LIMIT, LIMIT), north[wanted], east[wanted])
     report = tally.report(attrs["source"], "pixels")
-    hint = f", nothing to assimilate{_other_ways(names, part, nadir, values, addends[0])}"
+    hint = "" if report.kept else f", nothing to assimilate{_other_ways(names, part, nadir, values, addends[0])}"
     report.expect_some(f"{path}: no pixel of the {part} is valid", box, hint)
     valid = np.zeros(nadir.shape, bool)
     valid[wanted] = tally.keep
@@ -118,7 +118,8 @@ def read_swath(
 
 def _other_ways(names: tuple[str, ...], part: str, nadir: np.ndarray, values: np.ndarray, anomaly: np.ndarray) -> str:
     """What else a file without a valid pixel has to offer."""
-    for what, has, variable in (("", values, ""), (names[0], anomaly, f", variable='{names[0]}'")):
+    ways = [("", values, ""), (names[0], anomaly, f", variable='{names[0]}'")]
+    for what, has, variable in ways[: len(names)]:
         count = int((nadir & np.isfinite(has)).sum())
         if count and (part == "swath" or what):
             only = f" hold '{what}' without '{names[1]}' and" if what else ""
