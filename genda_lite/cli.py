@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")]
 TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figures as a tidy table (CSV), too.")]
+SEEDS = 2**31 - 1  # the largest seed
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -48,7 +49,7 @@ def genda(
 def simulate(
     days: Annotated[int, typer.Option(help="Days to keep after the spin-up.")],
     out: Annotated[Path, typer.Option(help="NetCDF file to write.")],
-    seed: Annotated[int, typer.Option(help="Seed of physics, initial state and weather.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of physics, initial state and weather.")] = 0,
     members: Annotated[int, typer.Option(help="Independent oceans, integrated together.")] = 1,
     every: Annotated[int, typer.Option(help="Keep every so many daily means.")] = 1,
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
@@ -117,7 +118,7 @@ def train(
     config: Annotated[str, typer.Option(help="lite, wide, trajectory (a laptop); full (a graphics card).")] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, windows and noise.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of weights, windows and noise.")] = 0,
     climate: Annotated[bool, typer.Option(help="Draw a climate for each window: a wider prior.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     mixed: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = True,
@@ -200,7 +201,7 @@ def assimilate(
         typer.Option(help="Standard deviation of the error of tracks (m), 0.03, without --date; else the sensors'."),
     ] = None,
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of the ensemble.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
     guidance: Annotated[str | None, typer.Option(help="Of posterior.guidance.GUIDANCES; by default hybrid.")] = None,
     climatology: Annotated[
@@ -265,6 +266,7 @@ def explorer_pack(
     from .processors import chosen_device
     from .show.pack import make_pack
 
+    check_results(out)
     device = chosen_device(device)
     priors = {name: load_prior(prior, name == "gaussian", device=device) for name in ("diffusion", "gaussian")}
     check_kind(priors["diffusion"], False, "the explorer")
@@ -322,7 +324,7 @@ def ose(
     box: Annotated[
         tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
     ] = (-65.0, -55.0, 33.0, 43.0),
-    seed: Annotated[int, typer.Option(help="Seed of the ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensembles.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
@@ -339,6 +341,7 @@ def ose(
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
                       products=tuple(product or PRODUCTS), box=box)
+    check_results(out)
     device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)
     chosen = experiment.days(days, first)
@@ -461,7 +464,7 @@ def real(
         Path | None, typer.Option(help="Checkpoint of the U-Net regression, which then joins; of the prior's data.")
     ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of noise and ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of noise and ensembles.")] = 0,
     region: Annotated[
         list[str] | None,
         typer.Option(help="Of verify.real.REGIONS, once for each, or all; by default the Gulf Stream."),
@@ -578,7 +581,7 @@ def prior(
         list[Path] | None, typer.Option(metavar="FILE", help="Its training data; by default the sample of them.")
     ] = None,
     samples: Annotated[int, typer.Option(help="States to draw.")] = 512,
-    seed: Annotated[int, typer.Option(help="Seed of windows, noise and draws.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of windows, noise and draws.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
@@ -612,7 +615,7 @@ def prior(
 @evaluate.command()
 def posterior(
     context: typer.Context,
-    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two methods, fewer truths and members: a minute.")] = False,
@@ -645,7 +648,7 @@ def posterior(
 @evaluate.command("cycle")
 def evaluate_the_cycle(
     context: typer.Context,
-    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Two cases, few ways: half a minute.")] = False,
@@ -673,7 +676,7 @@ def evaluate_the_cycle(
 @evaluate.command()
 def latent(
     context: typer.Context,
-    seed: Annotated[int, typer.Option(help="Seed of truths, observations and ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="Fewer truths, members and guidances: half a minute.")] = False,
@@ -717,7 +720,7 @@ def osse(
     cases: Annotated[int, typer.Option(min=1, help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of cases and ensembles.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of cases and ensembles.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
     json: JsonFile = None,
     table: TableFile = None,
@@ -732,6 +735,7 @@ def osse(
     """
     from dataclasses import replace
 
+    from .prepare.decompose import require
     from .prior.checkpoint import SHIPPED
     from .sources import load_sample
     from .sources.samples import checksum, sample_path
@@ -748,15 +752,15 @@ def osse(
     if quick:
         cases, members, every = 3, 4, 0
         context.params |= {"cases": cases, "members": members, "every": every}  # which the table tells
-    if folder is not None and not folder.is_dir():  # a folder that is there has results to go on from
-        check_places(folder)
-        if folder.exists():
-            raise InputError(f"{folder}: is a file, expected the name of a folder")
-        folder.mkdir()
+    if folder is not None:
+        check_results(folder)
+        folder.mkdir(exist_ok=True)
     model, known = load_methods(prior, regression)
     chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
+        for ds in series:
+            require(ds)
         drawn = scoreboard.Cases(series, model, cases, seed)
         given = (*(truth or ()), checkpoint or sample_path(SHIPPED), regression or sample_path(SHIPPED_REGRESSION))
         made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in given)
@@ -794,7 +798,7 @@ def evaluate_ose(
     ] = None,
     withheld: Annotated[str, typer.Option(help="The altimeter that was not assimilated.")] = "c2",
     samples: Annotated[int, typer.Option(help="Of the bootstrap over drifters.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Of the bootstrap.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     maps: Annotated[
@@ -950,6 +954,18 @@ def check_places(
         for other in [*filter(None, read), *places[:number]]:
             if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
                 raise InputError(f"{path}: the same command reads or writes this file, expected another name")
+
+
+def check_results(folder: Path) -> None:
+    """Whether results can be written to a folder: a new one, or one that is there, with results to go on from.
+
+    Raises:
+        InputError: it is a file, or the folder that it lies in is not there or cannot be written to.
+    """
+    if not folder.is_dir():
+        check_places(folder)
+        if folder.exists():
+            raise InputError(f"{folder}: is a file, expected the name of a folder")
 
 
 def open_to_judge(context: typer.Context, stack: ExitStack, paths: list[Path] | None) -> list:

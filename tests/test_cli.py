@@ -88,6 +88,9 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["simulate", "--days", 1, "--out", "OUT.nc", "--device", "mps"], "device 'mps' is not to be had here"),
         (["train", "--data", "TRACKS", "--out", "OUT.safetensors", "--device", "tpu"], "expected one of cpu"),
         (["ose", "--out", "OUT", "--days", 1, "--device", "mps"], "device 'mps' is not to be had here"),
+        (["ose", "--out", "TRACKS"], "is a file, expected the name of a folder"),
+        (["explorer-pack", "--out", "TRACKS"], "is a file, expected the name of a folder"),
+        (["evaluate", "osse", "--truth", "TRACKS", "--quick"], "the data set lacks zos"),
         (["evaluate", "nature", "TRACKS", "--json", "TRACKS"], "the same command reads or writes this file"),
     ],
 )
@@ -110,6 +113,11 @@ def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, ar
     assert told in error and "Traceback" not in error
     assert len([line for line in error.splitlines() if line.startswith("genda: ")]) == 1
     assert sorted(tmp_path.iterdir()) == before and tracks.read_bytes() == whole
+
+
+def test_a_seed_that_no_generator_takes_is_refused(monkeypatch, tmp_path, tracks, capsys):
+    assert genda(monkeypatch, "assimilate", tracks, "--out", tmp_path / "a.nc", "--seed", 2**70) == 2
+    assert "--seed" in capsys.readouterr().err and not (tmp_path / "a.nc").exists()
 
 
 def test_several_sensors_of_a_date_are_cropped_to_the_box(monkeypatch, tmp_path, tracks, capsys):
