@@ -54,10 +54,11 @@ def main() -> None:
         for first in range(0, args.count, PIECE):
             kept = args.keep / f"{first:06d}.json"
             if not kept.exists():
+                found = json.dumps(piece(judge, first))
                 with atomic_path(kept) as temporary:
-                    temporary.write_text(json.dumps(piece(judge, first)))
+                    temporary.write_text(found)
         judge.end()
-    found = [one for path in sorted(args.keep.glob("*.json")) for one in json.loads(path.read_text())]
+    found = [one for path in sorted(args.keep.glob("[0-9]*.json")) for one in json.loads(path.read_text())]
     for *_, told in found:
         if told:
             print(told)

@@ -5,7 +5,7 @@ models. Its mean over the globe is a matter of convention and may differ between
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,9 @@ def _tracks_of(
 ) -> tuple[xr.Dataset, Report]:
     """The valid points of one file."""
     with open_product(path) as product:
-        names = (variable,) if variable else _topography(product, filtered)
+        endings = _FILTERED if filtered else _UNFILTERED
+        sums = [(f"adt{end}",) for end in endings] + [(f"sla{end}", "mdt") for end in endings]
+        names = (variable,) if variable else topography(product, sums)
         latitude, longitude = places(product)
         dims = latitude.dims
         if len(dims) != 1 or longitude.dims != dims:
@@ -209,18 +211,22 @@ def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], orbit: str = "SARAL")
     return xr.concat(passes, dim="point")
 
 
-def _topography(product: xr.Dataset, filtered: bool) -> tuple[str, ...]:
-    """The variables whose sum is absolute dynamic topography."""
-    as_written = {str(name).lower(): str(name) for name in product.variables}
-    endings = _FILTERED if filtered else _UNFILTERED
-    for names in [(f"adt{end}",) for end in endings] + [(f"sla{end}", "mdt") for end in endings]:
+def topography(product: xr.Dataset, sums: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The variables whose sum is absolute dynamic topography: the first of some sums that a product has, in capitals or
+    not, else what CF's standard name says.
+
+    Raises:
+        InputError: there are none; an anomaly is never taken for them.
+    """
+    as_written, anomalies = {str(name).lower(): str(name) for name in product.variables}, []
+    for names in sums:
         if all(name in as_written for name in names):
             return tuple(as_written[name] for name in names)
+        anomalies += [as_written[name] for name in names[:1] if name in as_written]
     for name, variable in product.data_vars.items():
         if variable.attrs.get("standard_name") == _STANDARD_NAME:
             return (name,)
-    anomalies = [as_written[f"sla{end}"] for end in endings if f"sla{end}" in as_written]
-    hint = f"; name '{anomalies[0]}' to read the anomaly, without the mean topography," if anomalies else ""
+    hint = f"; name '{anomalies[0]}' to read the anomaly, without the mean topography" if anomalies else ""
     raise InputError(
-        f"{source_of(product)}: no absolute dynamic topography (adt…, or sla… with mdt){hint}; {held(product)}"
+        f"{source_of(product)}: no absolute dynamic topography (adt…, or sla… or ssha… with mdt){hint}; {held(product)}"
     )

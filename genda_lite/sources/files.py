@@ -341,20 +341,12 @@ def source_name(paths: Sequence) -> str:
 
 
 def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[str, int], xr.DataArray]:
-    """Where along time the map of a date is, and its time; of no date, the first.
-
-    A map without a time axis has the time of a scalar variable or, failing that, the middle of what the file's
-    attributes say that it covers (at most ten days); NaT if it says nothing.
+    """Where along time the map of a date is, and its time (see `times_of`); of no date, the first.
 
     Raises:
         InputError: no time within a day of the date, none that is known, or what is given is no date.
     """
-    try:
-        times = require_time(dataset, [dim for dim in dataset[find_coordinate(dataset, "time")].dims][:1])
-    except InputError:
-        if states_time(dataset):
-            raise
-        times = xr.DataArray(stated_time(dataset))
+    times = times_of(dataset)
     values = np.atleast_1d(times.values)
     if values.size == 0:
         raise InputError(f"{source_of(dataset)}: the time axis is empty")
@@ -374,6 +366,23 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
             raise InputError(f"{source_of(dataset)}: no map within a day of {as_day(date)}; {covered}")
     where = {str(times.dims[0]): nearest} if times.ndim else {}
     return where, times.isel(where)
+
+
+def times_of(dataset: xr.Dataset) -> xr.DataArray:
+    """The times of a product, along an axis or one alone; see `require_time`.
+
+    A product without a time has, failing a scalar variable, the middle of what its attributes say that it covers (at
+    most ten days); NaT if they say nothing.
+
+    Raises:
+        InputError: the file has a time that cannot be read.
+    """
+    try:
+        return require_time(dataset, dataset[find_coordinate(dataset, "time")].dims[:1])
+    except InputError:
+        if states_time(dataset):
+            raise
+        return xr.DataArray(stated_time(dataset), name="time")
 
 
 def states_time(dataset: xr.Dataset) -> bool:

@@ -22,18 +22,15 @@ from .files import (
     conversion,
     cut,
     days_per_block,
-    find_coordinate,
     held,
     in_range,
     listed,
     open_product,
     provenance,
     regular,
-    require_time,
     source_of,
-    stated_time,
-    states_time,
     stretch,
+    times_of,
 )
 from .opening import FILLS
 from .report import Report
@@ -277,13 +274,8 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
         InputError: no regular grid, or no date of the standard calendar; see `files.regular`.
     """
     source = source_of(product)
-    try:
-        name = find_coordinate(product, "time")
-        time = require_time(product)
-    except InputError:
-        name, time = "time", xr.DataArray(stated_time(product))
-        if states_time(product) or np.isnat(time.values):
-            raise
+    time = times_of(product)
+    name = str(time.name)
     product = regular(product.drop_vars(name, errors="ignore"))
     if time.ndim == 0:
         product = product.squeeze("time") if product.sizes.get("time") == 1 else product
@@ -293,7 +285,7 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
     product = product.rename({time.dims[0]: "time"} if time.dims[0] != "time" else {})
     known = ~np.isnat(time.values)
     if not known.any():
-        raise InputError(f"{source}: '{name}' does not decode to dates of the standard calendar")
+        raise InputError(f"{source}: no '{name}' with dates of the standard calendar; {held(product)}")
     if not known.all():
         told = f"{source}: {(~known).sum()} of {known.size} times are missing, and their fields left out"
         warnings.warn(told, stacklevel=2)

@@ -8,11 +8,10 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError
-from .altimetry import LIMIT, added
+from .altimetry import LIMIT, added, topography
 from .files import (
     NO_RANGE,
     Box,
-    held,
     in_box,
     open_product,
     provenance,
@@ -73,7 +72,7 @@ def read_swath(
     if not PIXEL <= cell < 200:
         raise InputError(f"cells of {cell:g} km: expected at least the pixels' {PIXEL:g} km, and less than the swath")
     with open_product(path) as product:
-        names = (variable,) if variable else _topography(product)
+        names = (variable,) if variable else topography(product, _TOPOGRAPHY)
         north, east, dims = pixel_places(product)
         addends = [require(product, name, dims, units="m").values for name in names]
         values = added(addends)
@@ -125,15 +124,6 @@ def _other_ways(names: tuple[str, ...], part: str, nadir: np.ndarray, values: np
             only = f" hold '{what}' without '{names[1]}' and" if what else ""
             return f"; its {count} nadir points{only} are read by part='nadir'{variable}"
     return ""
-
-
-def _topography(product: xr.Dataset) -> tuple[str, ...]:
-    for names in _TOPOGRAPHY:
-        if all(name in product.variables for name in names):
-            return names
-    first = [names[0] for names in _TOPOGRAPHY if names[0] in product.variables]
-    hint = f"; name '{first[0]}' to read the anomaly, without the mean topography" if first else ""
-    raise InputError(f"{source_of(product)}: no absolute dynamic topography of a swath{hint}; {held(product)}")
 
 
 def _time(product: xr.Dataset, dims: tuple) -> np.ndarray:
