@@ -259,15 +259,16 @@ def share(found: xr.Dataset, other: xr.Dataset, samples: int = 2000) -> xr.Datas
 
 
 def opponents(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Who is compared with whom: a climate with one climate, diffusion with its Gaussian prior, a network with the
-    first one."""
+    """Who is compared with whom: a climate with one climate; a network with its own Gaussian prior, with the first
+    network, and with the Gaussian prior of the first."""
     first = next((name for name in names if name.endswith(DIFFUSION)), None)
     for name in names:
         one, _, kind = name.rpartition(": ")
         physics, _, climate = one.partition(", ")
         against = [f"{physics}, one climate: {kind}"] if climate else []
         if first and not climate:
-            against = [f"{one}: {GAUSSIAN}", f"{first.rpartition(': ')[0]}: {kind}"]
+            begun = first.rpartition(": ")[0]
+            against = [f"{one}: {GAUSSIAN}", f"{begun}: {kind}", f"{begun}: {GAUSSIAN}"]
         yield from ((name, other) for other in dict.fromkeys(against) if other in names and other != name)
 
 

@@ -82,6 +82,7 @@ def test_who_is_compared_with_whom():
         ("new: Gaussian", "old: Gaussian"),
         ("new: diffusion", "new: Gaussian"),
         ("new: diffusion", "old: diffusion"),
+        ("new: diffusion", "old: Gaussian"),
     ]
 
 
