@@ -28,7 +28,8 @@ SHEETS = {
 }
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "currents",
-          "checkpoint", "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
+          "checkpoint", "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate",
+          "worker")  # fmt: skip
 
 
 def script(name: str) -> str:
