@@ -10,9 +10,12 @@ import pytest
 import torch
 import xarray as xr
 
+from genda_lite.errors import InputError
 from genda_lite.prior.climate import ONE, WIDE, Climate
 from genda_lite.prior.windows import Windows
+from genda_lite.show.width import plot_width
 from genda_lite.state import CHANNELS, StateVector
+from genda_lite.verify.table import tidy
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 width, tune, corners = (import_module(name) for name in ("width", "tune", "corners"))
@@ -94,6 +97,22 @@ def test_rows_are_of_all_cases_and_of_each_region():
     assert rows["twin, a", "new: diffusion", "crps less old: diffusion"] == -0.5
     assert rows["twin", "new: diffusion", "crps less old: diffusion"] == pytest.approx(-0.125)
     assert rows["twin", None, "units"] == 2
+
+
+def test_the_figure_draws_every_contender_by_every_judge():
+    names = {"old: Gaussian": "Old, Gaussian", "new: diffusion": "New, diffusion"}
+    rows = []
+    for judge in ("tuning twin", "real sea level"):
+        tables = {n: scores_of([1.0 + i, 2.0], ["a", "b"], [0, 1]) for i, n in enumerate(("old: diffusion", *names))}
+        rows += width.rows_of(judge, tables)
+    figure = plot_width(tidy(rows), names)
+    above, below = (part.axes for part in figure.subfigs)
+    assert [ax.get_title() for ax in above] == ["Twin of another\nstructure", "Real\nsea level"] and len(below) == 2
+    ratios = [line.get_xdata()[0] for line in above[0].lines if line.get_marker() == "o"]
+    assert ratios == pytest.approx([1.0, 2.5 / 2.0])
+    assert [t.get_text() for t in above[0].get_yticklabels()] == list(names.values())
+    with pytest.raises(InputError, match="no judge"):
+        plot_width(tidy([r | {"case": "none"} for r in rows]), names)
 
 
 def test_corners_keep_to_the_limits_and_differ():

@@ -1,11 +1,13 @@
 """How wide a prior has to be, drawn: priors beside each other on oceans that they were not made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..errors import InputError
 from ..verify.table import less, number, pick
@@ -43,43 +45,44 @@ def plot_width(table: pd.DataFrame, contenders: Mapping[str, str]) -> Figure:
     judges = [judge for judge in JUDGES if judge in set(table["case"])]
     if not judges:
         raise InputError(f"the table has no judge, expected cases of {', '.join(JUDGES)}")
-    first, used = next(iter(contenders)), []
+    first = next(iter(contenders))
     with plt.rc_context(FONT):
         figure = plt.figure(figsize=(WIDTH, 1.9 + 0.52 * len(contenders)), layout="constrained")
-        blocks = dict(zip(("crps", "spread_skill"), figure.subfigures(2, 1), strict=True))
-        for metric, block in blocks.items():
+        labels = {"crps": f"CRPS / CRPS of {contenders[first]}", "spread_skill": "spread / error of the mean"}
+        for (metric, label), block in zip(labels.items(), figure.subfigures(2, 1), strict=True):
             axes = block.subplots(1, len(judges), sharex=True, sharey=True, squeeze=False)[0]
             for ax, judge in zip(axes, judges, strict=True):
-                here = pick(table, case=judge, metric=metric)
-                held = [c for c in CHANNELS if len(here) and c in set(here.dropna(subset="value")["channel"])]
-                for shift, channel in zip(np.linspace(-0.22, 0.22, len(held)) if len(held) > 1 else [0.0], held,
-                                          strict=True):
-                    words, mark, color = CHANNELS[channel]
-                    yardstick = number(here, method=first, channel=channel) if metric == "crps" else 1.0
-                    for place, name in enumerate(contenders):
-                        value, style = number(here, method=name, channel=channel) / yardstick, {"color": color}
-                        if value > FARTHEST:
-                            ax.plot(FARTHEST, place + shift, ">", ms=4.5, **style)
-                            ax.text(0.97 * FARTHEST, place + shift, f"{value:.1f}", ha="right", va="center", fontsize=7)
-                            continue
-                        label = words if channel not in used else None
-                        ax.plot(value, place + shift, mark, ms=4.5, label=label, **style)
-                        used.append(channel)
-                        paired = table[(table["case"] == judge) & (table["method"] == name)
-                                       & (table["channel"] == channel) & (table["metric"] == less("crps", first))]
-                        if metric == "crps" and len(paired):
-                            ax.plot(1 + paired[["low", "high"]].values[0], [place + shift] * 2, lw=1.2, **style)
-                if metric == "spread_skill":
-                    ax.axvspan(0.9, 1.1, color=GREY, alpha=0.2, lw=0)
-                else:
+                _draw(ax, table[table["case"] == judge], metric, list(contenders), first)
+                if metric == "crps":
                     ax.set_title(JUDGES[judge])
-                ax.axvline(1, color="k", lw=0.8)
             axes[0].set_xlim(right=1.03 * FARTHEST)
             axes[0].set_yticks(range(len(contenders)), contenders.values())
             axes[0].invert_yaxis()
-        blocks["crps"].supxlabel(f"CRPS / CRPS of {contenders[first]}", fontsize=FONT["font.size"])
-        blocks["spread_skill"].supxlabel("spread / error of the mean", fontsize=FONT["font.size"])
-        marks = {line.get_label(): line for ax in blocks["crps"].axes for line in ax.lines}
-        marks = {word: marks[word] for word, _, _ in CHANNELS.values() if word in marks}
+            block.supxlabel(label, fontsize=FONT["font.size"])
+        marks = {words: Line2D([], [], color=color, marker=mark, ls="", ms=4.5)
+                 for channel, (words, mark, color) in CHANNELS.items() if channel in set(table["channel"])}
         figure.legend(marks.values(), marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=8)
     return figure
+
+
+def _draw(ax: Axes, table: pd.DataFrame, metric: str, contenders: Sequence[str], first: str) -> None:
+    """A judge's figures: a row for each contender, and in it a mark for each channel."""
+    here = pick(table, metric=metric).dropna(subset="value")
+    channels = [channel for channel in CHANNELS if channel in set(here["channel"])]
+    for channel, shift in zip(channels, 0.22 * (np.arange(len(channels)) - (len(channels) - 1) / 2), strict=True):
+        _, mark, color = CHANNELS[channel]
+        yardstick = number(here, method=first, channel=channel) if metric == "crps" else 1.0
+        for place, name in enumerate(contenders):
+            at, value = place + shift, number(here, method=name, channel=channel) / yardstick
+            if value > FARTHEST:
+                ax.plot(FARTHEST, at, ">", ms=4.5, color=color)
+                ax.text(0.97 * FARTHEST, at, f"{value:.1f}", ha="right", va="center", fontsize=7)
+                continue
+            ax.plot(value, at, mark, ms=4.5, color=color)
+            paired = table[table["metric"].eq(less("crps", first)) & table["method"].eq(name)
+                           & table["channel"].eq(channel)]
+            if metric == "crps" and len(paired):
+                ax.plot(1 + paired[["low", "high"]].values[0], [at] * 2, lw=1.2, color=color)
+    if metric == "spread_skill":
+        ax.axvspan(0.9, 1.1, color=GREY, alpha=0.2, lw=0)
+    ax.axvline(1, color="k", lw=0.8)
