@@ -175,6 +175,19 @@ def test_a_dimension_of_size_one_needs_no_variable(put, refuses):
         read_sea_level_map(path, date="2017-04-02")
 
 
+@pytest.mark.parametrize("name", ["winds", "ocean"])
+def test_fields_without_times_are_no_series(put, refuses, name):
+    product, ds = small.PRODUCTS[name], small.PRODUCTS[name].make()
+    with refuses("a.nc", "no 'time'", "the file has"):
+        product.read(put(ds.drop_vars("time")))
+    stated = {"time_coverage_start": "2017-04-02T00:00:00", "time_coverage_end": "2017-04-03T00:00:00"}
+    with refuses("b.nc", "one time for 2 fields"):
+        product.read(put(ds.drop_vars("time").assign_attrs(stated), "b.nc"))
+    found = product.read(put(ds.isel(time=0).drop_vars("time").assign_attrs(stated), "c.nc"))
+    assert found.time.values[0].astype("M8[D]") == small.NOON.astype("M8[D]")
+    check(found.compute(), product)
+
+
 def test_attributes_may_say_the_time(put, refuses):
     ds = small.temperature().isel(time=0).drop_vars("time")
     path = put(ds.assign_attrs(start_time="20170402T000000Z", stop_time="20170403T000000Z"))

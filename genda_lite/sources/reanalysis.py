@@ -275,17 +275,18 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
     """
     source = source_of(product)
     time = times_of(product)
-    name = str(time.name)
+    name, known = str(time.name), np.atleast_1d(~np.isnat(time.values))
+    if not known.any():
+        raise InputError(f"{source}: no '{name}' with dates of the standard calendar; {held(product)}")
     product = regular(product.drop_vars(name, errors="ignore"))
     if time.ndim == 0:
         product = product.squeeze("time") if product.sizes.get("time") == 1 else product
+        if "time" in product.dims:
+            raise InputError(f"{source}: one time for {product.sizes['time']} fields, expected a time for each")
         product, time = product.expand_dims("time"), time.expand_dims("time")
     if time.dims != (name,) and time.dims != ("time",):
         raise InputError(f"{source}: '{name}' has dimensions {time.dims}, expected a regular grid")
     product = product.rename({time.dims[0]: "time"} if time.dims[0] != "time" else {})
-    known = ~np.isnat(time.values)
-    if not known.any():
-        raise InputError(f"{source}: no '{name}' with dates of the standard calendar; {held(product)}")
     if not known.all():
         told = f"{source}: {(~known).sum()} of {known.size} times are missing, and their fields left out"
         warnings.warn(told, stacklevel=2)
