@@ -131,6 +131,25 @@ def test_hycom(put, refuses):
         read_observations(path, DAY)
 
 
+def test_nemo(put, refuses):
+    """On a regular grid it is read; the model's own, which is curved, is refused for that, and not for want of `adt`."""
+    units = {"sossheig": "m", "votemper": "degC", "vosaline": "PSU", "vozocrtx": "m/s", "vomecrty": "m/s"}
+    channels = dict(zip(units, ("zos", "thetao", "so", "uo", "vo"), strict=True))
+    ds = small.field({name: (channels[name], unit, 0.0) for name, unit in units.items()}, times=2)
+    ds = ds.rename(time="time_counter").expand_dims(deptht=[0.5], axis=1)
+    path = put(ds)
+    found = read_glorys(path).compute()
+    for channel in channels.values():
+        np.testing.assert_allclose(found[channel][0], truth(found, channel), atol=1e-4)
+    curved = small.pixels().rename(lat="nav_lat", lon="nav_lon", sea_surface_temperature="votemper")
+    curved = put(curved.drop_vars(["sst_dtime", "quality_level"]), "b.nc")
+    with refuses("b.nc", "'nav_lat' has dimensions ('nj', 'ni')", "expected a regular grid"):
+        read_glorys(curved)
+    for one in (path, curved):
+        with refuses("read it by read_glorys"):
+            read_observations(one, DAY)
+
+
 def test_oscar_judges_and_is_no_observation(put, refuses):
     """Its axes are called latitude and longitude, the coordinates along them lat and lon; longitude comes first."""
     ds = small.field({"u": ("uo", "m s-1", 0.0), "v": ("vo", "m s-1", 0.0)}, west=298.0, axes=("lat", "lon"))

@@ -1,8 +1,10 @@
 """Whatever file comes: right, or refused in one sentence. Each kind of trouble, for every reader that can meet it."""
 
+import gc
 import gzip
 import os
 import pickle
+import sys
 import time
 
 import h5netcdf
@@ -615,6 +617,20 @@ def test_a_file_on_which_the_library_hangs_is_refused(tmp_path, refuses):
     assert used.children_user + used.user - processor.children_user - processor.user < 10
     following = small.write(small.tracks(), tmp_path / "b.nc")
     check(read_tracks(following), small.PRODUCTS["tracks"])
+
+
+def test_nothing_is_said_beside_the_refusal(put, refuses, monkeypatch, capfd):
+    """A library's traceback from what it could not close."""
+    path, random = put(small.tracks()), np.random.default_rng(4)
+    content = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    content[random.integers(200, len(content), 500)] = random.integers(0, 256, 500)
+    path.write_bytes(content.tobytes())
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    with refuses("a.nc", "damaged"):
+        read_tracks(path)
+    gc.collect()
+    assert not unraisable and not capfd.readouterr().err
 
 
 def test_a_process_that_dies_or_is_silent_is_told(put, refuses, monkeypatch):

@@ -25,7 +25,7 @@ ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
 COORDINATES = {  # usual names in lower case
     "latitude": ("latitude", "lat", "nav_lat"),
     "longitude": ("longitude", "lon", "nav_lon"),
-    "time": ("time", "juld", "valid_time"),
+    "time": ("time", "juld", "valid_time", "time_counter"),
 }
 WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
 # Fill values that files do not declare. Times that are negative ones, further from the middle of the others, or outside

@@ -35,9 +35,10 @@ from .files import (
 from .opening import FILLS
 from .report import Report
 
-# Of each, its names in files: those of GLORYS12 and of HYCOM; of models of the climate, ERA5, Copernicus and CCMP.
+# Of each, its names in files: those of GLORYS12, HYCOM and NEMO; of models of the climate, ERA5, Copernicus and CCMP.
 HYCOM = {"zos": "surf_el", "thetao": "water_temp", "so": "salinity", "uo": "water_u", "vo": "water_v"}
-OCEAN = {name: (name, HYCOM[name]) for name in channels("ocean", "current")}
+NEMO = {"zos": "sossheig", "thetao": "votemper", "so": "vosaline", "uo": "vozocrtx", "vo": "vomecrty"}
+OCEAN = {name: (name, HYCOM[name], NEMO[name]) for name in channels("ocean", "current")}
 WIND = {"uas": ("uas", "u10", "eastward_wind", "uwnd"), "vas": ("vas", "v10", "northward_wind", "vwnd")}
 
 # "Currents at 15 m" is the depth of drogued drifters and of GenDA; below about twice that it is another current.
@@ -51,8 +52,8 @@ def read_glorys(paths: Paths) -> xr.Dataset:
 
     Args:
         paths: NetCDF files or Zarr stores, in any order: each may hold some of the days and some of the variables
-            `zos`, `thetao`, `so`, `uo`, `vo`, or HYCOM's `surf_el`, `water_temp`, `salinity`, `water_u`, `water_v`,
-            with a depth axis or none.
+            `zos`, `thetao`, `so`, `uo`, `vo`, or HYCOM's `surf_el`, `water_temp`, `salinity`, `water_u`, `water_v`, or
+            NEMO's `sossheig`, `votemper`, `vosaline`, `vozocrtx`, `vomecrty`, with a depth axis or none.
     Returns:
         dims (time, latitude, longitude), float32: `zos` (m), `thetao` (degC), `so` (1e-3) at the uppermost level,
         `uo`, `vo` (m s-1) at the level nearest 15 m; NaN on land. Attributes: `depth_m` of each variable that states
