@@ -132,7 +132,7 @@ def test_hycom(put, refuses):
 
 
 def test_nemo(put, refuses):
-    """On a regular grid it is read; the model's own, which is curved, is refused for that, and not for want of `adt`."""
+    """On a regular grid it is read; the curved grid of the model itself is refused as such, not for want of `adt`."""
     units = {"sossheig": "m", "votemper": "degC", "vosaline": "PSU", "vozocrtx": "m/s", "vomecrty": "m/s"}
     channels = dict(zip(units, ("zos", "thetao", "so", "uo", "vo"), strict=True))
     ds = small.field({name: (channels[name], unit, 0.0) for name, unit in units.items()}, times=2)
