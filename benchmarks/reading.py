@@ -92,7 +92,8 @@ def main() -> None:
         ease = textstat.flesch_reading_ease(" ".join(one.rstrip(".:;,") + "." for one in found))
         share = sum(size > LONG for size in sizes) / len(sizes)
         print(f"{page.name:24} {ease:5.1f} {sum(sizes) / len(sizes):17.1f} {share:9.0%} {len(sizes):10}")
-        hard += [(textstat.flesch_kincaid_grade(one), page.name, one) for one, n in zip(found, sizes, strict=True) if n > 5]
+        graded = [one for one, n in zip(found, sizes, strict=True) if n > 5]
+        hard += [(textstat.flesch_kincaid_grade(one), page.name, one) for one in graded]
     for grade, name, one in sorted(hard, reverse=True)[: arguments.worst]:
         print(f"\n{grade:4.1f}  {name}\n{one}")
 

@@ -196,6 +196,7 @@ def static_explorer(
     smooth: float | None = None,
     differences: Mapping[str, tuple[str, str, str]] | None = None,
     title: str = "Explorer",
+    abstract: bool = False,
 ) -> Explorer:
     """Maps, scores and a chart under controls, from results computed for every setting of the controls.
 
@@ -225,6 +226,7 @@ def static_explorer(
         differences: name -> title and two panels: a further one, which the page works out itself, of how far the first
             departs from the second, in the colours of the first group of magnitudes.
         title: names the explorer to screen readers.
+        abstract: the fields lie nowhere on Earth: no degrees along the maps, and cells have numbers, not places.
 
     Raises:
         InputError: a dimension, coordinate, panel or score is missing or unknown, or a field has no value at all.
@@ -305,6 +307,7 @@ def static_explorer(
     return Explorer(
         {
             "title": title,
+            "abstract": abstract,
             "latitude": frames.latitude.values[[0, -1]].tolist(),
             "longitude": frames.longitude.values[[0, -1]].tolist(),
             "shape": [frames.sizes[dim] for dim in GRID],
