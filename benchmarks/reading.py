@@ -4,9 +4,9 @@
     python benchmarks/reading.py [PAGE ...] [--worst 50]
 
 Without names all pages of the book are read. For each page: Flesch's reading ease (higher is easier; 60 is plain
-English), words a sentence, and the share of sentences above 25 words. Then the sentences of the highest Flesch-Kincaid
-grade, to be rewritten. Code, tables, formulas and headings are left out, so that the figures are those of the
-sentences; a formula counts as one short word.
+English), the Flesch-Kincaid grade (years of school), words a sentence, and the share of sentences above 25 words. Then
+the sentences of the highest grade, to be rewritten. Code, tables, formulas and headings are left out, so the figures
+are those of the sentences. A formula counts as one short word.
 
 Later versions of textstat fetch a dictionary of pronunciation when they start; the older ones count syllables offline.
 """
@@ -80,18 +80,20 @@ def main() -> None:
     except ImportError:
         sys.exit('counting syllables needs textstat: pip install "textstat<0.7.5"')
 
+    textstat.set_rounding(False)  # it would round syllables a word to a tenth: eight points of ease
     pages = arguments.pages or [ROOT / "README.md", *sorted((ROOT / "book").glob("0*.ipynb")),
                                 *sorted((ROOT / "book").glob("[!a]*.md"))]  # fmt: skip
     hard = []
-    print(f"{'page':24} {'ease':>5} {'words a sentence':>17} {'above ' + str(LONG):>9} {'sentences':>10}")
+    print(f"{'page':24} {'ease':>5} {'grade':>6} {'words a sentence':>17} {'above ' + str(LONG):>9} {'sentences':>10}")
     for page in pages:
         found = sentences(text_of(page))
         if not found:
             continue
         sizes = [len(words(one)) for one in found]
-        ease = textstat.flesch_reading_ease(" ".join(one.rstrip(".:;,") + "." for one in found))
+        prose = " ".join(one.rstrip(".:;,") + "." for one in found)
+        ease, grade = textstat.flesch_reading_ease(prose), textstat.flesch_kincaid_grade(prose)
         share = sum(size > LONG for size in sizes) / len(sizes)
-        print(f"{page.name:24} {ease:5.1f} {sum(sizes) / len(sizes):17.1f} {share:9.0%} {len(sizes):10}")
+        print(f"{page.name:24} {ease:5.1f} {grade:6.1f} {sum(sizes) / len(sizes):17.1f} {share:9.0%} {len(sizes):10}")
         graded = [one for one, n in zip(found, sizes, strict=True) if n > 5]
         hard += [(textstat.flesch_kincaid_grade(one), page.name, one) for one in graded]
     for grade, name, one in sorted(hard, reverse=True)[: arguments.worst]:
