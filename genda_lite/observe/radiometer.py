@@ -31,7 +31,7 @@ class Radiometer:
     channels = ("thetao",)
 
     def recognises(self, product: xr.Dataset) -> bool:
-        """It holds a temperature, as GHRSST calls it."""
+        """It holds a temperature, under GHRSST's name."""
         return not set(SEEN).isdisjoint(product.variables)
 
     def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
@@ -54,7 +54,7 @@ class Radiometer:
 
 @dataclass(frozen=True)
 class RadiometerSwath(Radiometer):
-    """The same in the pixels of their swaths (L2P), a granule a file; what is within a day of the date counts."""
+    """The same in the pixels of the swaths (L2P), one granule a file. Pixels within a day of the date count."""
 
     kind = "temperature L2P"
     apart = True
@@ -99,8 +99,8 @@ def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, see
 
 
 def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
-    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
-    See `cloud_rank`."""
+    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx). Less cloud only uncovers cells. See
+    `cloud_rank`."""
     rank = cloud_rank(grid, rng, outer)
     return rank < round((1 - cloud) * rank.size)
 

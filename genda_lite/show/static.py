@@ -1,8 +1,8 @@
 """Explorers that work on a page without a kernel: precomputed results, drawn by the reader's own browser.
 
 Every setting of every control is computed beforehand. The fields travel inside the page, or in a pack of files beside
-it that are loaded when they are looked at, and the program of this folder (`explorer.js` and its parts) draws those
-that are chosen.
+the page, which are loaded when a reader looks at them. The program of this folder (`explorer.js` and its parts) draws
+the chosen fields.
 """
 
 import base64
@@ -67,8 +67,8 @@ def pack(codes: np.ndarray) -> str:
 def pack_smooth(values: np.ndarray, step: float) -> str:
     """Smooth maps to text: amplitudes of cosines in whole steps, deflate, base64.
 
-    The spectrum of an ocean is red: of its amplitudes most are less than half a step, and leave nothing to be kept.
-    Those of one wave in all maps stand together, the longest waves first, as far as any is left. Each is folded to
+    The spectrum of an ocean is red: most amplitudes are less than half a step, and need not be kept. The amplitudes of
+    one wave in all maps stand together, the longest waves first, up to the last wave that is kept. Each is folded to
     0, -1, 1, -2, 2, … -> 0, 1, 2, 3, 4, …, its low byte in a first plane and its high byte in a second.
 
     Args:
@@ -200,10 +200,10 @@ def static_explorer(
 ) -> Explorer:
     """Maps, scores and a chart under controls, from results computed for every setting of the controls.
 
-    Variables of `frames` over latitude and longitude become map panels, in their order; the others become
-    scores. Each has any of the dimensions (dials…, channel) besides, and `attrs["long_name"]` as its title. A
-    score without `attrs["units"]` is in the channel's units and is also drawn: against the score `against`, where there
-    is one (then those with units "1" get a strip of their own), else against the dial moved last.
+    Variables of `frames` over latitude and longitude become map panels, in their order; the others become scores. Each
+    may also have the dimensions (dials…, channel), and has `attrs["long_name"]` as its title. A score without
+    `attrs["units"]` is in the channel's units, and a chart shows it. The chart draws it against the score `against` if
+    there is one (then scores with units "1" get a strip of their own), else against the dial moved last.
 
     A dial of numbers becomes a slider, one of truth values a switch, one of words a row of buttons.
 
