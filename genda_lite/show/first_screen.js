@@ -323,7 +323,7 @@ class FirstScreen {
     if (inside.length) await this.run();
     else {
       this.busy = "";
-      this.tell("Nothing of that lies in the box. Draw across the true ocean.");
+      this.tell("None of this lies in the box. Draw across the true ocean.");
     }
   }
 
@@ -378,7 +378,7 @@ class FirstScreen {
   fail(error) {
     this.busy = "";
     this.overlay.dataset.run = "failed";
-    const told = error.name === "InputError" ? error.message : `${error.message}; the film needs nothing`;
+    const told = error.name === "InputError" ? error.message : `${error.message}; the film still plays`;
     this.tell(`It could not be computed here: ${told}.`);
   }
 
