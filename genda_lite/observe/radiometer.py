@@ -114,7 +114,7 @@ def cloud_rank(grid: Grid, rng: np.random.Generator, outer: float = 500.0) -> np
     ny, nx = grid.shape
     km = KM_PER_DEGREE * np.array([1.0, np.cos(np.radians(grid.latitude.mean()))])
     steps = km * [grid.latitude[1] - grid.latitude[0], grid.longitude[1] - grid.longitude[0]]
-    # Twice as large as needed, for the transform is periodic and the sky is not.
+    # Twice as large as needed, because the transform is periodic and the sky is not.
     wavenumber = np.hypot(np.fft.fftfreq(2 * ny, steps[0])[:, None], np.fft.rfftfreq(2 * nx, steps[1]))
     amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
     white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))
