@@ -293,7 +293,7 @@ def test_fields_that_lie_nowhere_on_earth_have_no_degrees(page, frames, tmp_path
         page.locator("canvas[data-panel=truth]").evaluate("canvas => canvas.closest('.maps').focus()")
         page.keyboard.press("Shift+ArrowUp")  # from the middle
         told = page.get_by_text("Values at").first.inner_text()
-        assert ("°" in told) != abstract and ("row 6, column 8" in told) == abstract
+        assert ("°" in told) != abstract and ("row 6, column 9" in told) == abstract
 
 
 def stacked(one: xr.Dataset, other: xr.Dataset, name: str, settings: list) -> xr.Dataset:
