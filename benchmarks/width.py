@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
@@ -43,7 +42,7 @@ from genda_lite.verify import real, real_maps, scores
 from genda_lite.verify.engine import OI, OURS, Method, interpolated, methods
 from genda_lite.verify.osse import scoreboard
 from genda_lite.verify.protocol import is_test, refuse_test
-from genda_lite.verify.table import pivot, row, tidy, write_table
+from genda_lite.verify.table import less, pivot, row, tidy, write_table
 
 CLIMATES = {
     "one climate": ONE,
@@ -54,6 +53,7 @@ CLIMATES = {
     "all": WIDE,
 }
 OLD, WIDER = "old physics", "wide physics"
+GAUSSIAN, DIFFUSION = "Gaussian", "diffusion"
 TRACKS, LEVEL = "dt_global_alg*.nc4", "nrt_global_allsat_phy_l4*.nc"
 MAPS = {  # what is judged -> the products' files, and what makes cases of one
     real_maps.TEMPERATURE: ("*OSTIA*.nc", real_maps.temperature_cases),
@@ -118,7 +118,7 @@ def gaussians(folder: Path | None, count: int) -> Iterator[Contender]:
             told = f"{physics} {[path.name for path in paths] if physics == WIDER else ''} {asdict(climate)} {count}"
             prior = Lazy(lambda made=made, climate=climate: gaussian_of(made()[0], climate, *made()[1:]))
             run = Method(OI, lambda task, prior=prior: interpolated(prior.get(), task))
-            yield Contender(f"{physics}, {name}: Gaussian", prior, run, told)
+            yield Contender(f"{physics}, {name}: {GAUSSIAN}", prior, run, told)
 
 
 class Lazy:
@@ -137,55 +137,56 @@ def networks(given: list[str]) -> Iterator[Contender]:
         prior, gaussian = load_prior(path), load_prior(path, gaussian=True)
         digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         known = methods(prior, gaussian, gaussian)
-        for kind, model, method in (("Gaussian", gaussian, known[OI]), ("diffusion", prior, known[OURS])):
+        for kind, model, method in ((GAUSSIAN, gaussian, known[OI]), (DIFFUSION, prior, known[OURS])):
             yield Contender(f"{name}: {kind}", Lazy(lambda model=model: model), method, f"{kind} {digest}")
 
 
 # --- Judges ----------------------------------------------------------------------------------------------------------
 
 
-def on_oceans(series: list[xr.Dataset], cases: int, members: int, one: Contender) -> list[dict]:
-    """Figures on simulated oceans, of which some may be chosen by."""
+def judged(table: xr.Dataset, ranks: xr.DataArray, size, regions: list[str], units: np.ndarray) -> xr.Dataset:
+    """Scores of each case, `mse`, `crps`, `variance`, (case, channel), `ranks` (case, channel, rank), and `size`, the
+    members that the judged means are means of; beside each case its region, and its independent unit."""
+    out = table[["mse", "crps", "variance"]].reset_coords(drop=True).drop_vars("case", errors="ignore")
+    out = out.assign(ranks=ranks.reset_coords(drop=True).drop_vars("case", errors="ignore"), size=size)
+    return out.assign_coords(region=("case", regions), unit=("case", units))
+
+
+def on_oceans(series: list[xr.Dataset], cases: int, members: int, one: Contender) -> xr.Dataset:
+    """On simulated oceans, of which some may be chosen by."""
     prior = one.prior.get()
     found = scoreboard.run(scoreboard.Cases(series, prior, cases), [one.method], prior, members)
-    table = scoreboard.figures(found).isel(experiment=0)
-    return [
-        {"channel": str(channel), "metric": metric, "value": float(table[metric].sel(channel=channel))}
-        for metric in METRICS
-        for channel in table["channel"].values
-    ]
+    found, oceans = found.isel(experiment=0, drop=True).sel(zone="all", drop=True), found["ocean"].values.astype(int)
+    size = found["size"].isel(case=0, drop=True)
+    return judged(found, found["ranks"], size, [f"ocean {n}" for n in oceans], oceans)
 
 
-def on_map(what: str, path: Path, regions: list[str], members: int, one: Contender) -> list[dict]:
-    """Figures on a real map, of all regions together and of each."""
+def on_real(found: xr.Dataset, boxes: list, regions: list[str], members: int) -> xr.Dataset:
+    """Of tables of real products, which are scored where nothing was observed."""
+    found = found.isel(experiment=[0])
+    ranks = real.combined_ranks(found).isel(experiment=0)
+    return judged(real.combined(found).isel(experiment=0), ranks, float(members), regions, real.units(boxes))
+
+
+def on_map(what: str, path: Path, regions: list[str], members: int, one: Contender) -> xr.Dataset:
+    """On a real map."""
     prior = one.prior.get()
     found, boxes = real_maps.evaluate_maps(MAPS[what][1](path, prior, regions), [one.method], prior, members)
-    rows = real_maps.rows_of(found.isel(experiment=[0]), boxes, what, OI, [])
-    return [
-        {"channel": r["channel"], "metric": r["metric"], "value": r["value"], "region": r["case"].partition(", ")[2]}
-        for r in rows
-        if r.get("method")
-    ]
+    return on_real(found, [box.case for box in boxes], [box.region for box in boxes], members)
 
 
-def on_sea_level(tracks: Path, maps: list[Path], regions: list[str], members: int, one: Contender) -> list[dict]:
-    """Figures on real sea level along real tracks, of all regions together and of each."""
-    prior, rows = one.prior.get(), []
-    tables = []
+def on_sea_level(tracks: Path, maps: list[Path], regions: list[str], members: int, one: Contender) -> xr.Dataset:
+    """On real sea level along real tracks."""
+    prior, tables, boxes, names = one.prior.get(), [], [], []
     for region in regions:
         mean = None if region == real.HOME else real.FLAT
-        found, _ = real.evaluate_real(
+        found, here = real.evaluate_real(
             tracks, maps, [one.method], prior, members, corners=real.REGIONS[region], climatology=mean
         )
-        tables.append((region, found.isel(experiment=[0])))
-    everywhere = xr.concat([table for _, table in tables], "case")
-    for region, table in [("", everywhere), *tables]:
-        means = scores.averages(real.combined(table), members, "case").isel(experiment=0)
-        for metric in means.data_vars:
-            for channel in map(str, means["channel"].values):
-                value = float(means[metric].sel(channel=channel))
-                rows.append({"channel": channel, "metric": str(metric), "value": value, "region": region})
-    return rows
+        tables.append(found.isel(experiment=[0]))
+        boxes += here
+        names += [region] * len(here)
+    return on_real(xr.concat(tables, "case"), boxes, names, members)
 
 
 def regions_in(given: list[str] | None, quick: bool) -> list[str]:
@@ -194,7 +195,7 @@ def regions_in(given: list[str] | None, quick: bool) -> list[str]:
     return (given or eight)[: 2 if quick else None]
 
 
-def judges(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[Contender], list[dict]]]]:
+def judges(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[Contender], xr.Dataset]]]:
     """Every judge by its name."""
     folder, cases, members, quick = arguments.folder, arguments.cases, arguments.members, arguments.quick
     daily = folder / "validation_daily.nc" if folder else None
@@ -224,18 +225,76 @@ def judges(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[Conte
 # --- The table -------------------------------------------------------------------------------------------------------
 
 
-def kept(folder: Path | None, judge: str, one: Contender, settings: str, run: Callable) -> list[dict]:
-    """A contender's figures by a judge: from the folder, or computed and kept there."""
+def kept(folder: Path | None, judge: str, one: Contender, settings: str, run: Callable) -> xr.Dataset:
+    """A contender's scores by a judge: from the folder, or computed and kept there."""
     if folder is None:
         return run(one)
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(f"{judge} {one.key} {settings}".encode()).hexdigest()[:16]
-    path = folder / f"{digest}.csv"
+    path = folder / f"{digest}.nc"
     if not path.exists():
-        frame = pd.DataFrame(run(one)).assign(judge=judge, prior=one.name)
         with atomic_path(path) as temporary:
-            frame.to_csv(temporary, index=False)
-    return pd.read_csv(path, keep_default_na=False, na_values={"value": ""}).to_dict("records")
+            run(one).assign_attrs(judge=judge, prior=one.name).to_netcdf(temporary, engine="h5netcdf")
+    with xr.open_dataset(path, engine="h5netcdf") as found:
+        return found.load()
+
+
+def figures(found: xr.Dataset) -> xr.Dataset:
+    """RMSE, CRPS, spread over error and distance from a flat rank histogram of all cases together, (channel,)."""
+    table = scores.averages(found, found["size"], "case")
+    return table.assign(rank_distance=scores.rank_distance(found["ranks"].mean("case").transpose("rank", ...)))
+
+
+def share(found: xr.Dataset, other: xr.Dataset, samples: int = 2000) -> xr.Dataset:
+    """CRPS less that of another contender, as a share of it: `value`, and the ends `low` and `high` of its 95 %
+    interval, for which independent units are resampled; NaN where there are too few. (channel,)"""
+    sums = [one["crps"].groupby(one["unit"]).sum() for one in (found, other)]
+    value = sums[0].sum("unit") / sums[1].sum("unit") - 1
+    ends = {"low": value * np.nan, "high": value * np.nan}
+    if sums[0].sizes["unit"] >= real.ENOUGH:
+        drawn = xr.DataArray(scores.bootstrap_counts(sums[0].sizes["unit"], samples), dims=("sample", "unit"))
+        found = scores.bootstrap_interval(drawn.dot(sums[0]) / drawn.dot(sums[1]) - 1)
+        ends = {end: found.sel(bound=end, drop=True) for end in ends}
+    return xr.Dataset({"value": value} | ends)
+
+
+def opponents(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Who is compared with whom: a climate with one climate; a network with its own Gaussian prior, with the first
+    network, and with the Gaussian prior of the first."""
+    first = next((name for name in names if name.endswith(DIFFUSION)), None)
+    for name in names:
+        one, _, kind = name.rpartition(": ")
+        physics, _, climate = one.partition(", ")
+        against = [f"{physics}, one climate: {kind}"] if climate else []
+        if first and not climate:
+            begun = first.rpartition(": ")[0]
+            against = [f"{one}: {GAUSSIAN}", f"{begun}: {kind}", f"{begun}: {GAUSSIAN}"]
+        yield from ((name, other) for other in dict.fromkeys(against) if other in names and other != name)
+
+
+def rows_of(judge: str, tables: dict[str, xr.Dataset]) -> list[dict]:
+    """Figures of every contender by one judge, of all cases and of each region, and the CRPS of some less others'."""
+    rows, where = [], next(iter(tables.values())).reset_coords()[["region", "unit"]]
+    regions = dict.fromkeys(map(str, where["region"].values))
+    for region in (None, *(regions if len(regions) > 1 else ())):
+        case = f"{judge}, {region}" if region else judge
+        some = np.flatnonzero(where["region"] == region) if region else slice(None)
+        here = {name: found.isel(case=some) for name, found in tables.items()}
+        for name, found in here.items():
+            table = figures(found)
+            for metric in METRICS:
+                for channel in map(str, table["channel"].values):
+                    labels = {"case": case, "method": name, "channel": channel, "metric": metric}
+                    rows.append(row(f"{name}: {metric} of {case}", table[metric].sel(channel=channel), **labels))
+        for name, other in opponents(list(tables)):
+            told = share(here[name], here[other])
+            for channel in map(str, told["channel"].values):
+                d = {key: float(told[key].sel(channel=channel)) for key in ("value", "low", "high")}
+                labels = {"case": case, "method": name, "channel": channel, "metric": less("crps", other)}
+                ends = {"low": d["low"], "high": d["high"]}
+                rows.append(row(f"{name} less {other}: CRPS of {case} (share)", d["value"], beside=ends, **labels))
+    units = len(np.unique(where["unit"]))
+    return [*rows, row(f"independent units of {judge}", units, case=judge, metric="units")]
 
 
 def main() -> None:
@@ -264,13 +323,12 @@ def main() -> None:
     for judge, run in judges(arguments):
         if arguments.judge and judge not in arguments.judge:
             continue
+        tables = {}
         for one in contenders:
             print(f"{judge}: {one.name}", flush=True)
-            for found in kept(place, judge, one, settings, run):
-                case = f"{judge}, {found['region']}" if found.get("region") else judge
-                labels = {"case": case, "method": one.name, "channel": found["channel"], "metric": found["metric"]}
-                rows.append(row(f"{one.name}: {found['metric']} of {case}", found["value"], **labels))
-        here = tidy(r for r in rows if r["case"] == judge and r["metric"] in ("rmse", "crps", "spread_skill"))
+            tables[one.name] = kept(place, judge, one, settings, run)
+        rows += rows_of(judge, tables)
+        here = tidy(r for r in rows if r.get("case") == judge and r["metric"] in METRICS[:3])
         here = here[here["channel"].isin(["zos", "thetao", "so", "current"])].dropna(subset="value")
         here["figure"] = here["channel"] + " " + here["metric"]
         print(pivot(here, columns="figure").map("{:.3f}".format).to_string(), flush=True)

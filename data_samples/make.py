@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -26,6 +26,7 @@ from genda_lite.errors import InputError
 from genda_lite.files import write_dataset
 from genda_lite.nature import Simulation, simulate_to_file
 from genda_lite.nature.run import FIELDS
+from genda_lite.observe.instruments import DAY
 from genda_lite.sources import open_product
 from genda_lite.sources.samples import REGISTRY, write_checksums
 from genda_lite.verify.protocol import WIDE_SEEDS
@@ -33,19 +34,18 @@ from genda_lite.verify.protocol import WIDE_SEEDS
 FOLDER = Path(__file__).resolve().parent
 RUNS = FOLDER.parent / "runs"
 
-# Of the old width: what the embedded files are cut from, and what unseen oceans of that width are.
+# Of the old width, seen by no network: what two of the embedded files are cut from, and what tells how a training goes.
 SIMULATIONS = {
-    "train0": Simulation(days=730, seed=0, members=5, every=3),
-    "train1": Simulation(days=730, seed=1, members=5, every=3),
-    "train2": Simulation(days=730, seed=5, members=5, every=3),
-    "train3": Simulation(days=730, seed=6, members=5, every=3),
     "validation": Simulation(days=365, seed=2, members=2, every=5),
     "heldout": Simulation(days=365, seed=3, members=3, every=5),
     "twin": Simulation(days=75, seed=4, twin=True),
 }
-# Wide oceans, each a file of its own, and the validation oceans that tell how a training goes.
+# Wide oceans, each a file of its own, that networks are trained on, with the validation oceans.
 OCEANS = {f"wide{i:02d}": Simulation(730, seed, every=2, wide=True) for i, seed in enumerate(WIDE_SEEDS)}
 OCEANS |= {"validation": SIMULATIONS["validation"]}
+EMBEDDED = [f"wide{i:02d}" for i in range(0, 16, 2)]  # those of which some dates are embedded
+# What the first priors were trained on, and the table of their choices (`benchmarks/ablation.py`).
+OLD = {f"train{i}": Simulation(730, seed, members=5, every=3) for i, seed in enumerate((0, 1, 5, 6))}
 
 BOX = {"latitude": slice(32.99, 43.01), "longitude": slice(-65.01, -54.99)}
 # Rounded well below what the fields mean, so that they compress.
@@ -57,9 +57,10 @@ def spread_dates(count: int) -> np.ndarray:
     return np.array([i for i in range(count) if i % 9 in (0, 1, 3)])
 
 
-def training_dates(count: int) -> np.ndarray:
+def training_dates(times: np.ndarray) -> np.ndarray:
     """Three dates of the first year, four months apart where there are so many."""
-    return np.arange(10, 91, 40) if count > 90 else np.arange(count)
+    days = (times - times[0]) / DAY
+    return np.unique([abs(days - wanted).argmin() for wanted in (30, 150, 270)])
 
 
 def cut(ds: xr.Dataset, dates: np.ndarray, box: dict | None = None) -> xr.Dataset:
@@ -128,19 +129,14 @@ def told(name: str, error: FloatingPointError) -> str:
     return name
 
 
-def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATIONS, **options) -> None:
+def make(
+    folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATIONS | OCEANS, embedded=EMBEDDED, **options
+) -> None:
     """Simulate what is missing in `runs`, and write the embedded files and their checksums to `folder`."""
-    simulate_all(runs, simulations, **options)
+    simulate_all(runs, {name: simulations[name] for name in (*embedded, "heldout", "twin")}, **options)
     paths = {name: runs / f"{name}.nc" for name in simulations}
 
-    oceans = []
-    for name in ("train0", "train1"):
-        with open_product(paths[name]) as ds:
-            oceans.append(cut(ds, training_dates(ds.sizes["time"])))
-    training = xr.concat(oceans, "member").assign_coords(member=np.arange(sum(o.sizes["member"] for o in oceans)))
-    training["member"].attrs = oceans[0]["member"].attrs
-    training.attrs = oceans[0].attrs | {"seed": [ocean.attrs["seed"] for ocean in oceans]}
-    training.attrs["members"] = training.sizes["member"]
+    training = training_sample([paths[name] for name in embedded])
     with open_product(paths["heldout"]) as ds:
         heldout = cut(ds.isel(member=slice(0, 2)), spread_dates(ds.sizes["time"]), BOX)
     with open_product(paths["twin"]) as ds:
@@ -150,6 +146,18 @@ def make(folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATI
     for name, ds in (("nature_training", training), ("nature_heldout", heldout), ("twin_truth", twin)):
         write_dataset(ds, folder / f"{name}.nc", QUANTUM)
     write_checksums(folder, REGISTRY if folder == FOLDER else folder / REGISTRY.name)
+
+
+def training_sample(paths: Sequence[Path]) -> xr.Dataset:
+    """Some dates of training oceans, dims (member, time, latitude, longitude)."""
+    oceans = []
+    for path in paths:
+        with open_product(path) as ds:
+            oceans.append(cut(ds, training_dates(ds["time"].values)))
+    training = xr.concat(oceans, "member").assign_coords(member=np.arange(len(oceans)))
+    training["member"].attrs = oceans[0]["member"].attrs
+    training.attrs = oceans[0].attrs | {"seed": [ocean.attrs["seed"] for ocean in oceans], "members": len(oceans)}
+    return training
 
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -172,10 +180,16 @@ def make_oceans(compile: Compile = False, device: Device = "cpu", processes: Pro
 
 @app.command("samples")
 def make_samples(compile: Compile = False, device: Device = "cpu", processes: Processes = 1) -> None:
-    """Simulate the oceans of the old width, and cut the embedded files from them."""
+    """Simulate what is missing of the oceans that the embedded files are cut from, and cut them."""
     make(FOLDER, RUNS, processes=processes, compile=compile, device=device)
     for path in sorted(FOLDER.glob("*.nc")):
         typer.echo(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command("old")
+def make_old(compile: Compile = False, device: Device = "cpu", processes: Processes = 1) -> None:
+    """Simulate the training oceans of the old width, which `benchmarks/ablation.py` compares networks on."""
+    simulate_all(RUNS, OLD, processes, compile=compile, device=device)
 
 
 if __name__ == "__main__":

@@ -96,24 +96,24 @@ def load_make():
 def test_data_are_made_again_alike(small_sea, tmp_path):
     """The command that made the embedded files, on short runs: the same files twice, with the dates it promises."""
     make = load_make()
-    assert set(make.SIMULATIONS) == {"train0", "train1", "train2", "train3", "validation", "heldout", "twin"}
-    seeds = {simulation.seed for simulation in (make.SIMULATIONS | make.OCEANS).values()}
-    assert len(seeds) == len(make.SIMULATIONS | make.OCEANS)
+    everything = make.SIMULATIONS | make.OCEANS | make.OLD
+    assert set(make.SIMULATIONS) == {"validation", "heldout", "twin"} and set(make.EMBEDDED) <= set(make.OCEANS)
+    assert len({simulation.seed for simulation in everything.values()}) == len(everything)
     assert sum(one.wide for one in make.OCEANS.values()) >= 20
     short = {
-        "train0": Simulation(days=3, seed=0, members=2, spin_up=0),
-        "train1": Simulation(days=3, seed=1, spin_up=0),
+        "wide00": Simulation(days=3, seed=100, spin_up=0, wide=True),
+        "wide02": Simulation(days=3, seed=102, spin_up=0, wide=True),
         "heldout": Simulation(days=4, seed=3, members=2, spin_up=0),
         "twin": Simulation(days=2, seed=4, spin_up=0, twin=True),
     }
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        make.make(tmp_path / name, tmp_path / name / "runs", short, progress=False)
+        make.make(tmp_path / name, tmp_path / name / "runs", short, ["wide00", "wide02"], progress=False)
     sums = [(tmp_path / name / "SHA256SUMS").read_text() for name in ("one", "two")]
     assert sums[0] == sums[1] and len(sums[0].splitlines()) == 3
     with xr.open_dataset(tmp_path / "one" / "nature_training.nc", engine="h5netcdf") as ds:
-        assert ds.sizes == {"member": 3, "time": 3, "latitude": 121, "longitude": 215}
-        assert len(np.unique(ds["physics_depth_step"])) == 3
+        assert ds.sizes == {"member": 2, "time": 1, "latitude": 121, "longitude": 215}  # all wanted dates are the last
+        assert len(np.unique(ds["physics_depth_step"])) == 2 and ds.attrs["seed"].tolist() == [100, 102]
     with xr.open_dataset(tmp_path / "one" / "nature_heldout.nc", engine="h5netcdf") as ds:
         assert ds.sizes == {"member": 2, "time": 3, "latitude": 121, "longitude": 121}
     with xr.open_dataset(tmp_path / "one" / "twin_truth.nc", engine="h5netcdf") as ds:

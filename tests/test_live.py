@@ -148,6 +148,18 @@ def test_members_are_those_of_python(live, prior, truth, references, relaxed):
         assert len(told["steps"]) > FAST.steps and told["note"] == "", name
 
 
+def test_the_speed_of_the_current_is_that_of_python(live, prior, truth, references):
+    """Smoothed geostrophic, Ekman and residual current of the same members."""
+    opened = live.open(sample_path(SHIPPED))
+    assert opened["fields"] == [*opened["channels"], "speed"]
+    seen, expected = references["tracks of unknown level"]
+    grid = Grid(truth["latitude"].values, truth["longitude"].values)
+    _, found = live.run(seen, grid, truth["time"].values, channels=["speed"])
+    python = sweep.with_speed(expected)["speed"].values
+    assert list(found) == ["speed"] and python.max() > 0.8
+    assert abs(found["speed"] - python).max() < 2e-3  # m/s
+
+
 # --- Of a small one of another size: a state of other channels, in format 3 -------------------------------------------
 
 DATE = np.datetime64("2019-02-23T12:00:00")
@@ -202,7 +214,7 @@ def test_members_of_a_small_network_are_those_of_python(live, small, box):
     seen = observe(box, "thetao", 60) + observe(box, "so", 9, smoothing=40.0, reference_error=0.5)
     seen += observe(box, "zos", 30) + observe(box, "zos", 20, reference_error=0.4)
     prior, _, draws = python_members(small, seen, box, 5)
-    assert live.open(small)["channels"] == list(STATE.channels)
+    assert live.open(small)["channels"] == live.open(small)["fields"] == list(STATE.channels)
     _, found = live.run(seen, box, DATE, members=5)
     assert agrees(found, prior.standardizer.to_dataset(draws, box, DATE, STATE), prior) < SAME
     _, alone = live.run(seen, box, DATE, members=2, channels=["zos"])  # a member does not depend on the others

@@ -106,7 +106,7 @@ def test_the_embedded_samples_and_the_makers_agree_with_the_table():
         part = protocol.part_of(xr.Dataset(attrs={"seed": simulation.seed, "twin": 0}))
         assert part.role == ("training" if simulation.wide else "validation"), name
     assert all(f"runs/wide{number:02d}.nc" in protocol.TABLE[1].files for number in (0, len(make.OCEANS) - 2))
-    for name, simulation in make.SIMULATIONS.items():
+    for name, simulation in (make.SIMULATIONS | make.OLD).items():
         part = protocol.part_of(xr.Dataset(attrs={"seed": simulation.seed, "twin": int(simulation.twin)}))
         assert f"runs/{name}.nc" in part.files or (name.startswith("train") and part.role == "training")
     for file, twin, role in (("test_daily", "none", "test"), ("tuning_twin", "tuning", "tuning")):

@@ -10,9 +10,12 @@ import pytest
 import torch
 import xarray as xr
 
+from genda_lite.errors import InputError
 from genda_lite.prior.climate import ONE, WIDE, Climate
 from genda_lite.prior.windows import Windows
+from genda_lite.show.width import plot_width
 from genda_lite.state import CHANNELS, StateVector
+from genda_lite.verify.table import tidy
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 width, tune, corners = (import_module(name) for name in ("width", "tune", "corners"))
@@ -45,14 +48,71 @@ def test_a_gaussian_prior_is_as_wide_as_its_climate():
     assert StateVector.today() == prior.state
 
 
+def scores_of(crps, regions, units):
+    """A contender's scores in some cases, of one channel."""
+    values = xr.DataArray(np.asarray(crps, float)[:, None], {"channel": ["zos"]}, ("case", "channel"))
+    table = xr.Dataset({"mse": values**2, "crps": values, "variance": values**2})
+    ranks = xr.DataArray(np.full((len(crps), 1, 5), 0.2), {"channel": ["zos"]}, ("case", "channel", "rank"))
+    return width.judged(table, ranks, 4.0, list(regions), np.asarray(units))
+
+
 def test_a_result_is_kept_and_not_computed_again(tmp_path):
     one = width.Contender("old: Gaussian", None, None, "key")
-    rows = [{"channel": "zos", "metric": "rmse", "value": 0.1, "region": ""}]
-    first = width.kept(tmp_path / "width", "twin", one, "s", lambda contender: rows)
+    first = width.kept(tmp_path / "width", "twin", one, "s", lambda contender: scores_of([0.1], ["ocean 0"], [0]))
     again = width.kept(tmp_path / "width", "twin", one, "s", lambda contender: pytest.fail("computed again"))
-    assert first == again and again[0]["value"] == 0.1 and again[0]["region"] == ""
-    other = width.kept(tmp_path / "width", "twin", one._replace(key="other"), "s", lambda c: [rows[0] | {"value": 2.0}])
-    assert other[0]["value"] == 2.0
+    assert again.drop_attrs().identical(first.drop_attrs()) and float(again["crps"].item()) == 0.1
+    other = one._replace(key="other")
+    assert width.kept(tmp_path / "width", "twin", other, "s", lambda c: scores_of([2.0], ["x"], [0]))["crps"] == 2.0
+
+
+def test_contenders_are_compared_unit_by_unit():
+    """A share of the other's CRPS; an interval only where there are units enough, and never of cases alone."""
+    other, one = np.array([1.0, 2, 3, 4, 5, 6, 7, 8]), np.array([0.9, 1.8, 2.7, 3.6, 4.5, 5.4, 6.3, 9.6])
+    each = [width.share(scores_of(one, "r" * 8, u), scores_of(other, "r" * 8, u)) for u in (range(8), [0] * 8)]
+    for told in each:
+        assert float(told["value"].item()) == pytest.approx(one.sum() / other.sum() - 1)
+    assert float(each[0]["low"].item()) == pytest.approx(-0.1, abs=1e-6)  # samples without the last unit
+    assert float(each[0]["low"].item()) < float(each[0]["value"].item()) < float(each[0]["high"].item())
+    assert np.isnan(each[1]["low"].item())
+
+
+def test_who_is_compared_with_whom():
+    names = ["wide physics, one climate: Gaussian", "wide physics, all: Gaussian", "old: Gaussian", "old: diffusion",
+             "new: Gaussian", "new: diffusion"]
+    assert list(width.opponents(names)) == [
+        ("wide physics, all: Gaussian", "wide physics, one climate: Gaussian"),
+        ("old: diffusion", "old: Gaussian"),
+        ("new: Gaussian", "old: Gaussian"),
+        ("new: diffusion", "new: Gaussian"),
+        ("new: diffusion", "old: diffusion"),
+        ("new: diffusion", "old: Gaussian"),
+    ]
+
+
+def test_rows_are_of_all_cases_and_of_each_region():
+    tables = {name: scores_of(crps, ["a", "b"], [0, 1]) for name, crps in
+              {"old: diffusion": [1.0, 3.0], "new: diffusion": [0.5, 3.0]}.items()}
+    rows = {(r["case"], r.get("method"), r["metric"]): r["value"] for r in width.rows_of("twin", tables)}
+    assert rows["twin", "new: diffusion", "crps"] == 1.75 and rows["twin, b", "new: diffusion", "crps"] == 3.0
+    assert rows["twin, a", "new: diffusion", "crps less old: diffusion"] == -0.5
+    assert rows["twin", "new: diffusion", "crps less old: diffusion"] == pytest.approx(-0.125)
+    assert rows["twin", None, "units"] == 2
+
+
+def test_the_figure_draws_every_contender_by_every_judge():
+    names = {"old: Gaussian": "Old, Gaussian", "new: diffusion": "New, diffusion"}
+    rows = []
+    for judge in ("tuning twin", "real sea level"):
+        tables = {n: scores_of([1.0 + i, 2.0], ["a", "b"], [0, 1]) for i, n in enumerate(("old: diffusion", *names))}
+        rows += width.rows_of(judge, tables)
+    figure = plot_width(tidy(rows), names)
+    above, below = (part.axes for part in figure.subfigs)
+    assert [ax.get_title() for ax in above] == ["Twin of another\nstructure", "Real\nsea level"] and len(below) == 2
+    ratios = [line.get_xdata()[0] for line in above[0].lines if line.get_marker() == "o"]
+    assert ratios == pytest.approx([1.0, 2.5 / 2.0])
+    assert [t.get_text() for t in above[0].get_yticklabels()] == list(names.values())
+    with pytest.raises(InputError, match="no judge"):
+        plot_width(tidy([r | {"case": "none"} for r in rows]), names)
 
 
 def test_corners_keep_to_the_limits_and_differ():

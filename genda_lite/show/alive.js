@@ -31,11 +31,11 @@ function freed(pack) {
 class Alive {
   constructor(pack, engine, scene, told, changed) {
     Object.assign(this, { engine, scene, told, changed, kept: new Map(), now: null, runs: 0 });
-    const { channels, shape: [, ny, nx] } = engine.prior;
+    const { fields, shape: [, ny, nx] } = engine.prior;
     Object.assign(this, { shape: [ny, nx], n: ny * nx }, windowOf(scene, [ny, nx]));
     const { latitude, longitude } = this.grid, dials = freed(pack);
-    const some = pack.channels.filter(({ name }) => channels.includes(name) && this.truth[name]);
-    if (!some.length) throw new Error(`the checkpoint draws ${channels.join(", ")}, expected one of ${Object.keys(this.truth).join(", ")}`);
+    const some = pack.channels.filter(({ name }) => fields.includes(name) && this.truth[name]);
+    if (!some.length) throw new Error(`the checkpoint draws ${fields.join(", ")}, expected one of ${Object.keys(this.truth).join(", ")}`);
     const empty = (names) => ({
       dials: names, values: Array(names.reduce((all, name) => all * dials.find((dial) => dial.name === name).settings.length, 1)).fill(null),
     });

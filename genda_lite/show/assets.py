@@ -27,8 +27,8 @@ SHEETS = {
     "first_screen": ("kit", "figure", "first_screen"),
 }
 # What a worker of the engine runs, each file after those that it imports.
-WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "checkpoint",
-          "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
+WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "currents",
+          "checkpoint", "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
 
 
 def script(name: str) -> str:

@@ -24,7 +24,7 @@ from ..prior import Prior
 from ..prior.base import grid_context
 from ..prior.samplers import sample_prior
 from ..state import Grid
-from ..verify.osse.sweep import observe, southwest
+from ..verify.osse.sweep import observe, southwest, with_speed
 from . import assets, pack
 from .static import STYLES, colour_scale, north_up, pack_smooth
 
@@ -168,6 +168,7 @@ def _about(truth: xr.Dataset) -> dict[str, Any]:
 
 def scene(truth: xr.Dataset) -> dict[str, Any]:
     """A true state, row by row from the south (float32, base64), and the measurements of it."""
+    truth = with_speed(truth)
     names = [name for name in pack.CHANNELS if name in truth]
     fields = {name: truth[name].values.astype("<f4").tobytes() for name in names}
     truths = {name: base64.b64encode(field).decode() for name, field in fields.items()}

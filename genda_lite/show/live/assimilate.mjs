@@ -1,4 +1,5 @@
 // posterior/assimilate.py: a prior and observations in, an ensemble of surface states out, by the fast method.
+import { drawnFields } from "./currents.mjs";
 import { oiCovariance } from "./guidance.mjs";
 import { range } from "./kernels.mjs";
 import { buildProblem } from "./problem.mjs";
@@ -45,7 +46,7 @@ function constants({ m, operator, value, variance, shared }, states, source, whi
  *
  *  prior: of `loadPriors`. request: observations, grid, date and channels, see `buildProblem`; none observed gives draws of
  *    the prior; seed; steps, of the sampler. members: their numbers; a member does not depend on the others.
- *  fields: channel -> (members, ny, nx) in the channel's units. */
+ *  fields: channel -> (members, ny, nx) in the channel's units; `speed` of the current, too, where it is asked for. */
 export function* assimilate(prior, request, members) {
   const { kernels } = prior.spectrum.basis, before = kernels.top;
   try {
@@ -56,7 +57,7 @@ export function* assimilate(prior, request, members) {
     const shown = (states) => {
       const shift = level.length ? constants(likelihood, states, level, white) : null;
       const inLevel = (v, i) => (Math.floor(i / n) % C === zos ? v + shift[Math.floor(i / (C * n))] : v);
-      return prior.standardizer.toFields(shift ? states.map(inLevel) : states, prior.channels, grid, time, channels);
+      return drawnFields(shift ? states.map(inLevel) : states, prior.channels, prior.standardizer, grid, time, channels);
     };
     const sampler = likelihood
       ? samplePosterior(prior, likelihood, context, members, seed, steps)

@@ -107,6 +107,7 @@ function described({ tensors, metadata }, file) {
     "basis.columns": [tensors["basis.columns"].shape[0] === 1 ? 1 : C, nx, nx],
     "climatology.harmonics": [3, climate.length, ...tensors["climatology.latitude"].shape],
     "climatology.scale": [climate.length],
+    "climatology.ekman": [2, ...tensors["climatology.latitude"].shape],
   };
   const weights = weightShapes(2 * C + CONTEXT_CHANNELS, C, config);
   for (const [name, shape] of Object.entries(weights)) shapes[`network.${name}`] = shape;
@@ -136,8 +137,8 @@ export async function loadPriors(kernels, buffer, file) {
     throw new InputError(`${file}: incomplete or foreign checkpoint (${error.message}), expected '${metadata.format}'`);
   }
   const { channels, climate, config, inflation, domain } = told;
-  const [latitude, harmonics, scale] = ["latitude", "harmonics", "scale"].map((name) => tensors[`climatology.${name}`].data);
-  const standardizer = new Standardizer(latitude, harmonics, scale, climate);
+  const [latitude, harmonics, scale, ekman] = ["latitude", "harmonics", "scale", "ekman"].map((name) => tensors[`climatology.${name}`].data);
+  const standardizer = new Standardizer(latitude, harmonics, scale, climate, ekman);
   const spectrum = new Spectrum(tensors.covariance, new Basis(kernels, tensors["basis.rows"], tensors["basis.columns"]));
   const named = Object.entries(tensors).filter(([name]) => name.startsWith("network."));
   const weights = Object.fromEntries(named.map(([name, tensor]) => [name.slice("network.".length), tensor]));

@@ -69,7 +69,8 @@ export async function openEngine({ checkpoint, file = "the checkpoint", workers,
 }
 
 class Engine {
-  /** prior: {channels, shape: [C, ny, nx], domain: {latitude: [south, north], longitude: [west, east]}}. */
+  /** prior: {channels, shape: [C, ny, nx], domain: {latitude: [south, north], longitude: [west, east]}, fields}: names of
+   *  channels, and of fields that can be asked for, too. */
   constructor(pool, prior, relaxed) {
     Object.assign(this, { pool, prior, relaxed, run: 0, wake: () => {} });
   }

@@ -1,5 +1,6 @@
 // posterior/problem.py, with the checks of observe/table.py: what is to be solved, or a sentence why it cannot be.
 import { domainHolds, gridContext } from "./base.mjs";
+import { fieldsOf } from "./currents.mjs";
 import { InputError } from "./errors.mjs";
 import { range } from "./kernels.mjs";
 import { Likelihood } from "./likelihood.mjs";
@@ -82,9 +83,9 @@ function checkErrors(likelihood, table) {
  *  observations: see `checkedTable`. grid: {latitude, longitude}, of which the prior knows the place where it lies in its
  *    domain. date: ISO 8601, UTC; without one the climatology is the annual mean. channels: that are asked for. */
 export function buildProblem(prior, { observations, grid: { latitude, longitude } = {}, date, channels = prior.channels }) {
-  const stranger = channels.find((name) => !prior.channels.includes(name));
+  const known = fieldsOf(prior.channels), stranger = channels.find((name) => !known.includes(name));
   if (stranger !== undefined) {
-    throw new InputError(`channel '${stranger}' is asked for, expected some of ${prior.channels.join(", ")}`);
+    throw new InputError(`channel '${stranger}' is asked for, expected some of ${known.join(", ")}`);
   }
   const grid = new Grid(latitude, longitude), time = milliseconds(date);
   checkGrid(prior, grid);

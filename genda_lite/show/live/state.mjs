@@ -59,11 +59,18 @@ function interpolate(point, places, values) {
   return values[i - 1] + ((point - places[i - 1]) / (places[i] - places[i - 1])) * (values[i] - values[i - 1]);
 }
 
-/** Climatology and scale of each channel.
- *  latitude: (n,) degrees. harmonics: (3, C, n), in the channels' units. scale: (C,). channels: (C,) names. */
+/** Climatology and scale of each channel, and the Ekman response.
+ *  latitude: (n,) degrees. harmonics: (3, C, n), in the channels' units. scale: (C,). channels: (C,) names.
+ *  ekman: (2, n), real and imaginary part (s m-1). */
 export class Standardizer {
-  constructor(latitude, harmonics, scale, channels) {
-    Object.assign(this, { latitude, harmonics, scale, channels });
+  constructor(latitude, harmonics, scale, channels, ekman) {
+    Object.assign(this, { latitude, harmonics, scale, channels, ekman });
+  }
+
+  /** Ekman response at a latitude (degrees), [real, imaginary]: current = response times kinematic stress. */
+  ekmanAt(latitude) {
+    const n = this.latitude.length;
+    return [0, n].map((from) => interpolate(latitude, this.latitude, this.ekman.subarray(from, from + n)));
   }
 
   scaleOf(channel) {

@@ -1,6 +1,7 @@
 // A worker of the pool (see engine.mjs): opens a checkpoint once, then draws its share of the members, run after run.
 import { assimilate } from "./assimilate.mjs";
 import { loadPriors } from "./checkpoint.mjs";
+import { fieldsOf } from "./currents.mjs";
 import { Kernels } from "./kernels.mjs";
 
 let priors = null, wanted = 0, running = Promise.resolve();
@@ -18,7 +19,7 @@ const pause = () => new Promise((resolve) => {
 async function open({ kernels, checkpoint, file }) {
   priors = await loadPriors(await Kernels.open(kernels), checkpoint, file);
   const { channels, shape, domain } = priors.diffusion;
-  postMessage({ prior: { channels, shape, domain } });
+  postMessage({ prior: { channels, shape, domain, fields: fieldsOf(channels) } });
 }
 
 async function run({ run: number, request, members }) {
