@@ -81,7 +81,7 @@ tables: $(VENV)/.installed  ## write the numbers of the stored results on the pa
 data: $(VENV)/.installed  ## simulate the wide oceans that priors are trained on to runs/, a file each (an hour and a half of two processors)
 	$(BIN)/python data_samples/make.py oceans --processes $(PROCESSES) $(if $(shell command -v c++),--compile)
 
-samples: $(VENV)/.installed  ## simulate the oceans of the old width, cut the embedded data from them, observe the twin (about three hours)
+samples: $(VENV)/.installed  ## simulate the oceans of the old width, cut the embedded data from them and from wide ones, observe the twin (two hours)
 	$(BIN)/python data_samples/make.py samples $(if $(shell command -v c++),--compile)
 	$(BIN)/python data_samples/make_twin.py
 

@@ -43,9 +43,13 @@ SIMULATIONS = {
 # Wide oceans, each a file of its own, that networks are trained on, with the validation oceans.
 OCEANS = {f"wide{i:02d}": Simulation(730, seed, every=2, wide=True) for i, seed in enumerate(WIDE_SEEDS)}
 OCEANS |= {"validation": SIMULATIONS["validation"]}
-EMBEDDED = [f"wide{i:02d}" for i in range(0, 16, 2)]  # those of which some dates are embedded
-# What the first priors were trained on, and the table of their choices (`benchmarks/ablation.py`).
+# Of the old width, that the shipped prior and the table of its choices (`benchmarks/ablation.py`) were trained on.
 OLD = {f"train{i}": Simulation(730, seed, members=5, every=3) for i, seed in enumerate((0, 1, 5, 6))}
+# Samples of training oceans, and what they are cut from.
+EMBEDDED = {
+    "nature_training": ("train0", "train1"),
+    "nature_wide": tuple(f"wide{i:02d}" for i in range(0, 16, 2)),
+}
 
 BOX = {"latitude": slice(32.99, 43.01), "longitude": slice(-65.01, -54.99)}
 # Rounded well below what the fields mean, so that they compress.
@@ -130,20 +134,22 @@ def told(name: str, error: FloatingPointError) -> str:
 
 
 def make(
-    folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATIONS | OCEANS, embedded=EMBEDDED, **options
+    folder: Path, runs: Path, simulations: dict[str, Simulation] = SIMULATIONS | OCEANS | OLD, embedded=EMBEDDED,
+    **options,
 ) -> None:
     """Simulate what is missing in `runs`, and write the embedded files and their checksums to `folder`."""
-    simulate_all(runs, {name: simulations[name] for name in (*embedded, "heldout", "twin")}, **options)
+    needed = [name for names in embedded.values() for name in names]
+    simulate_all(runs, {name: simulations[name] for name in (*needed, "heldout", "twin")}, **options)
     paths = {name: runs / f"{name}.nc" for name in simulations}
 
-    training = training_sample([paths[name] for name in embedded])
+    samples = {name: training_sample([paths[one] for one in names]) for name, names in embedded.items()}
     with open_product(paths["heldout"]) as ds:
         heldout = cut(ds.isel(member=slice(0, 2)), spread_dates(ds.sizes["time"]), BOX)
     with open_product(paths["twin"]) as ds:
         twin = cut(ds.isel(member=0), np.arange(ds.sizes["time"]), BOX)
         twin = twin[list(FIELDS)].reset_coords(drop=True)
 
-    for name, ds in (("nature_training", training), ("nature_heldout", heldout), ("twin_truth", twin)):
+    for name, ds in (samples | {"nature_heldout": heldout, "twin_truth": twin}).items():
         write_dataset(ds, folder / f"{name}.nc", QUANTUM)
     write_checksums(folder, REGISTRY if folder == FOLDER else folder / REGISTRY.name)
 
@@ -154,9 +160,10 @@ def training_sample(paths: Sequence[Path]) -> xr.Dataset:
     for path in paths:
         with open_product(path) as ds:
             oceans.append(cut(ds, training_dates(ds["time"].values)))
-    training = xr.concat(oceans, "member").assign_coords(member=np.arange(len(oceans)))
+    training = xr.concat(oceans, "member").assign_coords(member=np.arange(sum(o.sizes["member"] for o in oceans)))
     training["member"].attrs = oceans[0]["member"].attrs
-    training.attrs = oceans[0].attrs | {"seed": [ocean.attrs["seed"] for ocean in oceans], "members": len(oceans)}
+    training.attrs = oceans[0].attrs | {"seed": [ocean.attrs["seed"] for ocean in oceans]}
+    training.attrs["members"] = training.sizes["member"]
     return training
 
 

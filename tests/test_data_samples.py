@@ -47,7 +47,7 @@ def test_card_states_the_physics():
 TWIN = [f"twin/{name}_2000.nc" for name in ("sea_level", "tracks_c2", "temperature_L3")]
 
 
-@pytest.mark.parametrize("name", ["nature_training.nc", "nature_heldout.nc", "twin_truth.nc", *TWIN])
+@pytest.mark.parametrize("name", ["nature_training.nc", "nature_wide.nc", "nature_heldout.nc", "twin_truth.nc", *TWIN])
 def test_embedded_data_follow_the_cf_conventions(name):
     """No error by the IOOS checker; it runs apart, for it brings a second HDF5 library."""
     command = shutil.which("compliance-checker", path=Path(sys.executable).parent)
@@ -97,21 +97,25 @@ def test_data_are_made_again_alike(small_sea, tmp_path):
     """The command that made the embedded files, on short runs: the same files twice, with the dates it promises."""
     make = load_make()
     everything = make.SIMULATIONS | make.OCEANS | make.OLD
-    assert set(make.SIMULATIONS) == {"validation", "heldout", "twin"} and set(make.EMBEDDED) <= set(make.OCEANS)
+    assert set(make.SIMULATIONS) == {"validation", "heldout", "twin"}
+    assert set(make.EMBEDDED["nature_training"]) <= set(make.OLD)
+    assert set(make.EMBEDDED["nature_wide"]) <= set(make.OCEANS)
     assert len({simulation.seed for simulation in everything.values()}) == len(everything)
     assert sum(one.wide for one in make.OCEANS.values()) >= 20
     short = {
+        "train0": Simulation(days=3, seed=0, members=2, spin_up=0),
         "wide00": Simulation(days=3, seed=100, spin_up=0, wide=True),
         "wide02": Simulation(days=3, seed=102, spin_up=0, wide=True),
         "heldout": Simulation(days=4, seed=3, members=2, spin_up=0),
         "twin": Simulation(days=2, seed=4, spin_up=0, twin=True),
     }
+    embedded = {"nature_training": ("train0",), "nature_wide": ("wide00", "wide02")}
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        make.make(tmp_path / name, tmp_path / name / "runs", short, ["wide00", "wide02"], progress=False)
+        make.make(tmp_path / name, tmp_path / name / "runs", short, embedded, progress=False)
     sums = [(tmp_path / name / "SHA256SUMS").read_text() for name in ("one", "two")]
-    assert sums[0] == sums[1] and len(sums[0].splitlines()) == 3
-    with xr.open_dataset(tmp_path / "one" / "nature_training.nc", engine="h5netcdf") as ds:
+    assert sums[0] == sums[1] and len(sums[0].splitlines()) == 4
+    with xr.open_dataset(tmp_path / "one" / "nature_wide.nc", engine="h5netcdf") as ds:
         assert ds.sizes == {"member": 2, "time": 1, "latitude": 121, "longitude": 215}  # all wanted dates are the last
         assert len(np.unique(ds["physics_depth_step"])) == 2 and ds.attrs["seed"].tolist() == [100, 102]
     with xr.open_dataset(tmp_path / "one" / "nature_heldout.nc", engine="h5netcdf") as ds:

@@ -98,7 +98,8 @@ def test_each_seed_serves_for_one_thing():
 
 
 def test_the_embedded_samples_and_the_makers_agree_with_the_table():
-    roles = {"nature_training": "training", "nature_heldout": "validation", "twin_truth": "tuning"}
+    roles = dict.fromkeys(("nature_training", "nature_wide"), "training")
+    roles |= {"nature_heldout": "validation", "twin_truth": "tuning"}
     for name, role in roles.items():
         with xr.open_dataset(FOLDER / f"{name}.nc", engine="h5netcdf") as ds:
             assert protocol.part_of(ds).role == role

@@ -15,7 +15,7 @@ FIGURES = {  # and what they need beside the kit
 COMPANY = ("ensemble", "company")
 PROGRAMS = {  # name -> the files that it is made of; the last line of the last one starts it
     "explorer": (*EXPLORER, "fields", *COMPANY, "alive", "packs"),
-    "first_screen": (*FIGURE, *COMPANY, "first_screen"),
+    "first_screen": (*FIGURE, *COMPANY, "hand", "first_screen"),
     "observing": (*FIGURE, *COMPANY, "figure/observing"),
     "notebook": (*EXPLORER, "notebook"),
     "quiz": ("elements", "theme", "quiz"),
@@ -28,7 +28,8 @@ SHEETS = {
 }
 # What a worker of the engine runs, each file after those that it imports.
 WORKER = ("errors", "kernels", "random", "state", "base", "spectral", "unet", "diffusion", "gaussian", "currents",
-          "checkpoint", "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate", "worker")  # fmt: skip
+          "checkpoint", "samplers", "operators", "likelihood", "solve", "guidance", "problem", "assimilate",
+          "worker")  # fmt: skip
 
 
 def script(name: str) -> str:

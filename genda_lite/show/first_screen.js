@@ -6,10 +6,6 @@ const STEPS = 12; // of the sampler
 const GAUSSIAN_STEPS = 4; // any number has the right mean
 const FLIGHT = 900, STAY = 2400, LAST = 5000; // ms of the film: a pass, what it changed, and the end
 const TURN = 800, FADE = 450; // ms: a member, and the way from one picture to the next
-const ALONG = 0.056; // degrees of latitude between points of a track, 6.6 km along it
-const TILT = Math.tan((20 * Math.PI) / 180); // of a track against the meridian
-const RADIUS = 0.45; // degrees: of a gap in the clouds
-const CLICK = 6; // px: a stroke that is shorter is a click
 const SENSORS = {
   zos: { instrument: 0.025, unresolved: 0.01 }, // m
   thetao: { instrument: 0.4, unresolved: 0.2 }, // degC
@@ -26,7 +22,6 @@ class FirstScreen {
   constructor(film, { folder, title }) {
     Object.assign(this, { film, folder, title, n: film.shape[0] * film.shape[1] });
     this.channel = film.channels[0];
-    this.tool = "zos";
     this.live = false; // whether the reader draws
     this.playing = !still();
     this.stage = this.playing ? 0 : film.stages.length - 1;
@@ -37,8 +32,6 @@ class FirstScreen {
     this.kept = {}; // ensembles of the film, unpacked
     this.drawn = []; // observations: {channel, latitude, longitude, value}
     this.runs = 0;
-    this.ascending = true;
-    this.aim = null; // where a pass would fly: {latitude, longitude}
     this.inks = Object.fromEntries(film.channels.map(({ name, scales }) => [name, palette(scales.field)]));
     this.makeMaps();
     this.makeControls();
@@ -51,11 +44,10 @@ class FirstScreen {
       spread: panel("spread", "Spread"), error: panel("error", "Error of mean"), gaussian: panel("gaussian", "Gaussian prior"),
     };
     const { truth, member, ...few } = this.maps;
-    this.overlay = make("canvas", { class: "hand", role: "application", tabindex: 0, "aria-describedby": "keys",
-      "aria-label": "True ocean, to draw observations on" });
-    truth.canvas.after(this.overlay);
-    new ResizeObserver(() => this.paintHand()).observe(this.overlay);
-    this.followHand();
+    this.hand = new Hand(this.film, {
+      near: () => this.prepare(), drawn: (stroke) => this.observe(stroke), moved: () => this.paintHand(), say: (words) => this.speaker.say(words),
+    });
+    truth.canvas.after(this.hand.overlay);
     this.pair = make("div", { class: "pair" }, truth.figure, member.figure);
     this.few = make("div", { class: "few" }, ...Object.values(few).map((map) => map.figure));
     this.bars = make("div", { class: "scales" });
@@ -162,99 +154,10 @@ class FirstScreen {
     this.tell();
   }
 
-  // --- The hand ----------------------------------------------------------------------------------------------------------
-
-  followHand() {
-    const { overlay } = this;
-    let stroke = null, began = null;
-    const place = ({ offsetX, offsetY }) => {
-      const { west, east, south, north } = this.edges;
-      const [down, across] = [offsetY / overlay.clientHeight, offsetX / overlay.clientWidth];
-      return { latitude: north + (south - north) * down, longitude: west + (east - west) * across };
-    };
-    overlay.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      this.prepare();
-      overlay.setPointerCapture(event.pointerId);
-      [stroke, began] = [[place(event)], event];
-    });
-    overlay.addEventListener("pointermove", (event) => {
-      if (!stroke) this.aim = event.pointerType === "mouse" ? place(event) : null;
-      else if (stroke.length > 1 || Math.hypot(event.offsetX - began.offsetX, event.offsetY - began.offsetY) > CLICK) {
-        stroke.push(place(event));
-        this.stroke = stroke;
-      }
-      this.paintHand();
-    });
-    overlay.addEventListener("pointerup", () => {
-      if (!stroke) return;
-      const [first] = stroke, drawn = stroke.length > 1 ? stroke : this.tool === "zos" ? this.passThrough(first) : stroke;
-      [stroke, this.stroke] = [null, null];
-      this.observe(drawn);
-    });
-    overlay.addEventListener("pointercancel", () => { // the page scrolls
-      [stroke, this.stroke] = [null, null];
-      this.paintHand();
-    });
-    overlay.addEventListener("pointerleave", () => {
-      if (!stroke && !overlay.matches(":focus-visible")) this.aim = null;
-      this.paintHand();
-    });
-    overlay.addEventListener("keydown", (event) => this.key(event));
-    overlay.addEventListener("focus", () => {
-      if (overlay.matches(":focus-visible")) this.aim ??= this.middle;
-      this.paintHand();
-    });
-    overlay.addEventListener("blur", () => {
-      this.aim = null;
-      this.paintHand();
-    });
-  }
-
-  key(event) {
-    const { edges: { west, east, south, north } } = this;
-    const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [-1, 0], ArrowUp: [1, 0] }[event.key];
-    if (event.ctrlKey || event.altKey || event.metaKey || (!way && event.key !== " " && event.key !== "Enter")) return;
-    event.preventDefault(); // the page would scroll
-    event.stopPropagation();
-    const { latitude, longitude } = (this.aim ??= this.middle), step = event.shiftKey ? 1 / 12 : 1 / 3;
-    if (!way) {
-      this.observe(this.tool === "zos" ? this.passThrough(this.aim) : [this.aim]);
-      return;
-    }
-    if (this.tool === "zos" && way[0]) this.ascending = way[0] > 0;
-    const moved = (value, by, low, high) => Math.min(high, Math.max(low, value + by * step));
-    this.aim = { latitude: this.tool === "zos" ? latitude : moved(latitude, way[0], south, north), longitude: moved(longitude, way[1], west, east) };
-    this.paintHand();
-    this.speaker.say(this.aimed());
-  }
-
-  aimed() {
-    const { latitude, longitude } = this.aim;
-    const where = `${latitude.toFixed(1)} degrees north, ${Math.abs(longitude).toFixed(1)} degrees west`;
-    return this.tool === "zos" ? `${this.ascending ? "Northward" : "Southward"} pass through ${where}` : `Gap in the clouds at ${where}`;
-  }
-
-  get edges() {
-    const { latitude: [north, south], longitude: [west, east], shape: [rows, columns] } = this.film;
-    const [y, x] = [(north - south) / (rows - 1) / 2, (east - west) / (columns - 1) / 2];
-    return { west: west - x, east: east + x, south: south - y, north: north + y };
-  }
-
-  get middle() {
-    const { west, east, south, north } = this.edges;
-    return { latitude: (south + north) / 2, longitude: (west + east) / 2 };
-  }
-
-  /** Both ends of a straight pass. */
-  passThrough({ latitude, longitude }) {
-    const { south, north } = this.edges, slope = (this.ascending ? 1 : -1) * TILT / Math.cos((latitude * Math.PI) / 180);
-    const ends = [south, north].map((end) => ({ latitude: end, longitude: longitude + slope * (end - latitude) }));
-    return this.ascending ? ends : ends.toReversed();
-  }
+  // --- Observations ------------------------------------------------------------------------------------------------------
 
   takeTool(tool) {
-    this.tool = tool;
+    this.hand.tool = tool;
     const i = this.film.channels.findIndex(({ name }) => name === tool);
     this.views.show(i);
     this.showChannel(i);
@@ -275,35 +178,9 @@ class FirstScreen {
     this.paintHand();
   }
 
-  /** Points that a stroke measures, {latitude, longitude}: along it, or the cells around it. */
-  points(stroke, tool) {
-    const { grid } = this.scene, seen = [];
-    if (tool === "zos") {
-      let rest = 0; // degrees to go to the next point
-      stroke.slice(1).forEach((to, i) => {
-        const from = stroke[i], narrow = Math.cos((to.latitude * Math.PI) / 180);
-        const length = Math.hypot(to.latitude - from.latitude, (to.longitude - from.longitude) * narrow);
-        for (; rest <= length && length; rest += ALONG) {
-          const [latitude, longitude] = ["latitude", "longitude"].map((name) => from[name] + (rest / length) * (to[name] - from[name]));
-          seen.push({ latitude, longitude });
-        }
-        rest -= length;
-      });
-      return seen;
-    }
-    const known = new Set(this.drawn.filter(({ channel }) => channel === "thetao").map(({ latitude, longitude }) => `${latitude} ${longitude}`));
-    for (const latitude of grid.latitude) {
-      for (const longitude of grid.longitude) {
-        const near = stroke.some((at) => Math.hypot(at.latitude - latitude, (at.longitude - longitude) * 0.8) <= RADIUS);
-        if (near && !known.has(`${latitude} ${longitude}`)) seen.push({ latitude, longitude });
-      }
-    }
-    return seen;
-  }
-
   /** Measure along a stroke, and let the members answer. */
   async observe(stroke) {
-    const { tool } = this;
+    const { hand } = this, { tool } = hand;
     if (!this.live) await this.empty();
     this.busy = this.fetched ? "Assimilating" : "Fetching the ocean and the model (5 MB), once";
     this.tell();
@@ -315,10 +192,10 @@ class FirstScreen {
     }
     const { instrument } = SENSORS[tool], field = this.scene.truth[tool];
     const measured = ({ latitude, longitude }) => sampled(this.scene, field, latitude, longitude) + instrument * noise();
-    const inside = this.points(stroke, tool).map((at) => ({ ...at, channel: tool, value: measured(at) }))
+    const inside = hand.points(stroke, this.scene.grid, this.drawn).map((at) => ({ ...at, channel: tool, value: measured(at) }))
       .filter(({ value }) => Number.isFinite(value));
     this.drawn.push(...inside);
-    if (tool === "zos") this.ascending = !this.ascending;
+    if (tool === "zos") hand.ascending = !hand.ascending;
     this.paintHand();
     if (inside.length) await this.run();
     else {
@@ -340,7 +217,7 @@ class FirstScreen {
   /** Draw the Gaussian members, then those of the diffusion prior, as they take shape. A newer run ends this one. */
   async run() {
     const mine = ++this.runs, over = () => mine !== this.runs, { shape } = this.film;
-    this.overlay.dataset.run = "running";
+    this.hand.overlay.dataset.run = "running";
     try {
       const engine = await sharedEngine(this.folder);
       if (over()) return;
@@ -362,7 +239,7 @@ class FirstScreen {
         this.showResults();
       }
       if (over()) return;
-      this.overlay.dataset.run = "done";
+      this.hand.overlay.dataset.run = "done";
       this.speaker.say(this.status.textContent);
     } catch (error) {
       if (!over()) this.fail(error);
@@ -377,7 +254,7 @@ class FirstScreen {
 
   fail(error) {
     this.busy = "";
-    this.overlay.dataset.run = "failed";
+    this.hand.overlay.dataset.run = "failed";
     const told = error.name === "InputError" ? error.message : `${error.message}; the film still plays`;
     this.tell(`It could not be computed here: ${told}.`);
   }
@@ -419,7 +296,7 @@ class FirstScreen {
     maps.error.output.textContent = say(error);
     maps.gaussian.output.textContent = `error ${say(apart(gaussian, truth))}`;
     const { low, high } = scales.field, range = extremes(encoded(truth, low, high), scales.field, units);
-    this.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${range}`);
+    this.hand.overlay.setAttribute("aria-label", `True ocean, to draw observations on: ${title}, ${range}`);
     this.paintMember();
   }
 
@@ -439,16 +316,9 @@ class FirstScreen {
     this.maps.member.title.textContent = rough ? "Taking shape" : `Member ${1 + ((i + Math.round(part)) % count)} of ${count}`;
   }
 
-  /** Observations, the satellite, and where the next pass would fly. */
+  /** Observations, and the satellite that flies in the film. */
   paintHand() {
-    const { overlay, film, edges: { west, east, south, north } } = this, scale = devicePixelRatio || 1;
-    const [width, height] = [overlay.clientWidth, overlay.clientHeight];
-    if (!width) return;
-    Object.assign(overlay, { width: Math.round(width * scale), height: Math.round(height * scale) });
-    const context = overlay.getContext("2d"), style = getComputedStyle(overlay);
-    context.scale(scale, scale);
-    const x = (longitude) => ((longitude - west) / (east - west)) * width, y = (latitude) => ((north - latitude) / (north - south)) * height;
-    const points = this.live ? [...this.drawn] : [];
+    const { film, hand, channel: { name, scales: { field } } } = this, points = this.live ? [...this.drawn] : [];
     let flying = null;
     if (!this.live) {
       film.stages.slice(1, this.stage + 1).forEach((stage, i) => {
@@ -460,49 +330,10 @@ class FirstScreen {
         if (now && share < 1) flying = points.at(-1);
       });
     }
-    const cells = points.filter(({ channel }) => channel === "thetao");
-    const size = Math.max(1.6, width / 130), { name, scales: { field } } = this.channel;
-    context.globalAlpha = name === "thetao" ? 1 : 0.4; // sea level is seen through clouds
-    if (cells.length || (this.live && this.tool === "thetao")) this.paintClouds(context, cells, width, height, style);
-    context.globalAlpha = 1;
-    const level = points.filter(({ channel }) => channel === "zos");
-    for (const at of level) disc(context, x(at.longitude), y(at.latitude), size + 1, "#000");
-    for (const at of level) {
-      const colour = name === "zos" ? css(this.inks.zos[encoded([at.value], field.low, field.high)[0]]) : "#fff";
-      disc(context, x(at.longitude), y(at.latitude), size, colour);
-    }
-    if (flying) {
-      disc(context, x(flying.longitude), y(flying.latitude), 7, "#000");
-      disc(context, x(flying.longitude), y(flying.latitude), 5.5, "#fff");
-    }
-    const line = this.stroke ?? (this.aim && this.tool === "zos" ? this.passThrough(this.aim) : null);
-    const trace = (colour, broad) => {
-      Object.assign(context, { strokeStyle: colour, lineWidth: broad });
-      context.setLineDash(this.stroke ? [] : [6, 4]);
-      context.beginPath();
-      if (line && this.tool === "zos") line.forEach((at) => context.lineTo(x(at.longitude), y(at.latitude)));
-      else for (const at of line ?? (this.aim ? [this.aim] : [])) {
-        const radius = (RADIUS / (north - south)) * height;
-        context.moveTo(x(at.longitude) + radius, y(at.latitude));
-        context.arc(x(at.longitude), y(at.latitude), radius, 0, 2 * Math.PI);
-      }
-      context.stroke();
-    };
-    trace("#000", 3.5);
-    trace("#fff", 1.8);
-  }
-
-  /** Clouds, but for the cells that are seen. */
-  paintClouds(context, cells, width, height, style) {
-    const { latitude: [north, south], longitude: [west, east], shape: [rows, columns] } = this.film;
-    const sheet = make("canvas", { width: columns, height: rows }), cover = sheet.getContext("2d");
-    cover.fillStyle = style.getPropertyValue("--cloud");
-    cover.fillRect(0, 0, columns, rows);
-    for (const { latitude, longitude } of cells) {
-      const row = Math.round(((north - latitude) / (north - south)) * (rows - 1));
-      cover.clearRect(Math.round(((longitude - west) / (east - west)) * (columns - 1)), row, 1, 1);
-    }
-    context.drawImage(sheet, 0, 0, width, height);
+    const css = (pixel) => `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
+    const coloured = (value) => (name === "zos" ? css(this.inks.zos[encoded([value], field.low, field.high)[0]]) : "#fff");
+    const alpha = name === "thetao" ? 1 : 0.4; // sea level is seen through clouds
+    hand.paint({ points, flying, cloudy: this.live && hand.tool === "thetao", coloured, alpha });
   }
 
   // --- Words -------------------------------------------------------------------------------------------------------------
@@ -520,18 +351,9 @@ class FirstScreen {
       return;
     }
     if (!this.drawn.length) this.progress.value = 0;
-    const found = this.drawn.length && this.results ? `${several(this.drawn.length, "observation")}, ${several(MEMBERS, "member")}. ${this.note ?? ""}` : HINT[this.tool];
+    const found = this.drawn.length && this.results ? `${several(this.drawn.length, "observation")}, ${several(MEMBERS, "member")}. ${this.note ?? ""}` : HINT[this.hand.tool];
     this.status.textContent = words ?? (this.busy ? `${this.busy} …` : found);
   }
-}
-
-const css = (pixel) => `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
-
-function disc(context, x, y, radius, colour) {
-  context.fillStyle = colour;
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fill();
 }
 
 figures("first_screen", async (data, host) => {

@@ -79,8 +79,9 @@ def load_sample(name: str) -> xr.Dataset:
     """Load one of the embedded data sets of simulated oceans into memory, named and gridded like GLORYS12.
 
     Args:
-        name: "nature_training": a few dates of every ocean the shipped prior is trained on, dims (member, time,
+        name: "nature_training": a few dates of ten of the oceans the shipped prior is trained on, dims (member, time,
             latitude, longitude).
+            "nature_wide": the same of eight of the wide oceans, those of the wide prior.
             "nature_heldout": a year of oceans that no prior was trained on, in the box 65-55 W, 33-43 N.
             "twin_truth": the fraternal twin, which stands for the real ocean in experiments; day by day. Analyses
             must not read it before they are scored.

@@ -61,7 +61,7 @@ TABLE = (
         "wide training oceans",
         tuple(WIDE_SEEDS),
         Twin.NONE,
-        f"`runs/wide00.nc` to `runs/wide{len(WIDE_SEEDS) - 1:02d}.nc`, by `make data`",
+        f"`runs/wide00.nc` to `runs/wide{len(WIDE_SEEDS) - 1:02d}.nc`, by `make data`; `nature_wide.nc`",
         "the same, of a wide prior",
     ),
     Part(
