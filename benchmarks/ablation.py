@@ -172,7 +172,7 @@ def labelled(rows: list[dict]) -> Iterator[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Ablation of the default prior, at equal compute.")
-    parser.add_argument("folder", type=Path, help="with the oceans of `make data` and alike.nc")
+    parser.add_argument("folder", type=Path, help="with the oceans of `data_samples/make.py old` and alike.nc")
     parser.add_argument("--images", type=int, default=24_000, help="windows that the default sees")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="variants to train")
     parser.add_argument("--table", type=Path, help="write all figures as a tidy table (CSV) to this file")

@@ -4,10 +4,11 @@
     python benchmarks/train.py runs --minutes 15          # and the validation loss after so much computing
     python benchmarks/train.py runs --minutes 2 --precision bf16 --table data_samples/results/training.csv
 
-`runs` holds train0.nc, train1.nc and validation.nc, see `make data`. The peers (see `train_peer`) are left out where
-they are not installed. All have as many parameters as `lite`, the same batches, and the same optimizer of AdamW with a
-learning rate chosen among three for each by a run of a tenth of the time; `lite` has its own settings. On a CPU time is
-that of one core, on a GPU it is elapsed time. Each row runs in a process of its own, so that its memory can be told.
+`runs` holds train0.nc, train1.nc and validation.nc, see `data_samples/make.py old`. The peers (see `train_peer`) are
+left out where they are not installed. All have as many parameters as `lite`, the same batches, and the same optimizer
+of AdamW with a learning rate chosen among three for each by a run of a tenth of the time; `lite` has its own
+settings. On a CPU time is that of one core, on a GPU it is elapsed time. Each row runs in a process of its own, so
+that its memory can be told.
 """
 
 import argparse

@@ -33,7 +33,7 @@ from genda_lite.verify.protocol import is_test
 from genda_lite.verify.table import tidy, write_table
 
 CROSSOVERS = (20.0, 2.0, 5.0, 10.0, 60.0, float("inf"))
-INFLATIONS = (1.0, 1.05, 1.1, 1.15, 1.2)
+INFLATIONS = (1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4)
 
 
 def with_numbers(prior: Prior, crossover: float, inflation: float) -> Prior:

@@ -441,6 +441,24 @@ def width_parts() -> str:
     return markdown(["physics", "climate", *heads], rows)
 
 
+def tuning() -> str:
+    """Numbers of the sampler that were tried on the wide prior: CRPS over that of the first, both series alike."""
+    rows = []
+    for what in ("crossover", "inflation"):
+        cases = [case for case in names("tuning", "case") if case.startswith(what)]
+        tried = names("tuning", case=cases[0])
+        for method in tried:
+            row = [method.replace("inf", "none") if what == "crossover" else method.split(", ")[1]]
+            for channel in OCEAN:
+                one, first = (
+                    [value("tuning", case=case, method=m, channel=channel) for case in cases]
+                    for m in (method, tried[0])
+                )
+                row.append(f"{np.exp(np.mean(np.log(one) - np.log(first))):.3f}")
+            rows.append(row)
+    return markdown(["tried", *("sea level", "temperature", "salinity", "residual current u", "v")], rows)
+
+
 def drifters() -> str:
     """Every product against the drifters."""
     rows = []
@@ -666,6 +684,7 @@ TABLES = {
         prior,
         width,
         width_parts,
+        tuning,
         training,
         protocol,
         choice,

@@ -18,8 +18,8 @@ from .errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")]
-TableFile = Annotated[Path | None, typer.Option("--table", help="Write all figures as a tidy table (CSV), too.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")]
+TableFile = Annotated[Path | None, typer.Option("--table", help="Also write all figures as a tidy table (CSV).")]
 SEEDS = 2**31 - 1  # the largest seed
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -51,7 +51,7 @@ def simulate(
     out: Annotated[Path, typer.Option(help="NetCDF file to write.")],
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of physics, initial state and weather.")] = 0,
     members: Annotated[int, typer.Option(help="Independent oceans, integrated together.")] = 1,
-    every: Annotated[int, typer.Option(help="Keep every so many daily means.")] = 1,
+    every: Annotated[int, typer.Option(help="Keep one of so many daily means.")] = 1,
     spin_up: Annotated[int, typer.Option(help="Days to discard first.")] = 150,
     twin: Annotated[str, typer.Option(help="old, tuning or sealed: one ocean, unlike any member.")] = "none",
     alike: Annotated[bool, typer.Option(help="The same physics for every member.")] = False,
@@ -61,7 +61,7 @@ def simulate(
 ) -> None:
     """Simulate Gulf-Stream-like oceans and write their surface as a GLORYS-like data set.
 
-    A run that was interrupted goes on where it stopped when the same command is given again.
+    Interrupted, the same command goes on where it stopped.
     """
     from .nature import Simulation, Twin, simulate_to_file
     from .processors import chosen_device
@@ -77,7 +77,7 @@ def simulate(
 
 @app.command()
 def prepare(
-    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean; or files of an ocean and of its wind.")],
+    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean, or files of an ocean and of its wind.")],
     out: Annotated[Path, typer.Argument(help="State to write: Zarr, or NetCDF if it ends in .nc.")],
     like: Annotated[
         Path | None, typer.Option(help="Take climatology and Ekman response of this prepared state (for validation).")
@@ -131,9 +131,9 @@ def train(
     warm_start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network to begin with.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
-    """Train a diffusion prior; started again with the same settings, it goes on where it stopped.
+    """Train a diffusion prior. Started again with the same settings, it goes on where it stopped.
 
-    Ctrl-C and SIGTERM leave a checkpoint. Several processes: `torchrun --nproc-per-node N -m genda_lite train ...`.
+    Ctrl-C and SIGTERM leave a checkpoint. For several processes: `torchrun --nproc-per-node N -m genda_lite train ...`.
     """
     from dataclasses import replace
 
@@ -184,35 +184,38 @@ def assimilate(
         list[Path], typer.Argument(metavar="FILES", help="Products of any sensors (NetCDF, Zarr), or folders of them.")
     ],
     out: Annotated[Path, typer.Option(help="Analysis to write (NetCDF).")],
-    plot: Annotated[Path | None, typer.Option(help="Picture to draw of it (.png, .pdf).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the analysis to draw (.png, .pdf).")] = None,
     prior: Annotated[str | None, typer.Option(help="'gaussian' or a checkpoint; by default the shipped one.")] = None,
     centre: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Longitude and latitude of the middle; by default the best-observed box of the domain."),
     ] = None,
     date: Annotated[
-        str | None, typer.Option(help="Of the analysis, such as 2017-04-02; by default the middle of the observations.")
+        str | None,
+        typer.Option(help="Date of the analysis, such as 2017-04-02; by default the middle of the observations."),
     ] = None,
     variable: Annotated[
         str | None, typer.Option(help="Variable of tracks to read, without --date; by default absolute topography.")
     ] = None,
     error: Annotated[
         float | None,
-        typer.Option(help="Standard deviation of the error of tracks (m), 0.03, without --date; else the sensors'."),
+        typer.Option(help="Error of tracks (m, one standard deviation), 0.03; with --date, the sensors' errors."),
     ] = None,
     members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 16,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensemble.")] = 0,
     fast: Annotated[bool, typer.Option(help="Without gradients of the network: less work, less exact.")] = False,
-    guidance: Annotated[str | None, typer.Option(help="Of posterior.guidance.GUIDANCES; by default hybrid.")] = None,
+    guidance: Annotated[
+        str | None, typer.Option(help="One of posterior.guidance.GUIDANCES; by default hybrid.")
+    ] = None,
     climatology: Annotated[
         list[Path] | None,
         typer.Option(help="World Ocean Atlas, or a reanalysis' means: for a centre outside the prior's latitudes."),
     ] = None,
 ) -> None:
-    """Map the sea from what sensors saw: an ensemble of surface states that agree with it.
+    """Map the sea from observations: an ensemble of surface states that agree with them.
 
-    Altimeter tracks alone, without --date, count as simultaneous; in all other cases each value has the error of its
-    sensor and its age, and maps are those of the date. What lies outside the box is left out.
+    Without --date, altimeter tracks alone count as simultaneous. In all other cases the error of a value includes that
+    of its sensor and that of its age, and maps are those of the date. Observations outside the box are left out.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 
@@ -255,12 +258,12 @@ def explorer_pack(
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     keep: Annotated[
-        Path | None, typer.Option(help="Folder of results that are done: interrupted, the same command goes on.")
+        Path | None, typer.Option(help="Folder of finished results; interrupted, the same command goes on.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     quick: Annotated[bool, typer.Option(help="Few settings, four members, half the steps: to try a page.")] = False,
 ) -> None:
-    """Assimilate for every setting of the explorer's controls, for the pages that show it without a kernel."""
+    """Assimilate for every setting of the explorer's controls, so that pages show it without a kernel."""
     from .prior import load_prior
     from .prior.trajectory import check_kind
     from .processors import chosen_device
@@ -297,7 +300,7 @@ def first_screen(
 
 @app.command()
 def ose(
-    out: Annotated[Path, typer.Option(help="Folder to write to: a file a method and day.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to, one file for each method and day.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
     ] = None,
@@ -305,20 +308,20 @@ def ose(
     first: Annotated[str | None, typer.Option(help="First day, such as 2017-06-01.")] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Give it once for each; by default climatology, optimal interpolation, regression and ours."),
+        typer.Option(help="Method, once for each; by default climatology, optimal interpolation, regression and ours."),
     ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 12,
     window: Annotated[float, typer.Option(help="Days of altimetry before, and after, each day.")] = 5.0,
-    weighted: Annotated[bool, typer.Option(help="Count the age of altimetry.")] = True,
+    weighted: Annotated[bool, typer.Option(help="Count the age of altimetry as an error.")] = True,
     decorrelation: Annotated[
-        float, typer.Option(help="Days in which sea level changes; 0: its age is an error of each value by itself.")
+        float, typer.Option(help="Days in which sea level changes; 0: the age is an independent error of each value.")
     ] = 7.0,
-    error_factor: Annotated[float, typer.Option(help="On all observation errors; GenDA attenuated by 0.2.")] = 1.0,
-    representativity: Annotated[bool, typer.Option(help="Count what the grid cannot hold as an error.")] = True,
+    error_factor: Annotated[float, typer.Option(help="Factor on all observation errors; GenDA used 0.2.")] = 1.0,
+    representativity: Annotated[bool, typer.Option(help="Count scales below the grid's as an error.")] = True,
     reference: Annotated[bool, typer.Option(help="Estimate the constant between sea levels.")] = True,
     product: Annotated[
         list[str] | None,
-        typer.Option(help="Assimilated besides tracks, one each; by default temperature L3, salinity and winds."),
+        typer.Option(help="Product besides tracks; give it once for each. By default temperature L3, salinity, winds."),
     ] = None,
     withheld: Annotated[str, typer.Option(help="The altimeter that is not assimilated.")] = "c2",
     box: Annotated[
@@ -329,10 +332,10 @@ def ose(
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask.distributed scheduler.")] = None,
 ) -> None:
-    """Run an observing system experiment: analyse day after day from real sensors' files, drifters withheld.
+    """Run an observing system experiment: analyse day after day from files of real sensors, and withhold the drifters.
 
-    Interrupted, the same command goes on. Several machines: `torchrun --nproc-per-node N -m genda_lite ose ...` gives
-    each process its share of the days. `genda evaluate ose` judges the results.
+    Interrupted, the same command goes on. On several machines, `torchrun --nproc-per-node N -m genda_lite ose ...`
+    gives each process its share of the days. `genda evaluate ose` judges the results.
     """
     from .processors import chosen_device
     from .sources import Archive
@@ -359,7 +362,7 @@ app.add_typer(download, name="download")
 
 
 FetchBox = Annotated[tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")]
-Source = Annotated[str, typer.Option(help="Whose: copernicus (a free account) or open (servers that want none).")]
+Source = Annotated[str, typer.Option(help="copernicus (a free account) or open (servers without accounts).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")]
 
 
@@ -371,11 +374,11 @@ def download_ose(
     source: Source = "copernicus",
     yes: Yes = False,
 ) -> None:
-    """Everything for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
+    """Fetch all for an experiment against drifters: tracks, maps, temperature, salinity, winds, drifters, SWOT.
 
-    Log in first: `copernicusmarine login`, and for SWOT (from 2023) an Earthdata account. Or take `--source open`,
-    which wants no account and has no tracks: maps of sea level, temperature and salinity, winds, drifters. Interrupted,
-    the same command goes on.
+    Log in first: `copernicusmarine login`, and for SWOT (from 2023) with an Earthdata account. Or take `--source open`:
+    it needs no account, and has maps of sea level, temperature and salinity, winds and drifters, but no tracks.
+    Interrupted, the same command goes on.
     """
     from .sources.download import plan_ose, tables
 
@@ -393,9 +396,9 @@ def download_training(
     source: Source = "copernicus",
     yes: Yes = False,
 ) -> None:
-    """A reanalysis of the ocean and its winds, for `genda prepare`: GLORYS12, or HYCOM by `--source open`.
+    """Fetch a reanalysis of the ocean and its winds, for `genda prepare`: GLORYS12, or HYCOM by `--source open`.
 
-    For GLORYS12 log in first: `copernicusmarine login`. HYCOM (1994 to 2015) and its winds (CCMP) want no account.
+    For GLORYS12 log in first: `copernicusmarine login`. HYCOM (1994 to 2015) and its winds (CCMP) need no account.
     Interrupted, the same command goes on.
     """
     from .sources.download import plan_training
@@ -406,7 +409,7 @@ def download_training(
 
 
 def fetch_pieces(folder: Path, pieces: list, box: tuple[float, float, float, float], yes: bool) -> None:
-    """Tell how much is still to be fetched, ask, and fetch it."""
+    """Say how much is still to be fetched, ask, and fetch it."""
     from .sources.download import fetch, sizes
 
     left = sizes(pieces, box)
@@ -457,17 +460,17 @@ def real(
         Path | None, typer.Option(help="Temperature map (L4), seen between simulated clouds.")
     ] = None,
     current: Annotated[
-        Path | None, typer.Option(help="Map of the surface current, a tenth of whose vectors are observed.")
+        Path | None, typer.Option(help="Map of the surface current; a tenth of its vectors are observed.")
     ] = None,
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
     regression: Annotated[
-        Path | None, typer.Option(help="Checkpoint of the U-Net regression, which then joins; of the prior's data.")
+        Path | None, typer.Option(help="Checkpoint of a U-Net regression to compare, trained on the prior's data.")
     ] = None,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of noise and ensembles.")] = 0,
     region: Annotated[
         list[str] | None,
-        typer.Option(help="Of verify.real.REGIONS, once for each, or all; by default the Gulf Stream."),
+        typer.Option(help="One of verify.real.REGIONS, once for each, or all; by default the Gulf Stream."),
     ] = None,
     climatology: Annotated[
         list[Path] | None,
@@ -480,7 +483,7 @@ def real(
 ) -> None:
     """Reconstruct real maps from few of their values: sea level along real tracks, temperature between clouds, current.
 
-    By diffusion, the Gaussian prior, optimal interpolation of maps of temperature and current, and climatology.
+    Compares diffusion, the Gaussian prior, climatology and, for temperature and current, optimal interpolation.
     """
     from .baselines.regression import Regression
     from .sources import read_climatology
@@ -586,7 +589,7 @@ def prior(
     table: TableFile = None,
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
 ) -> None:
-    """Measure a prior on oceans it never saw: how well it denoises, and how like them the states are that it draws."""
+    """Measure a prior on oceans it never saw: how well it denoises, and how much its draws resemble these oceans."""
     from .prior import load_prior
     from .prior.trajectory import check_kind
     from .sources import load_sample
@@ -719,7 +722,7 @@ def osse(
     ] = None,
     cases: Annotated[int, typer.Option(min=1, help="Boxes, dates and observing systems.")] = 60,
     members: Annotated[int, typer.Option(help="Size of each ensemble.")] = 16,
-    every: Annotated[int, typer.Option(help="Slow methods are run on every so many cases; 0: not at all.")] = 10,
+    every: Annotated[int, typer.Option(help="Run slow methods on one of so many cases; 0: on none.")] = 10,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of cases and ensembles.")] = 0,
     folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
     json: JsonFile = None,
@@ -728,9 +731,9 @@ def osse(
 ) -> None:
     """Score analyses of simulated oceans by every method, with 1 to 7 altimeters, SWOT, clouds, smooth maps and winds.
 
-    Altimetry samples the ocean of its own day, for which the truth has to be daily:
-    `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. Of the embedded sample the nearest day
-    is taken. The spread that the regression is dressed with comes from other oceans than those that are scored:
+    Altimetry samples the ocean of its own day, so the truth should be daily:
+    `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. The embedded sample is not daily, and
+    its nearest day is taken. The spread of the dressed regression comes from oceans that are not scored:
     `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing dressing.csv`.
     """
     from dataclasses import replace
@@ -797,16 +800,16 @@ def evaluate_ose(
         Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
     ] = None,
     withheld: Annotated[str, typer.Option(help="The altimeter that was not assimilated.")] = "c2",
-    samples: Annotated[int, typer.Option(help="Of the bootstrap over drifters.")] = 1000,
-    seed: Annotated[int, typer.Option(max=SEEDS, help="Of the bootstrap.")] = 0,
+    samples: Annotated[int, typer.Option(help="Samples of the bootstrap over drifters.")] = 1000,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the bootstrap.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
     maps: Annotated[
-        Path | None, typer.Option(help="Write mean current, its spread and sea level of each day to this file, too.")
+        Path | None, typer.Option(help="Also write mean current, its spread and sea level of each day to this file.")
     ] = None,
     quick: Annotated[bool, typer.Option(help="Two days of fast analyses, made now: a minute or so.")] = False,
 ) -> None:
-    """Judge an experiment by drifters and an altimeter that no analysis has seen; by the twin's truth at the end."""
+    """Judge an experiment by drifters and an altimeter that no analysis has seen, and last by the twin's truth."""
     from tempfile import TemporaryDirectory
 
     from .files import write_dataset
@@ -935,11 +938,11 @@ def check_places(
     """Whether files can be written, before the work begins.
 
     Args:
-        read: what the command reads, and must not replace. suffixes: of which the names must have one.
+        read: what the command reads, and must not replace. suffixes: those that a name may have.
 
     Raises:
-        InputError: the folder of one does not exist or cannot be written to, it is a folder itself, has another suffix,
-            or is read.
+        InputError: the folder of a file does not exist or cannot be written to; or a file is a folder itself, has
+            another suffix, or is also read.
     """
     from .files import check_folder
 
@@ -969,14 +972,14 @@ def check_results(folder: Path) -> None:
 
 
 def open_to_judge(context: typer.Context, stack: ExitStack, paths: list[Path] | None) -> list:
-    """Data sets that a command judges by, see `verify.protocol`: of test data the ledger is told first."""
+    """Data sets that a command judges by, see `verify.protocol`: test data are entered in the ledger first."""
     from .verify import protocol
 
     return protocol.open_to_judge(stack, paths, context.command_path, context.params, partial(typer.echo, err=True))
 
 
 def save(context: typer.Context, rows: list[dict]) -> None:
-    """Keep the rows of a command, as they are and as a tidy table, where its options ask for it."""
+    """Keep the rows of a command, as they are and as a tidy table, if its options ask for it."""
     from .verify.table import tidy, write_table
 
     given = {key: value for key, value in context.params.items() if value is not None}
@@ -1028,7 +1031,7 @@ def with_places(arguments: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Entry point: bad input is told in one line, without a traceback, and so are warnings."""
+    """Entry point: bad input and warnings each get one line, without a traceback."""
     shown = warnings.showwarning
 
     def show(message, category, *where, **more) -> None:

@@ -284,6 +284,18 @@ def test_the_keyboard_reads_the_maps_and_what_is_read_is_spoken(shown, frames):
     assert [low, high] == pytest.approx([fields.min(), fields.max()], abs=span / LEVELS)
 
 
+def test_fields_that_lie_nowhere_on_earth_have_no_degrees(page, frames, tmp_path):
+    for abstract in (False, True):
+        static_explorer(frames, DIALS, abstract=abstract).save(tmp_path / "explorer.html")
+        page.goto((tmp_path / "explorer.html").as_uri())
+        page.wait_for_selector("[data-genda-explorer=ready]")
+        assert (page.locator(".tick.latitude, .tick.longitude").count() == 0) == abstract
+        page.locator("canvas[data-panel=truth]").evaluate("canvas => canvas.closest('.maps').focus()")
+        page.keyboard.press("Shift+ArrowUp")  # from the middle
+        told = page.get_by_text("Values at").first.inner_text()
+        assert ("°" in told) != abstract and ("row 6, column 9" in told) == abstract
+
+
 def stacked(one: xr.Dataset, other: xr.Dataset, name: str, settings: list) -> xr.Dataset:
     return xr.concat([one, other], xr.Variable(name, settings), data_vars="all")
 

@@ -285,7 +285,7 @@ def test_a_stroke_that_leaves_the_box_is_cut_and_one_of_nothing_is_told(screen, 
     assert "observations, 8 members" in screen.done()
     screen.page.get_by_role("button", name="Clear").click()
     screen.stroke((0.0, 0.0), (-0.5, -0.2))
-    screen.waits("Nothing of that")
+    screen.waits("None of this")
 
 
 def test_a_page_that_was_put_to_sleep_goes_on(screen, disk):

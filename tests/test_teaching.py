@@ -105,7 +105,7 @@ def salinity_and_level() -> list[float]:
     from genda_lite import CHANNELS, prepare
     from genda_lite.prepare.frames import members_of
 
-    judge, found = prepare.fit_standardizer(load_sample("nature_training")), []
+    judge, found = prepare.fit_standardizer(load_sample("nature_wide")), []
     for other in members_of(load_sample("nature_heldout")):
         x = prepare.standardized(prepare.to_state(other, judge), judge)
         found += [float((x[:, CHANNELS.index(c)] ** 2).mean() ** 0.5) for c in ("zos", "so")]

@@ -1,4 +1,4 @@
-"""What sensors saw, as a table and as y = H x + e, and how they come to see it."""
+"""Observations as a table and as y = H x + e, and the sensors that make them."""
 
 from .instruments import altimeter_tracks, clear_sky, sample_points
 from .likelihood import Likelihood, LinearGaussian, LinearObservations

@@ -15,11 +15,11 @@ from .table import Observations
 
 
 def kind_of(path) -> str:
-    """What a file holds, the `kind` of a sensor: "tracks", "swath", "sea level", "temperature L3" or "L4", and so on.
+    """What a file holds: the `kind` of a sensor, such as "tracks", "swath", "sea level" or "temperature L3".
 
     Raises:
-        InputError: it is unreadable, or holds no product that is an observation of the state: drifters and reanalyses
-            are named as such.
+        InputError: the file is unreadable, or holds no observations of the state. Drifters and reanalyses are named as
+            such.
     """
     return sensor_of(path).kind
 
@@ -33,20 +33,21 @@ def read_observations(
 ) -> tuple[Observations, list[Report]]:
     """Read the files of real products as observations of one day's state.
 
-    Errors are those of `instruments`: along tracks and swaths instrument, representativity and the sea's drift from the
-    observation to the date; maps (L4) are Gaussian means of the width and with the error of `smooth_maps.MAPS`, thinned
-    to two widths, their error counted pi times in variance because it is smooth (see `smooth_maps.smooth_map`).
-    Satellites' temperature (L3) has its stated errors, at least the sensor's, and that of representativity.
+    Errors are those of `instruments`. Tracks and swaths have three: of the instrument, of representativity, and of the
+    sea's change between observation and date. Maps (L4) are Gaussian means with the width and the error of
+    `smooth_maps.MAPS`, thinned to two widths. Their error counts pi times in variance because it is smooth (see
+    `smooth_maps.smooth_map`). Satellites' temperature (L3) has its stated errors, at least the sensor's, and an error
+    of representativity.
 
     Args:
-        paths: files in any order and of any kind that `kind_of` knows; of each kind of map that of the date is taken.
+        paths: files of the kinds that `kind_of` knows, in any order. Of each kind of map, that of the date is taken.
         date: of the analysis (UTC). None takes the first map of each file, and all altimetry as if simultaneous.
         box: west, east, south, north; only what lies inside is read.
         window: days of altimetry before, and after, the date.
         errors: of the instruments.
 
     Returns:
-        the observations, each product a source of its own; and for each kind what was read and left out.
+        the observations, with one source for each product; and for each kind a report of what was read and left out.
 
     Raises:
         InputError: a file cannot be read or recognised, none holds the date, or nothing is left.

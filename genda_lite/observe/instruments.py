@@ -1,7 +1,7 @@
 """What the instruments share: their errors, their random numbers, and how a true ocean is sampled at their points.
 
-Every random number belongs to a measurement (seed, instrument, pass and place in it, or day and channel), not to the
-order in which things are drawn: two observing systems that share a measurement share its value.
+Every random number belongs to a measurement: to its seed, instrument, pass and place in the pass, or day and channel.
+The order of drawing does not matter. Two observing systems that share a measurement share its value.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ ALONG_TRACK = 6.6  # km between nadir points at 1 Hz
 
 @dataclass(frozen=True)
 class InstrumentErrors:
-    """Standard deviations of what comes between the true ocean and a measurement of it.
+    """Standard deviations of the errors between the true ocean and its measurements.
 
     Args:
         nadir: white noise of 1 Hz sea level, noise-filtered (m): 2-3 cm (Dufau et al. 2016, doi:10.1002/2015JC010904).
@@ -38,12 +38,12 @@ class InstrumentErrors:
             remain after calibration, 1-2 cm together (Dibarboure et al. 2022, doi:10.3390/rs14236070); lengths and
             Gaussian shape are simple choices of ours.
         temperature: of infrared SST, white (degC).
-        representativity_sea_level, representativity_temperature: what an instrument sees and no grid of 1/12 degree
-            holds (m, degC). It enters the stated error only, for the simulated truth has no such scales.
+        representativity_sea_level, representativity_temperature: what an instrument sees and a grid of 1/12 degree
+            cannot represent (m, degC). It enters the stated error only, because the simulated truth has no such scales.
         variability, decorrelation: of sea level in time: standard deviation (m) and e-folding time (d), measured on the
             simulated training oceans, where exp(-(dt/T)^2) fits the autocorrelation from 3 to 12 days to 0.03.
-        drift_length: how far sea level's change between two days is alike along a line (km), the integral of its
-            correlation. The points within it err together: see `drift`.
+        drift_length: the distance along a line within which sea level changes alike from one day to another (km): the
+            integral of the correlation of the change. Points within it have one error in common: see `drift`.
     """
 
     nadir: float = 0.025
@@ -60,17 +60,17 @@ class InstrumentErrors:
     drift_length: float = 250.0
 
     def scaled(self, factor: float) -> Self:
-        """Instruments that err `factor` times as much; what the grid cannot hold stays as it is."""
+        """The instruments with `factor` times their errors; errors of representativity stay as they are."""
         names = ("nadir", "karin", "roll", "timing", "temperature")
         return replace(self, **{name: factor * getattr(self, name) for name in names})
 
     def drift(self, days: np.ndarray) -> np.ndarray:
         """Variance of sea level's change over a time lag, 2 s^2 (1 - exp(-(dt/T)^2)) (m2).
 
-        The n points of a pass within `drift_length` change together. Errors here are independent from point to point,
-        so the variance that is stated is n times this: a mean over many points, as if independent, then has the right
-        error. On validation oceans (eight cases, altimetry alone) this lowers the CRPS of sea level by optimal
-        interpolation from 0.122 to 0.092 of its standard deviation, and lifts its spread/error from 0.57 to 1.02.
+        The n points of a pass within `drift_length` change together. Errors in a table are independent from point to
+        point. So the stated variance is n times this, and a mean over many points has the right error. On validation
+        oceans (eight cases, altimetry alone) this lowers the CRPS of sea level by optimal interpolation from 0.122 to
+        0.092 of its standard deviation, and raises its spread/error from 0.57 to 1.02.
         """
         return 2 * self.variability**2 * (1 - np.exp(-((days / self.decorrelation) ** 2)))
 
@@ -90,7 +90,7 @@ class InstrumentErrors:
 
 
 def around(truth: xr.Dataset, date: np.datetime64, window: float) -> tuple:
-    """When and where something is seen of a truth, as `orbits` want it: start, end, (south, north), (west, east).
+    """The time range and the box of a truth, as `orbits` takes them: start, end, (south, north), (west, east).
 
     Args:
         window: days before, and after, the date.
@@ -113,11 +113,11 @@ def sample(series: xr.DataArray, points: xr.Dataset) -> np.ndarray:
 def timely(
     ds: xr.Dataset, channel: str, variance: np.ndarray | float, date: np.datetime64 | None, window: float
 ) -> tuple[list[Observations], Report]:
-    """Observations of the points that were measured within a window of days from a date; and the report of their
-    reader, with what was not.
+    """Observations of the points measured within a window of days around a date; and the report of their reader, which
+    also counts the points left out.
 
     Args:
-        ds: dims (point,), with a variable and its `time`; one that is unknown counts as that of the date.
+        ds: dims (point,), with a variable and its `time`. An unknown time counts as that of the date.
         variance: of the errors, one number or (m,). date: None takes all as if simultaneous.
     """
     report = Report.of(ds)

@@ -79,7 +79,7 @@ class LinearGaussian:
         return self
 
     def at(self, x: Tensor) -> "LinearGaussian":
-        """What stands for it near states x (B, C, ny, nx): itself, for it is linear (see `observe.nonlinear`)."""
+        """The likelihood near states x (B, C, ny, nx): itself, because it is linear (see `observe.nonlinear`)."""
         return self
 
     def innovation(self, x: Tensor) -> Tensor:
@@ -93,8 +93,8 @@ class LinearGaussian:
     def precision(self, v: Tensor, extra: Tensor | float = 0.0) -> Tensor:
         """(R + extra I)^-1 v for v (B, m), by the Sherman-Morrison-Woodbury formula.
 
-        Its small matrix has the size of the shared terms, of which tracks of other days have many: its factor is kept
-        for the next v.
+        The small matrix in it has the size of the shared terms. Tracks of other days have many of these, so its factor
+        is kept for the next v.
         """
         weighted, shared = v / (self.variance + extra), self.shared / (self.variance + extra)
         known, extra = self._factored, float(extra)
@@ -111,16 +111,17 @@ class LinearGaussian:
 class Likelihood(LinearGaussian):
     """Observations bound to a grid and a climatology: y, H and R in standardized units.
 
-    The rank-one terms of R are those of the sources of unknown reference, s^2 1 1': the constant c of the module's
-    equation, integrated out.
+    R has a rank-one term s^2 1 1' for each source of unknown reference: the constant c of `observe.table`, integrated
+    out.
 
     Args:
         linear: observations by any linear map; their values follow those of the table.
         state: what is where in a state, by default the channels of the climatology, of the date. In a state of one day
             all observations are of the date. In one of several days each is of its own time, and H is linear in time
             between the two frames around it.
-        between: what a channel differs by, half-way between two frames, from their mean: a standard deviation in
-            standardized units. A share w of the way it is 2 (w (1 - w))^1/2 of that, and an error of its own.
+        between: how far a channel departs, half-way between two frames, from their mean: a standard deviation in
+            standardized units. At a share w of the way it is 2 (w (1 - w))^1/2 of that. It counts as an independent
+            error.
 
     Raises:
         InputError: an observation lies outside the grid, or, in a state of several days, has no time or one outside
@@ -204,9 +205,10 @@ class Likelihood(LinearGaussian):
 
 
 def frames_around(observations: Observations, state: StateVector, time) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where in a state observations lie, each (m,): places of the frames before and after, and the share of the latter.
+    """The frames before and after each observation, by their numbers in the state, and the share of the latter, each
+    (m,).
 
-    Of a state of one day the two are the same, and the share is zero, whatever the time.
+    In a state of one day both frames are the same, and the share is zero, whatever the time.
 
     Raises:
         InputError: in a state of several days: an observation, or the date, without a time, or outside the days.

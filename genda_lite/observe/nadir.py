@@ -19,7 +19,7 @@ class Nadir:
     """Nadir altimeters, see `sensors.Sensor`; their noise is white.
 
     Args:
-        missions: those that are simulated, of `orbits.MISSIONS`; files are read of any.
+        missions: those to simulate, of `orbits.MISSIONS`; files of any mission are read.
     """
 
     missions: tuple[str, ...] = ()

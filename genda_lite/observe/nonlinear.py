@@ -1,10 +1,10 @@
-"""Observations that are no linear map of a state, y = f(x) + e: linearized about each estimate of it.
+"""Observations that are no linear map of a state, y = f(x) + e: linearized about each estimate of the state.
 
     y ~ f(a) + G (x - a) + e,    G = df/dx at a
 
-which is a linear likelihood of x once more, with values y - f(a) + G a. A guidance asks for it `at` the estimate of
-each of its steps, as the extended Kalman filter does at each forecast (Jazwinski 1970). What that costs is a product
-with G and one with G' in every iteration, and no more calls of the prior.
+This is again a linear likelihood of x, with values y - f(a) + G a. A guidance asks for it `at` its estimate in each
+step, as the extended Kalman filter does at each forecast (Jazwinski 1970). Each iteration costs one product with G and
+one with G', and no further call of the prior.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from .likelihood import LinearGaussian
 
 
 class Tangent:
-    """G = df/dx at states, for each row of a batch its own: products from the left by the chain rule backwards (VJP),
-    from the right by its transpose (JVP), neither with another call of f.
+    """G = df/dx at states, one for each row of a batch. Products from the left use the chain rule backwards (VJP),
+    products from the right its transpose (JVP). Neither calls f again.
 
     Args:
         function: f, states (B, C, ny, nx) -> values (B, m), differentiable, of each row by itself.
@@ -50,7 +50,7 @@ class Tangent:
 
 
 class Function:
-    """f where an operator is expected. It has no adjoint: `Nonlinear.at` has."""
+    """f in the place of an operator. It has no adjoint; `Nonlinear.at` has one."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]):
         self.function = function

@@ -98,8 +98,8 @@ class Points:
 class Blurred:
     """Values of a smooth map: Gaussian means of the state, at points.
 
-    The weights of each mean sum to one, also where the kernel leaves the grid: a constant stays what it is, and near an
-    edge the mean is that of the cells inside.
+    The weights of each mean sum to one, also where the kernel leaves the grid. So a constant stays the same, and near
+    an edge the mean is that of the cells inside.
 
     Args:
         points: where the smooth map is read.

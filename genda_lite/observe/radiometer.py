@@ -31,7 +31,7 @@ class Radiometer:
     channels = ("thetao",)
 
     def recognises(self, product: xr.Dataset) -> bool:
-        """It holds a temperature, as GHRSST calls it."""
+        """It holds a temperature, under GHRSST's name."""
         return not set(SEEN).isdisjoint(product.variables)
 
     def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
@@ -54,7 +54,7 @@ class Radiometer:
 
 @dataclass(frozen=True)
 class RadiometerSwath(Radiometer):
-    """The same in the pixels of their swaths (L2P), a granule a file; what is within a day of the date counts."""
+    """The same in the pixels of the swaths (L2P), one granule a file. Pixels within a day of the date count."""
 
     kind = "temperature L2P"
     apart = True
@@ -99,8 +99,8 @@ def radiometer(thetao: xr.DataArray, cloud: float, errors: InstrumentErrors, see
 
 
 def broken_clouds(grid: Grid, cloud: float, rng: np.random.Generator, outer: float = 500.0) -> np.ndarray:
-    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx); less cloud uncovers, hides nothing.
-    See `cloud_rank`."""
+    """Where the sea is seen between clouds of all sizes up to `outer` km, (ny, nx). Less cloud only uncovers cells. See
+    `cloud_rank`."""
     rank = cloud_rank(grid, rng, outer)
     return rank < round((1 - cloud) * rank.size)
 
@@ -114,7 +114,7 @@ def cloud_rank(grid: Grid, rng: np.random.Generator, outer: float = 500.0) -> np
     ny, nx = grid.shape
     km = KM_PER_DEGREE * np.array([1.0, np.cos(np.radians(grid.latitude.mean()))])
     steps = km * [grid.latitude[1] - grid.latitude[0], grid.longitude[1] - grid.longitude[0]]
-    # Twice as large as needed, for the transform is periodic and the sky is not.
+    # Twice as large as needed, because the transform is periodic and the sky is not.
     wavenumber = np.hypot(np.fft.fftfreq(2 * ny, steps[0])[:, None], np.fft.rfftfreq(2 * nx, steps[1]))
     amplitude = (wavenumber**2 + outer**-2) ** (-(5 / 3 + 1) / 4)  # k^-8/3 in the plane is k^-5/3 along a line
     white = np.fft.rfft2(rng.standard_normal((2 * ny, 2 * nx)))

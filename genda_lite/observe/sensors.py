@@ -1,8 +1,8 @@
 """The sensors: what each must do, and which there are.
 
-A sensor has a file of its own in this folder. It knows its files when it sees them, reads them, says how far they err,
-and measures a true ocean as it would measure the real one. `read_observations` and `kind_of` go by the table `SENSORS`
-alone, `ObservingSystem` takes any sensor as one of its `more`: a new one is a file, and a line here.
+Each sensor has a file in this folder. It recognises its own files, reads them, states their errors, and measures a true
+ocean as it would measure the real one. `read_observations` and `kind_of` use only the table `SENSORS`, and
+`ObservingSystem` takes any sensor as one of its `more`. A new sensor is one file, and one line here.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from .table import Observations
 
 
 class Sensor(Protocol):
-    """What `files` and `systems` ask of a sensor; one that is not simulated, or has no files yet, lacks that half.
+    """What `files` and `systems` ask of a sensor. A sensor that is not simulated, or has no files yet, lacks that half.
 
     Attributes:
         kind: what its files hold, in a word or two, as `kind_of` says.
@@ -42,8 +42,8 @@ class Sensor(Protocol):
         """Whether an open file is of this sensor."""
 
     def read(self, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
-        """What files hold in a box, tidy, with the report of what was left out in its attributes (`Report.of`); of maps
-        the one of a date, or the first.
+        """What files hold in a box, tidy. Its attributes have the report of what was left out (`Report.of`). Of several
+        maps, that of the date is read, or the first.
 
         Raises:
             NothingValid: nothing in them is valid. InputError: they cannot be read.
@@ -61,7 +61,7 @@ class Sensor(Protocol):
     def simulate(
         self, truth: xr.Dataset, date: np.datetime64, window: float, errors: InstrumentErrors, seed: int
     ) -> dict[str, Observations | None]:
-        """What it measures of a true ocean, by name; None for what sees nothing.
+        """What the sensor measures of a true ocean, by name; None for a part that sees nothing.
 
         Args:
             truth: dims (time, latitude, longitude), all of `channels`. window: days before, and after, the date.
@@ -70,7 +70,7 @@ class Sensor(Protocol):
 
 
 class NoSensor(NamedTuple):
-    """Files that are no observations of the state: how they are known, and the sentence that says so."""
+    """Files that hold no observations of the state: how to recognise them, and the sentence that says so."""
 
     recognises: Callable[[xr.Dataset], bool]
     sentence: str

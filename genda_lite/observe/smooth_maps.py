@@ -48,7 +48,7 @@ class Level4:
     """Smooth maps of one product, see `sensors.Sensor`.
 
     Args:
-        kind: of its files. names: variables of which one tells them.
+        kind: of its files. names: variables; a file with one of them is recognised.
         read: (paths, date, box) -> the map of the date, its channels by their names.
         channels: those that it maps. part: what it is called where it is simulated.
     """
@@ -67,7 +67,8 @@ class Level4:
     def observations(
         self, ds: xr.Dataset, date: np.datetime64 | None, window: float, errors: InstrumentErrors
     ) -> tuple[list[Observations], Report]:
-        """With the widths and errors of `MAPS`, thinned to two widths; stated errors do not say how alike they are."""
+        """With the widths and errors of `MAPS`, thinned to two widths. The stated errors of a map do not say how
+        correlated they are."""
         return [thinned(ds[channel], channel) for channel in self.channels], Report.of(ds)
 
     def simulate(
@@ -81,11 +82,12 @@ class Level4:
 def smooth_map(field: xr.DataArray, seed: int = 0) -> Observations:
     """The mapped product of a true field (dims latitude, longitude; its name a channel): blurred, with a smooth error.
 
-    Its points lie two widths w of the blur apart and count as Gaussian means (`Observations.smoothing`): on validation
-    oceans optimal interpolation of them has a CRPS of sea level 18 % lower than of point values whose error includes
-    what the blur removed, of temperature and salinity 7 and 8 %. The smooth error's correlation, exp(-d^2 / (4 w^2)),
-    covers an area of 4 pi w^2 and thereby pi points: the variance stated is pi times the true one, so that a mean over
-    many points, as if independent, has the right error. Near an edge or a coast the mean is that of the sea inside.
+    Its points lie two widths w of the blur apart and count as Gaussian means (`Observations.smoothing`). They could
+    also count as point values whose error includes what the blur removed. On validation oceans optimal interpolation of
+    the means has a CRPS that is lower by 18 % in sea level, 7 % in temperature and 8 % in salinity. The correlation of
+    the smooth error, exp(-d^2 / (4 w^2)), covers an area of 4 pi w^2, which holds pi points. So the stated variance is
+    pi times the true one, and a mean over many points has the right error. Near an edge or a coast the mean is that of
+    the sea inside.
     """
     channel, field = str(field.name), field.transpose("latitude", "longitude")
     product = MAPS[channel]

@@ -1,4 +1,5 @@
-"""SWOT's swath: sea level in square cells on both sides of nadir, whose errors are alike along and across the track."""
+"""SWOT's swath: sea level in square cells on both sides of nadir, with errors that are correlated along and across the
+track."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

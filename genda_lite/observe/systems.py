@@ -41,8 +41,8 @@ def constellation(number: int) -> tuple[str, ...]:
 
 
 def random_system(seed: int) -> "ObservingSystem":
-    """One of all that could fly: 1 to 7 nadir altimeters, SWOT or not, cloud over 0 to 95 %, each smooth map and the
-    winds with even odds; everything random about it has the same seed."""
+    """An observing system drawn at random: 1 to 7 nadir altimeters, SWOT or not, cloud over 0 to 95 %, each smooth map
+    and the winds with even odds. One seed decides all that is random in it."""
     rng = np.random.default_rng([seed, 5])
     return ObservingSystem(
         missions=constellation(int(rng.integers(1, 1 + len(NADIR)))),
@@ -65,8 +65,8 @@ class ObservingSystem:
         window: days of altimetry before, and after, the date of the analysis.
         swath_cell: width of the cells that SWOT's swath is averaged to (km).
         errors: of the instruments. seed: of everything random.
-        more: further sensors, registered or not; their options are their own. None flies unless it is given here, or
-            every sensor that is registered would change what all experiments see.
+        more: further sensors, registered or not, with their own options. A sensor flies only if it is given here.
+            Otherwise each newly registered sensor would change all experiments.
 
     Raises:
         InputError: an unknown or repeated mission or map, a cloud share outside 0..1, a window that is not positive.
@@ -111,7 +111,7 @@ class ObservingSystem:
 
     @property
     def sensors(self) -> tuple[Sensor, ...]:
-        """Those that fly, each set as the system says."""
+        """The sensors that fly, with the settings of the system."""
         altimeters = (*self.missions, *(("SWOT",) if self.swot else ()))
         flying = (
             (Nadir(altimeters), altimeters),
@@ -130,17 +130,17 @@ class ObservingSystem:
     def parts(self, truth: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
         """What each instrument sees of a true ocean.
 
-        Altimetry is sampled from the true ocean of its own day, the rest from that of the date. Where the series has no
-        such day the nearest that it has is sampled; the stated error of altimetry is then too large, not too small.
+        Altimetry is sampled from the true ocean of its own day, the rest from that of the date. If the series lacks
+        that day, the nearest one is sampled. The stated error of altimetry is then too large, not too small.
 
         Args:
             truth: dims (time, latitude, longitude), the channels that are observed, in their units.
             date: of the analysis (UTC), within a day of the series.
 
         Returns:
-            observations by name: missions, "SWOT nadir", "SWOT swath", "radiometer", "l4 zos" and so on, "wind"; what
-            sees nothing is left out. All have the truth's reference of sea level, but for one unknown constant of each
-            pass of the swath, its timing error.
+            observations by name: missions, "SWOT nadir", "SWOT swath", "radiometer", "l4 zos" and so on, "wind".
+            Instruments that see nothing are left out. All have the truth's reference of sea level, except that each
+            pass of the swath has an unknown constant, its timing error.
 
         Raises:
             InputError: a variable or dimension is missing, the date lies outside the series, nothing is seen at all, or

@@ -2,13 +2,13 @@
 
     y = H x + c + e,    e ~ N(0, R),    c ~ N(0, s^2) shared by all values of one source
 
-Every source, along-track or map, becomes a table of points, where H interpolates; smooth maps are Gaussian means at
-points. What no table can hold goes into `LinearObservations`. The constant c stands for the unknown reference of sea
-level: `zos` of different products differ by a constant, which must not pass for signal.
+Every source, along-track or map, becomes a table of points. At points H interpolates; values of smooth maps are
+Gaussian means at points. Observations that no table can hold go into `LinearObservations`. The constant c is the
+unknown reference of sea level: `zos` differs between products by a constant, which is no signal.
 
 Errors of different values are independent. Two values at one point count as two measurements: they pull towards their
-mean, weighted by 1 / error^2, however far apart they are; there may be more values than grid points. Many neighbouring
-values whose errors are alike (maps, swaths) should be thinned or given larger errors.
+mean, weighted by 1 / error^2, however far apart they are. There may be more values than grid points. Thin neighbouring
+values with correlated errors (maps, swaths), or give them larger errors.
 """
 
 from collections.abc import Hashable
@@ -59,8 +59,8 @@ class Observations:
         channel: name of the observed channel.
         latitude, longitude: degrees.
         value, error: in the channel's units; error is one standard deviation.
-        time: datetime64[ns], NaT where unknown. A prior of single days takes all to be of its date, one of several days
-            each to be of its own time.
+        time: datetime64[ns], NaT where unknown. A prior of single days treats all values as values of its date. A prior
+            of several days uses the time of each.
         source: number of the source; values of one source share the unknown constant.
         reference_error: standard deviation of that constant, 0 where the reference is known.
         smoothing: km; 0 for values at points, else they are Gaussian means of this standard deviation.
@@ -256,7 +256,7 @@ class Observations:
         return self.select(grid.holds(self.latitude, self.longitude))
 
     def during(self, first, last) -> Self:
-        """The observations of some days, the last included; without a time none is.
+        """The observations from one day to another, the last day included. Those without a time are left out.
 
         Raises:
             InputError: no days.
@@ -270,10 +270,10 @@ class Observations:
         return self.select((self.time >= start) & (self.time < end + np.timedelta64(1, "D")))
 
     def averaged(self, width: float) -> Self:
-        """Super-observations: the values at points that one source has of a channel in a cell, within an hour, become
-        their mean, weighted by 1 / error^2; its error is that of independent values. Smooth maps stay as they are.
+        """Super-observations: means of the values of one source and channel in a cell, within an hour, weighted by 1 /
+        error^2. The error of a mean is that of independent values. Smooth maps stay as they are.
 
-        It saves work where values are denser than the state's grid, and loses what is smaller than the cells.
+        This saves work where values are denser than the state's grid, and loses what is smaller than the cells.
 
         Args:
             width: of the cells (km).

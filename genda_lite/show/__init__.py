@@ -2,10 +2,10 @@
 
 
 def explorer(prior=None, truth=None, device: str | None = None, **options):
-    """Move the controls of an observing system, and watch the ensemble answer: needs a running notebook, nothing else.
+    """Move the controls of an observing system, and watch the ensemble answer. It needs nothing but a running notebook.
 
-    On a graphics card the ensembles are full ones; without one they are small, by the fast method: some seconds on a
-    free processor, several times as long where other work keeps it busy.
+    On a graphics card the ensembles are full ones. Without one they are small, and made by the fast method. Each takes
+    some seconds on a free processor, and several times as long on a busy one.
 
     Args:
         prior: one from `load_prior`, or several with their names; by default the shipped priors.

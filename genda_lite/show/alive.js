@@ -256,7 +256,7 @@ function offerLive(stored, pack, folder) {
       await source.run(explorer.setting);
     } catch (error) {
       const sentence = error.message.replace(/\.$/, "");
-      const words = error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. What is stored is shown.`;
+      const words = error.name === "InputError" ? `${sentence}.` : `It cannot be computed here: ${sentence}. The stored ensemble is shown.`;
       told(words, 0, true);
       shown.speaker.say(words);
     }

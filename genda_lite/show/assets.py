@@ -46,7 +46,7 @@ def module(name: str) -> str:
 
 def engine() -> str:
     """The engine of live figures for a page, `window.gendaLive` (see `live/engine.mjs`), with kernels and workers
-    inside: it needs nothing else but a checkpoint, and works from the disk, where a script may not import."""
+    inside. It needs only a checkpoint, and works from the disk, where scripts cannot import."""
     worker = '"use strict";\n' + "".join(map(_plain, WORKER))
     kernels = {"plain": _base64("live/kernels.wasm"), "relaxed": _base64("live/kernels_relaxed.wasm")}
     text = _plain("errors") + _plain("engine")

@@ -20,7 +20,7 @@ from .maps import FONT, WIDTH
 YARDSTICK = OI
 RELATIVE = less("crps", YARDSTICK)
 FARTHEST = 2.0  # ratio that is drawn to scale
-DIVERGED = 100.0  # ratio from which it is no longer told
+DIVERGED = 100.0  # ratio from which the number is not written
 SHORT = {
     "thetao": "Temperature",
     "so": "Salinity",
@@ -30,9 +30,9 @@ SHORT = {
 
 
 def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
-    """CRPS of every method over that of multivariate optimal interpolation, with a stroke for each ocean, and 95 %
-    intervals of the paired difference where there are oceans enough for them: left of the line is better. Hollow: run
-    on some of the cases only. Arrows: values beyond the axis.
+    """CRPS of every method over that of multivariate optimal interpolation: left of the line is better. A stroke marks
+    each ocean. With enough oceans there are 95 % intervals of the paired difference. Hollow: run on some of the cases
+    only. Arrows: values beyond the axis.
 
     Raises:
         InputError: the frame has no CRPS relative to optimal interpolation.
@@ -66,8 +66,8 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
 
 
 def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
-    """Spread over error of the mean, and how often the truth lies outside all members, of every method that gives an
-    ensemble: one is calibrated, shaded is 0.9 to 1.1.
+    """Spread over error of the mean, and how often the truth lies outside all members, for every method with an
+    ensemble. One is calibrated; 0.9 to 1.1 is shaded.
 
     A ratio of one can hide a spread that is too large in some places and too small in others; the ends of the rank
     histogram do not. Arrows: beyond the axis.

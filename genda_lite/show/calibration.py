@@ -16,8 +16,8 @@ BLUE, GREY, ORANGE = "#0072b2", "0.45", "#d55e00"  # they differ in lightness, t
 def plot_calibration(analysis: xr.Dataset, truth: xr.Dataset, channel: str, bins: int = 8) -> Figure:
     """Error of the ensemble mean and spread as maps in the same colours, a rank histogram and a spread-error diagram.
 
-    One map is one case: neighbouring points err together, so that the histogram of a calibrated ensemble is far from
-    flat by chance. The shapes become meaningful over many cases.
+    One map is one case. Neighbouring points have correlated errors, so by chance the histogram of a calibrated ensemble
+    is far from flat. The shapes become meaningful over many cases.
 
     Args:
         analysis: dims (member, latitude, longitude). truth: dims (latitude, longitude), the same grid.
@@ -61,9 +61,10 @@ def plot_ranks(ax: Axes, counts: xr.DataArray, **style) -> None:
 def plot_spread_error(ax: Axes, spread: np.ndarray, error: np.ndarray, members: int, bins: int, units: str) -> None:
     """Root-mean-square error of the mean in classes of points of like spread; on the line an ensemble is calibrated.
 
-    The mean of M members errs by (M+1)/M of the variance of a calibrated ensemble; the spread is corrected for it. The
-    spread of few members is itself uncertain, by 1 / (2M - 2)^1/2 of it: points of the least spread err by more than it
-    says, those of the most by less, and the line is flatter than the diagonal even for a calibrated ensemble.
+    The mean of M members errs by (M+1)/M of the variance of a calibrated ensemble, and the spread is corrected for
+    this. With few members the spread itself is uncertain, by a share of 1 / (2M - 2)^1/2. Points of the smallest spread
+    err by more than the spread says, points of the largest by less. So the line is flatter than the diagonal even for a
+    calibrated ensemble.
     """
     order = np.array_split(np.argsort(spread, axis=None), bins)
     rms = [[np.sqrt((field.ravel()[some] ** 2).mean()) for some in order] for field in (spread, error)]

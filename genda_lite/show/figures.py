@@ -41,7 +41,7 @@ class Figure:
     Args:
         name: of its program in `figure/`.
         title: stands above it, and names it to screen readers.
-        data: what the program is to know, as JSON can hold it.
+        data: for the program, as JSON.
     """
 
     def __init__(self, name: str, title: str, **data: Any):
@@ -280,12 +280,12 @@ def observing(
     steps: int = 12,
     folder: str = "../_static/live",
 ) -> Figure:
-    """Tracks of the reader's own, with as many kilometres as real satellites flew: the page assimilates what they
-    measure by the fast method, and says what it is worth.
+    """The reader draws tracks, as many kilometres as real satellites flew. The page assimilates their measurements by
+    the fast method, and scores the result.
 
     Args:
         prior: the shipped one, which the page has. truth: `pack.sample_truth`, which the page has, too.
-        altimeters: whose kilometres in three days are the budget, and whose score is the one to beat.
+        altimeters: their kilometres in three days are the budget, and their score is the one to beat.
         steps: of the sampler.
         folder: of the engine, the prior and the ocean, as seen from the page.
     """

@@ -200,7 +200,7 @@ class FirstScreen {
     if (inside.length) await this.run();
     else {
       this.busy = "";
-      this.tell("Nothing of that lies in the box. Draw across the true ocean.");
+      this.tell("None of this lies in the box. Draw across the true ocean.");
     }
   }
 
@@ -255,7 +255,7 @@ class FirstScreen {
   fail(error) {
     this.busy = "";
     this.hand.overlay.dataset.run = "failed";
-    const told = error.name === "InputError" ? error.message : `${error.message}; the film needs nothing`;
+    const told = error.name === "InputError" ? error.message : `${error.message}; the film still plays`;
     this.tell(`It could not be computed here: ${told}.`);
   }
 

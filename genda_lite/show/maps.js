@@ -2,7 +2,8 @@
 
 /** A few labels along the left and lower edge of a map; coordinates are of cell centres, edges half a cell out. None
     stands in the lower left corner, where those of the two edges would meet. */
-function degrees({ longitude, latitude, shape: [rows, columns] }) {
+function degrees({ longitude, latitude, shape: [rows, columns], abstract }) {
+  if (abstract) return [];
   const label = (kind, [first, last], count, edge, [positive, negative]) => {
     const half = (last - first) / (count - 1) / 2;
     const across = (value) => (value - first + half) / (last - first + 2 * half);
@@ -40,7 +41,8 @@ function extremes(codes, scale, units) {
 }
 
 /** Where a cell lies, in words. */
-function whereabouts({ latitude, longitude, shape: [rows, columns] }, { row, column }) {
+function whereabouts({ latitude, longitude, shape: [rows, columns], abstract }, { row, column }) {
+  if (abstract) return `row ${row + 1}, column ${column + 1}`;
   const along = ([first, last], count, i) => first + ((last - first) * i) / (count - 1);
   const side = (value, [positive, negative]) => `${Math.abs(value).toFixed(2)}°${value < 0 ? negative : positive}`;
   return `${side(along(latitude, rows, row), "NS")}, ${side(along(longitude, columns, column), "EW")}`;

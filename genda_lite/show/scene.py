@@ -156,7 +156,7 @@ def _film_channel(name: str, true: np.ndarray, ensembles: xr.DataArray) -> dict[
 
 
 def _about(truth: xr.Dataset) -> dict[str, Any]:
-    """When and where, from the north-west corner, as explorers are told."""
+    """When and where, from the north-west corner, as explorers take it."""
     ocean = north_up(truth)
     return {
         "date": str(truth["time"].values.astype("datetime64[s]")),

@@ -1,8 +1,8 @@
 """Explorers that work on a page without a kernel: precomputed results, drawn by the reader's own browser.
 
 Every setting of every control is computed beforehand. The fields travel inside the page, or in a pack of files beside
-it that are loaded when they are looked at, and the program of this folder (`explorer.js` and its parts) draws those
-that are chosen.
+the page, which are loaded when a reader looks at them. The program of this folder (`explorer.js` and its parts) draws
+the chosen fields.
 """
 
 import base64
@@ -67,8 +67,8 @@ def pack(codes: np.ndarray) -> str:
 def pack_smooth(values: np.ndarray, step: float) -> str:
     """Smooth maps to text: amplitudes of cosines in whole steps, deflate, base64.
 
-    The spectrum of an ocean is red: of its amplitudes most are less than half a step, and leave nothing to be kept.
-    Those of one wave in all maps stand together, the longest waves first, as far as any is left. Each is folded to
+    The spectrum of an ocean is red: most amplitudes are less than half a step, and need not be kept. The amplitudes of
+    one wave in all maps stand together, the longest waves first, up to the last wave that is kept. Each is folded to
     0, -1, 1, -2, 2, … -> 0, 1, 2, 3, 4, …, its low byte in a first plane and its high byte in a second.
 
     Args:
@@ -196,13 +196,14 @@ def static_explorer(
     smooth: float | None = None,
     differences: Mapping[str, tuple[str, str, str]] | None = None,
     title: str = "Explorer",
+    abstract: bool = False,
 ) -> Explorer:
     """Maps, scores and a chart under controls, from results computed for every setting of the controls.
 
-    Variables of `frames` over latitude and longitude become map panels, in their order; the others become
-    scores. Each has any of the dimensions (dials…, channel) besides, and `attrs["long_name"]` as its title. A
-    score without `attrs["units"]` is in the channel's units and is also drawn: against the score `against`, where there
-    is one (then those with units "1" get a strip of their own), else against the dial moved last.
+    Variables of `frames` over latitude and longitude become map panels, in their order; the others become scores. Each
+    may also have the dimensions (dials…, channel), and has `attrs["long_name"]` as its title. A score without
+    `attrs["units"]` is in the channel's units, and a chart shows it. The chart draws it against the score `against` if
+    there is one (then scores with units "1" get a strip of their own), else against the dial moved last.
 
     A dial of numbers becomes a slider, one of truth values a switch, one of words a row of buttons.
 
@@ -225,6 +226,7 @@ def static_explorer(
         differences: name -> title and two panels: a further one, which the page works out itself, of how far the first
             departs from the second, in the colours of the first group of magnitudes.
         title: names the explorer to screen readers.
+        abstract: the fields lie nowhere on Earth: no degrees along the maps, and cells have numbers, not places.
 
     Raises:
         InputError: a dimension, coordinate, panel or score is missing or unknown, or a field has no value at all.
@@ -305,6 +307,7 @@ def static_explorer(
     return Explorer(
         {
             "title": title,
+            "abstract": abstract,
             "latitude": frames.latitude.values[[0, -1]].tolist(),
             "longitude": frames.longitude.values[[0, -1]].tolist(),
             "shape": [frames.sizes[dim] for dim in GRID],

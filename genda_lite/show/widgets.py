@@ -45,7 +45,7 @@ class OsseExplorer(anywidget.AnyWidget):
         prior: from `load_prior`, or several with their names.
         truth: one state, dims (latitude, longitude), with a scalar coordinate `time`.
         members: size of the ensembles; few answer faster.
-        options: passed to `assimilate`, which is to be fast unless told otherwise.
+        options: passed to `assimilate`; by default it is fast.
     """
 
     _esm = module("notebook")
@@ -134,8 +134,8 @@ class OsseExplorer(anywidget.AnyWidget):
         return self.assimilate(self.setting)[0]
 
     def move(self) -> None:
-        """Follow the controls: at once in a script; in a notebook as soon as they rest, so that the widget is on the
-        screen while it works and a hand that slides over five settings does not wait for five ensembles."""
+        """Follow the controls: at once in a script, in a notebook as soon as they rest. So the widget stays on the
+        screen while it works, and a hand that slides over five settings does not wait for five ensembles."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

@@ -125,7 +125,7 @@ def ring(answer) -> str:
 @cache
 def heldout_deviations() -> np.ndarray:
     """Standard deviations of sea level and salinity of each held-out ocean, standardized by the fit to all others."""
-    judge, channels = fit_standardizer(load_sample("nature_training")), [CHANNELS.index("zos"), CHANNELS.index("so")]
+    judge, channels = fit_standardizer(load_sample("nature_wide")), [CHANNELS.index("zos"), CHANNELS.index("so")]
     x = [standardized(to_state(o, judge), judge)[:, channels] for o in members_of(load_sample("nature_heldout"))]
     return np.array([(one.numpy() ** 2).mean((0, 2, 3)) ** 0.5 for one in x]).ravel()
 

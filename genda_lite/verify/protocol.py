@@ -53,7 +53,7 @@ TABLE = (
         "old training oceans",
         (0, 1, 5, 6),
         Twin.NONE,
-        "`runs/train0.nc` to `runs/train3.nc`, by `make samples`; `nature_training.nc`",
+        "`runs/train0.nc` to `runs/train3.nc`, by `data_samples/make.py old`; `nature_training.nc`",
         "weights, climatology, covariances; of the prior and of the regression",
     ),
     Part(

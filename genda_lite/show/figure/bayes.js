@@ -78,7 +78,7 @@ figures("bayes", (data) => {
   const number = (v) => minus(v.toFixed(2)), percent = (v) => `${Math.round(100 * v)}\u00a0%`;
 
   const picture = new Picture({
-    label: "The prior, what was measured, the exact posterior and the density of the draws",
+    label: "The prior, the measurement, the exact posterior and the density of the draws",
     x: ends, y: [0, 1.8], tall: (width) => between(0.5 * width, [260, 370]), margins: [22, 10, 40, 40],
     draw(pen) {
       const { weights, means, variance } = exactPosterior(prior, value, error);

@@ -21,7 +21,7 @@ figures("noise", async (data) => {
     told.textContent = `The noise has ${rounded(sigma ** 2)} times the variance of the ocean. ` +
       `The network errs by ${error.toFixed(2)} standard deviations.`;
     noisy.canvas.setAttribute("aria-label", `${data.channel} under noise of ${dial.words[step]}`);
-    denoised.canvas.setAttribute("aria-label", "The network's estimate of it");
+    denoised.canvas.setAttribute("aria-label", "The network's estimate of the ocean");
     said.say(told.textContent);
   }
   const noise = lever("sigma", dial, (sigma, step) => show(step));

@@ -114,7 +114,7 @@ figures("observing", (data) => {
       tell();
     } catch (error) {
       if (over()) return;
-      message = `It could not be computed here: ${error.message}. On the book's own pages it can.`;
+      message = `It could not be computed here: ${error.message}. The book's own pages can compute it.`;
       tell();
     }
   }
