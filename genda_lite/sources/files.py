@@ -430,7 +430,7 @@ def as_date(date: str | np.datetime64) -> np.datetime64:
 
 def as_day(date: np.datetime64) -> str:
     """The day of a date, as people write it."""
-    return str(np.datetime_as_string(date, "D"))
+    return str(np.datetime64(date, "D"))
 
 
 def in_box(box: Box, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
