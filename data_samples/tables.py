@@ -34,7 +34,7 @@ from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
 from genda_lite.verify.engine import DRESSED
 from genda_lite.verify.osse.scoreboard import COMMON
-from genda_lite.verify.table import TARGET, is_met, less, number, pick, read_table, target_text
+from genda_lite.verify.table import TARGET, is_met, number, pick, read_table, target_text
 
 FOLDER = Path(__file__).resolve().parent
 ROOT, RESULTS = FOLDER.parent, FOLDER / "results"
@@ -387,41 +387,11 @@ JUDGED = {  # of the table of widths, the channels that each judge knows
     "real current": ("current",),
     "real sea level": ("zos", "current"),
 }
-WIDTHS = {"old": "old oceans", "new": "wide oceans"}
-WORDS = {"zos": "sea level (m)", "thetao": "temperature (degC)", "so": "salinity", "current": "current (m/s)"}
-
-
-def shares(case: str, channel: str, method: str, than: str) -> str:
-    """CRPS of a method less that of another, in percent of it, with its interval where there is one; bold if sure."""
-    here = {"case": case, "channel": channel, "method": method, "metric": less("crps", than)}
-    mean, low, high = (100 * value("width", bound, **here) for bound in ("value", "low", "high"))
-    if not np.isfinite(low):
-        return f"{mean:+.0f}"
-    text = f"{mean:+.0f} ({low:+.0f} to {high:+.0f})"
-    return f"**{text}**" if low * high > 0 else text
+WORDS = {"zos": "sea level", "thetao": "temperature", "so": "salinity", "current": "current"}
 
 
 def width() -> str:
-    """Priors of old and of wide oceans, on oceans that they were not made of."""
-    rows = []
-    for judge, channels in JUDGED.items():
-        for channel in channels:
-            here = {"case": judge, "channel": channel}
-            told = []
-            for kind in ("Gaussian", "diffusion"):
-                for made in WIDTHS:
-                    one = here | {"method": f"{made}: {kind}"}
-                    crps, ratio = (value("width", metric=m, **one) for m in ("crps", "spread_skill"))
-                    told.append(f"{crps:.3g} ({ratio:.2f})")
-            pairs = (("new: diffusion", "old: diffusion"), ("new: diffusion", "new: Gaussian"))
-            rows.append([judge, WORDS[channel], *told, *(shares(judge, channel, *pair) for pair in pairs)])
-    heads = [f"{kind}, {made}" for kind in ("Gaussian", "diffusion") for made in WIDTHS.values()]
-    heads += ["wide less old, diffusion (%)", "diffusion less Gaussian, wide (%)"]
-    return markdown(["judge", "channel", *heads], rows)
-
-
-def width_parts() -> str:
-    """Gaussian priors of each physics in each climate: CRPS over that of the old physics in one climate."""
+    """Gaussian priors of each physics in each climate."""
     physics = {"old physics": "old", "wide physics": "wide"}
     climates = [m.split(", ", 1)[1] for m in names("width", case="old oceans") if m.startswith("old physics")]
     rows = []
@@ -432,31 +402,14 @@ def width_parts() -> str:
                 figures = []
                 for channel in channels:
                     here = {"case": judge, "channel": channel}
-                    crps, first = (value("width", method=m, metric="crps", **here)
-                                   for m in (f"{one}, {climate}", "old physics, one climate: Gaussian"))
-                    figures.append(f"{crps / first:.2f}")
+                    method, first = f"{one}, {climate}", "old physics, one climate: Gaussian"
+                    crps, yardstick = (value("width", method=m, metric="crps", **here) for m in (method, first))
+                    spread = value("width", method=method, metric="spread_skill", **here)
+                    figures.append(f"{crps / yardstick:.2f} ({spread:.2f})")
                 row.append(" / ".join(figures))
             rows.append(row)
-    heads = [f"{judge}, {' / '.join(WORDS[c].split(' (')[0] for c in channels)}" for judge, channels in JUDGED.items()]
+    heads = [f"{judge}, {' / '.join(WORDS[c] for c in channels)}" for judge, channels in JUDGED.items()]
     return markdown(["physics", "climate", *heads], rows)
-
-
-def tuning() -> str:
-    """Numbers of the sampler that were tried on the wide prior: CRPS over that of the first, both series alike."""
-    rows = []
-    for what in ("crossover", "inflation"):
-        cases = [case for case in names("tuning", "case") if case.startswith(what)]
-        tried = names("tuning", case=cases[0])
-        for method in tried:
-            row = [method.replace("inf", "none") if what == "crossover" else method.split(", ")[1]]
-            for channel in OCEAN:
-                one, first = (
-                    [value("tuning", case=case, method=m, channel=channel) for case in cases]
-                    for m in (method, tried[0])
-                )
-                row.append(f"{np.exp(np.mean(np.log(one) - np.log(first))):.3f}")
-            rows.append(row)
-    return markdown(["tried", *("sea level", "temperature", "salinity", "residual current u", "v")], rows)
 
 
 def drifters() -> str:
@@ -683,8 +636,6 @@ TABLES = {
         drift,
         prior,
         width,
-        width_parts,
-        tuning,
         training,
         protocol,
         choice,
