@@ -37,7 +37,7 @@ from genda_lite.prior.climate import ONE, WIDE, Climate
 from genda_lite.prior.train import estimate_covariance
 from genda_lite.prior.windows import Windows
 from genda_lite.sources import load_sample, open_product
-from genda_lite.state import Standardizer, StateVector
+from genda_lite.state import OCEAN, Standardizer, StateVector
 from genda_lite.verify import real, real_maps, scores
 from genda_lite.verify.engine import OI, OURS, Method, interpolated, methods
 from genda_lite.verify.osse import scoreboard
@@ -59,7 +59,9 @@ MAPS = {  # what is judged -> the products' files, and what makes cases of one
     real_maps.TEMPERATURE: ("*OSTIA*.nc", real_maps.temperature_cases),
     real_maps.CURRENT: ("cmems_mod_glo_phy-cur*.nc", real_maps.current_cases),
 }
+CHANNELS = (*OCEAN, "current")  # that are told of
 METRICS = ("rmse", "crps", "spread_skill", "rank_distance")
+REGIONAL = ("crps", "spread_skill")  # of each region
 
 
 class Contender(NamedTuple):
@@ -259,13 +261,14 @@ def share(found: xr.Dataset, other: xr.Dataset, samples: int = 2000) -> xr.Datas
 
 
 def opponents(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Who is compared with whom: a climate with one climate; a network with its own Gaussian prior, with the first
-    network, and with the Gaussian prior of the first."""
+    """Who is compared with whom: a climate with one climate, wide physics with old, all with the narrowest; a network
+    with its own Gaussian prior, with the first network, and with the Gaussian prior of the first."""
     first = next((name for name in names if name.endswith(DIFFUSION)), None)
     for name in names:
         one, _, kind = name.rpartition(": ")
         physics, _, climate = one.partition(", ")
-        against = [f"{physics}, one climate: {kind}"] if climate else []
+        pairs = ((physics, "one climate"), (OLD, climate), (OLD, "one climate"))
+        against = [f"{other}, {which}: {kind}" for other, which in pairs] if climate else []
         if first and not climate:
             begun = first.rpartition(": ")[0]
             against = [f"{one}: {GAUSSIAN}", f"{begun}: {kind}", f"{begun}: {GAUSSIAN}"]
@@ -282,13 +285,13 @@ def rows_of(judge: str, tables: dict[str, xr.Dataset]) -> list[dict]:
         here = {name: found.isel(case=some) for name, found in tables.items()}
         for name, found in here.items():
             table = figures(found)
-            for metric in METRICS:
-                for channel in map(str, table["channel"].values):
+            for metric in REGIONAL if region else METRICS:
+                for channel in (c for c in CHANNELS if c in table["channel"]):
                     labels = {"case": case, "method": name, "channel": channel, "metric": metric}
                     rows.append(row(f"{name}: {metric} of {case}", table[metric].sel(channel=channel), **labels))
-        for name, other in opponents(list(tables)):
+        for name, other in () if region else opponents(list(tables)):
             told = share(here[name], here[other])
-            for channel in map(str, told["channel"].values):
+            for channel in (c for c in CHANNELS if c in told["channel"]):
                 d = {key: float(told[key].sel(channel=channel)) for key in ("value", "low", "high")}
                 labels = {"case": case, "method": name, "channel": channel, "metric": less("crps", other)}
                 ends = {"low": d["low"], "high": d["high"]}

@@ -715,6 +715,7 @@ def card() -> list[Claim]:
                 *curve["regression"]["validation"].iloc[-2:],
             ),
         ),
+        *widths(),
         Claim(
             CARD,
             "192,000 windows in {:.0f} CPU-minutes (`make train`;",
@@ -731,6 +732,40 @@ def card() -> list[Claim]:
             "sea level {:.3f}, temperature {:.3f}, salinity {:.3f}, residual current {:.2f} and {:.2f}, winds {:.2f} "
             "and {:.2f}",
             tuple(regression[c] for c in CHANNELS),
+        ),
+    ]
+
+
+def widths() -> list[Claim]:
+    """What each part of a prior's width is worth."""
+    old, wide, everything = "old physics, one climate", "wide physics, one climate", "wide physics, all"
+
+    def gain(judge: str, channel: str, one: str = wide, other: str = old) -> tuple[float, ...]:
+        labels = {"case": judge, "channel": channel, "method": f"{one}: Gaussian"}
+        return interval("width", 100, metric=f"crps less {other}: Gaussian", **labels)
+
+    level, warmth = gain("real sea level", "zos"), gain("real temperature", "thetao")
+    seas, salt = value("width", case="real sea level", metric="units"), {"case": "tuning twin", "channel": "so"}
+    climate = gain("real sea level", "zos", everything, wide)
+    return [
+        Claim(
+            CARD,
+            "sea level along real tracks, {:+.0f} % ({:+.0f} to {:+.0f} %, 95 % over eight independent regions), "
+            "and leave real temperature within noise, {:+.0f} % ({:+.0f} to {:+.0f} %). They cost salinity {:+.0f} % "
+            "on the twin and {:+.0f} % on the old oceans",
+            (*level, *warmth, gain("tuning twin", "so")[0], gain("old oceans", "so")[0]),
+            holds=level[2] < 0 and warmth[1] < 0 < warmth[2] and seas == 8,
+        ),
+        Claim(
+            CARD,
+            "The random climate takes salinity {:+.0f} % on the twin, and costs real sea level {:+.1f} % ({:+.1f} to "
+            "{:+.1f} %). Together they make salinity too wide for the twin: spread/error {:.2f}.",
+            (
+                gain("tuning twin", "so", everything, wide)[0],
+                *climate,
+                value("width", method=f"{everything}: Gaussian", metric="spread_skill", **salt),
+            ),
+            holds=climate[1] > 0,
         ),
     ]
 

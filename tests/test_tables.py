@@ -86,6 +86,7 @@ SETTINGS = {
         "a Gaussian of 20, 50, 25 km, with a smooth error of 0.3 degC, 0.15, 1 m/s",
         "space and time, 1/4 degree",
         "Its scales, 250 km and 7 days",
+        "three oceans of the old width (seed 2)",
         "3 dates of each of 8 of the 21 wide training oceans | 100 to 114, even",
         "simulates 75 days and observes them",
         "as below, with 160 drifters",

@@ -48,7 +48,8 @@ def plot_width(table: pd.DataFrame, contenders: Mapping[str, str]) -> Figure:
     first = next(iter(contenders))
     with plt.rc_context(FONT):
         figure = plt.figure(figsize=(WIDTH, 1.9 + 0.52 * len(contenders)), layout="constrained")
-        labels = {"crps": f"CRPS / CRPS of {contenders[first]}", "spread_skill": "spread / error of the mean"}
+        told = contenders[first][0].lower() + contenders[first][1:]
+        labels = {"crps": f"CRPS / CRPS of {told}", "spread_skill": "spread / error of the mean"}
         for (metric, label), block in zip(labels.items(), figure.subfigures(2, 1), strict=True):
             axes = block.subplots(1, len(judges), sharex=True, sharey=True, squeeze=False)[0]
             for ax, judge in zip(axes, judges, strict=True):
@@ -57,7 +58,7 @@ def plot_width(table: pd.DataFrame, contenders: Mapping[str, str]) -> Figure:
                     ax.set_title(JUDGES[judge])
             axes[0].set_xlim(right=1.03 * FARTHEST)
             axes[0].set_yticks(range(len(contenders)), contenders.values())
-            axes[0].invert_yaxis()
+            axes[0].set_ylim(len(contenders) - 0.4, -0.6)
             block.supxlabel(label, fontsize=FONT["font.size"])
         marks = {words: Line2D([], [], color=color, marker=mark, ls="", ms=4.5)
                  for channel, (words, mark, color) in CHANNELS.items() if channel in set(table["channel"])}
