@@ -67,7 +67,6 @@ SETTINGS = {
         "3 dates of each of 10 of the 20 training oceans | 0, 1 |",
         "a year of 2 oceans that nothing was trained on: dates 5 and 10 days apart, every 45 days; 65-55 W | 3 |",
         "the fraternal twin, 75 days, 65-55 W: **the truth of experiments; an analysis must not read it** | 4 |",
-        "[seeds 0, 1, 5, 6], validation [2] and held-out [3] series",
         "16-bit integers in steps of 1 mm, 0.01 degC, 0.002, 5 mm/s (currents) and 2 cm/s (wind)",
         "its 75 days can tell",
         "two iterations, of 5, 10, 20, 60 and none, none is better than 20",
