@@ -143,7 +143,7 @@ def test_nobody_trains_on_test_data(monkeypatch, tmp_path, capsys):
 COMMANDS = {
     "nature": ("genda_lite.verify.realism.first_of", ()),
     "prior": ("genda_lite.verify.prior.read_oceans", ("--truth",)),
-    "osse": ("genda_lite.verify.osse.scoreboard.Cases", ("--truth",)),
+    "osse": ("genda_lite.prepare.decompose.require", ("--truth",)),
 }
 
 
