@@ -402,14 +402,16 @@ def test_what_is_written_is_read_again_and_drawn(table, tmp_path, refuses):
 
     figure = board.plot_relative(found)
     places = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert set(places) == everyone and len(figure.axes) == len(sb.OCEAN)
+    def words(methods):
+        return {board.WORDS.get(method, method) for method in methods}
+
+    assert set(places) == words(everyone) and len(figure.axes) == len(sb.OCEAN)
     ours = shares[(shares["channel"] == "zos") & (shares["method"] == "diffusion")]["value"].item()
     drawn = {tuple(line.get_xydata()[0]) for line in figure.axes[0].lines if len(line.get_xydata()) == 1}
-    assert (1 + ours, places.index("diffusion")) in drawn
+    assert (1 + ours, places.index(board.WORDS["diffusion"])) in drawn
     calibrated = board.plot_calibration(found)
-    assert {tick.get_text() for tick in calibrated.axes[0].get_yticklabels()} == everyone - {"U-Net regression"} | {
-        "OI, multivariate"
-    }
+    told = {tick.get_text() for tick in calibrated.axes[0].get_yticklabels()}
+    assert told == words(everyone - {"U-Net regression"} | {"OI, multivariate"})
     assert len(board.plot_cost(found).axes[0].texts) == len(everyone) + 1
     with refuses("genda evaluate osse"):
         board.plot_relative(found[found["metric"] == "rmse"])

@@ -28,6 +28,16 @@ SHORT = {
     "v_ageo_eddy": "Residual current v",
 }
 
+WORDS = {  # of methods whose names are not for readers
+    "OI, univariate": "optimal interpolation, univariate",
+    "OI, multivariate": "optimal interpolation",
+    "diffusion": "diffusion, default",
+    "diffusion, mmps": "diffusion, MMPS",
+    "diffusion, oi-jacobian": "diffusion, OI and Jacobian",
+    "diffusion, sda": "diffusion, SDA",
+    "diffusion, dps": "diffusion, DPS",
+}
+
 
 def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figure:
     """CRPS of every method over that of multivariate optimal interpolation: left of the line is better. A stroke marks
@@ -59,9 +69,9 @@ def plot_relative(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Figur
         axes[0].set_xlim(0.55, 1.06 * FARTHEST)
         for ax in axes:
             _plain_ticks(ax)
-        axes[0].set_yticks(range(len(names)), names)
+        axes[0].set_yticks(range(len(names)), [WORDS.get(name, name) for name in names])
         axes[0].invert_yaxis()
-        figure.supxlabel(f"CRPS / CRPS of {YARDSTICK}", fontsize=FONT["font.size"])
+        figure.supxlabel(f"CRPS / CRPS of {WORDS[YARDSTICK]}", fontsize=FONT["font.size"])
     return figure
 
 
@@ -94,7 +104,7 @@ def plot_calibration(board: pd.DataFrame, channels: Sequence[str] = OCEAN) -> Fi
                 ax.set(title=_title(channel))
             axes[0].set_xlim(min(0.4, found[metric]["value"].min() - 0.05), 1.06 * FARTHEST)
             axes[0].set_xticks([0.5, 1, 1.5, 2])
-            axes[0].set_yticks(range(len(names)), names)
+            axes[0].set_yticks(range(len(names)), [WORDS.get(name, name) for name in names])
             axes[0].invert_yaxis()
             part.supxlabel(label, fontsize=FONT["font.size"])
     return figure
@@ -114,12 +124,12 @@ def plot_cost(board: pd.DataFrame, channels: Sequence[str] = SURFACE) -> Figure:
             here = shares[shares["channel"] == channel].set_index("method")["value"]
             for number, name in enumerate(names, 1):
                 at = max(seconds[name], 1e-2), 1.0 if name == YARDSTICK else 1 + here.get(name, float("nan"))
-                ax.plot(*at, "o", ms=5.5, label=f"{number} {name}", **_style(name))
+                ax.plot(*at, "o", ms=5.5, label=f"{number} {WORDS.get(name, name)}", **_style(name))
                 ax.annotate(str(number), at, (4, 3), textcoords="offset points", fontsize=7)
             ax.axhline(1, color="k", lw=0.8)
             ax.set(xscale="log", yscale="log", title=_title(channel), xlabel="CPU seconds an analysis")
             _plain_ticks(ax, "y")
-        axes[0].set_ylabel(f"CRPS / CRPS of {YARDSTICK}")
+        axes[0].set_ylabel(f"CRPS / CRPS of {WORDS[YARDSTICK]}")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
     return figure
