@@ -90,6 +90,14 @@ def test_undeclared_fill_values_and_impossible_positions_are_dropped(tmp_path):
     assert list(read_tracks(write(points, tmp_path / "a.nc")).zos) == [0.1, 0.4]
 
 
+@pytest.mark.parametrize("kept", ["i2", "f4"])
+def test_an_undeclared_fill_of_packed_values_is_missing_however_they_are_kept(tmp_path, kept):
+    """-32768 in steps of 0.1 mm is a plausible -3.28 m; integers of 16 bits are found by their values, too."""
+    codes = np.array([1000, -32768, 3000, 4000]).astype(kept)
+    packed = track_points(adt=(codes, {"units": "m", "scale_factor": 1e-4}))
+    np.testing.assert_allclose(read_tracks(write(packed, tmp_path / "packed.nc")).zos, [0.1, 0.3, 0.4], rtol=1e-5)
+
+
 def test_topography_is_preferred_and_anomalies_are_read_only_by_name(tmp_path):
     both = write(track_points(sla_unfiltered=[9.0] * 4, adt_filtered=[1.0] * 4), tmp_path / "both.nc")
     assert read_tracks(both).attrs["variable"] == "adt_filtered"

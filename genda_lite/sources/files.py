@@ -8,6 +8,7 @@ reader is only about its product.
 import numbers
 import os
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -168,9 +169,15 @@ def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[flo
     scale, add = (np.float64(code.get(key, usual)) for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0)))
     packed, kind = {"scale_factor", "add_offset"} & {*code}, np.dtype(code.get("dtype", "f8"))
     good = np.ones(np.shape(values), bool)
-    if packed and kind.kind == "i" and not {"_FillValue", "missing_value"} & {*code}:
-        with np.errstate(invalid="ignore"):
-            good = ~is_extreme(np.rint((values - add) / scale).astype("i8").astype(kind))
+    fills = [np.asarray(code[key]) for key in ("_FillValue", "missing_value") if key in code]
+    declared = any(fill.dtype.kind != "f" or np.isfinite(fill).any() for fill in fills)
+    if packed and np.size(values) and not declared:
+        with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):  # where all are missing
+            codes = (values - add) / scale
+            whole = np.rint(codes)
+            short = np.nanmax(abs(whole)) <= 32768 and np.nanmax(abs(codes - whole)) < 0.1
+            kind = np.dtype("i2") if kind.kind == "f" and short else kind  # of 16 bits, kept as floats
+            good = ~is_extreme(whole.astype("i8").astype(kind))
     pair = variable.attrs.get("valid_range", [variable.attrs.get(f"valid_{end}", np.nan) for end in ("min", "max")])
     try:
         stated = np.array([float(end) for end in pair])
