@@ -193,10 +193,10 @@ def _panels(channels: Sequence[str], height: float, **options) -> tuple[Figure, 
     return figure, list(axes[0])
 
 
-def _beyond(ax: Axes, place: int, words: str, style: dict) -> None:
+def _beyond(ax: Axes, place: float, words: str, style: dict, farthest: float = FARTHEST) -> None:
     """An arrow at the end of the axis, and what lies beyond it."""
-    ax.plot(FARTHEST, place, ">", ms=5.5, **style)
-    ax.text(0.93 * FARTHEST, place, words, ha="right", va="center", fontsize=7.5)
+    ax.plot(farthest, place, ">", ms=5.5, **style)
+    ax.text(0.93 * farthest, place, words, ha="right", va="center", fontsize=7.5)
 
 
 def _plain_ticks(ax: Axes, axis: str = "x") -> None:

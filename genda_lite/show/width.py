@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from ..errors import InputError
 from ..verify.table import less, number, pick
+from .board import _beyond
 from .calibration import BLUE, GREY, ORANGE
 from .maps import FONT, WIDTH
 
@@ -76,8 +77,7 @@ def _draw(ax: Axes, table: pd.DataFrame, metric: str, contenders: Sequence[str],
         for place, name in enumerate(contenders):
             at, value = place + shift, number(here, method=name, channel=channel) / yardstick
             if value > FARTHEST:
-                ax.plot(FARTHEST, at, ">", ms=4.5, color=color)
-                ax.text(0.97 * FARTHEST, at, f"{value:.1f}", ha="right", va="center", fontsize=7)
+                _beyond(ax, at, f"{value:.1f}", {"color": color}, FARTHEST)
                 continue
             ax.plot(value, at, mark, ms=4.5, color=color)
             paired = table[table["metric"].eq(less("crps", first)) & table["method"].eq(name)
