@@ -89,9 +89,11 @@ def prepare(
     from .prepare import prepare as run
     from .prepare import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
+    from .sources.files import ZARR_FILES
     from .verify.protocol import refuse_test
 
-    check_places(out, read=[*inputs, like])
+    older = () if out.suffix == ".nc" else ZARR_FILES
+    check_places(out, read=[*inputs, like], suffixes=("", ".zarr", ".nc"), older=older)
     refuse_test(inputs)
     with ExitStack() as stack:
         if scheduler is not None:
@@ -933,23 +935,28 @@ def observed(files: list[Path], date: str | None, variable: str | None, error: f
 
 
 def check_places(
-    *paths: Path | None, read: Iterable[Path | None] = (), suffixes: tuple[str, ...] | None = None
+    *paths: Path | None,
+    read: Iterable[Path | None] = (),
+    suffixes: tuple[str, ...] | None = None,
+    older: tuple[str, ...] = (),
 ) -> None:
     """Whether files can be written, before the work begins.
 
     Args:
-        read: what the command reads, and must not replace. suffixes: those that a name may have.
+        read: what the command reads, and must not replace. suffixes: those that a name may have. older: files one of
+            which tells that a folder is an older result, and may be replaced.
 
     Raises:
-        InputError: the folder of a file does not exist or cannot be written to; or a file is a folder itself, has
-            another suffix, or is also read.
+        InputError: the folder of a file does not exist or cannot be written to; or there is something else than a file
+            in the place, or it has another suffix, or is also read.
     """
     from .files import check_folder
 
     places = list(filter(None, paths))
     for number, path in enumerate(places):
         check_folder(path)
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
+        free = not path.exists() or path.is_file() or any((path / name).is_file() for name in older)
+        if not (free and os.access(path.parent, os.W_OK)):
             raise InputError(f"{path}: cannot be written, expected the name of a file in a folder of yours")
         if suffixes is not None and path.suffix.lower() not in suffixes:
             known = ", ".join(filter(None, suffixes))

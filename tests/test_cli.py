@@ -1,6 +1,7 @@
 """The command line: it works end to end, and bad input is told in one line with nothing half-written."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +82,13 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["assimilate", "TRACKS", "--out", "OUT.nc", "--plot", "OUT.xyz"], "a name that ends in one of"),
         (["assimilate", "TRACKS", "--out", "OUT.txt"], "a name that ends in one of .nc"),
         (["assimilate", "TRACKS", "--out", "FOLDER"], "cannot be written"),
+        (["assimilate", "TRACKS", "--out", "PIPE"], "cannot be written"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "soon"], "is not a date"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "2019-02-23", "--error", 1], "go with tracks alone"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "1999-02-23"], "no observation within 5 days of 1999"),
         (["prepare", "TRACKS", "TRACKS"], "the same command reads or writes this file"),
+        (["prepare", "TRACKS", "OUT.txt"], "a name that ends in one of .zarr, .nc"),
+        (["prepare", "TRACKS", "FOLDER"], "cannot be written"),
         (["simulate", "--days", 1, "--out", "OUT.nc", "--device", "mps"], "device 'mps' is not to be had here"),
         (["train", "--data", "TRACKS", "--out", "OUT.safetensors", "--device", "tpu"], "expected one of cpu"),
         (["ose", "--out", "OUT", "--days", 1, "--device", "mps"], "device 'mps' is not to be had here"),
@@ -99,9 +103,10 @@ def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, ar
     text.write_text("not what you think")
     (tmp_path / "folder.nc").mkdir()
     (tmp_path / "link.nc").symlink_to(tracks)
+    os.mkfifo(tmp_path / "pipe.nc")
     before = sorted(tmp_path.iterdir())
     names = {"OUT": tmp_path / "out", "TRACKS": tracks, "TEXT": text, "MISSING": tmp_path / "missing.nc"}
-    names |= {"FOLDER": tmp_path / "folder.nc", "LINK": tmp_path / "link.nc"}
+    names |= {"FOLDER": tmp_path / "folder.nc", "LINK": tmp_path / "link.nc", "PIPE": tmp_path / "pipe.nc"}
     whole = tracks.read_bytes()
     filled = []
     for argument in map(str, arguments):
@@ -188,7 +193,8 @@ def test_prepare_then_train(monkeypatch, tmp_path, capsys):
     pytest.importorskip("zarr")
     ocean, state, held_out, prior = (tmp_path / name for name in ("o.nc", "s.zarr", "v.nc", "p.safetensors"))
     assert genda(monkeypatch, "simulate", "--days", 3, "--spin-up", 0, "--seed", 4, "--out", ocean) == 0
-    assert genda(monkeypatch, "prepare", ocean, state) == 0
+    for _ in range(2):  # an older result is replaced
+        assert genda(monkeypatch, "prepare", ocean, state) == 0
     assert "s.zarr: 3 days on" in capsys.readouterr().out
     assert genda(monkeypatch, "prepare", ocean, held_out, "--like", state) == 0
     assert genda(monkeypatch, "train", "--data", state, "--validation", held_out, "--out", prior, "--images", 32) == 0

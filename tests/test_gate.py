@@ -16,8 +16,10 @@ import xarray as xr
 
 from genda_lite.errors import InputError
 from genda_lite.observe.files import read_observations
+from genda_lite.posterior.problem import choose_date
 from genda_lite.sources import (
     Report,
+    join,
     open_product,
     read_climatology,
     read_drifters,
@@ -110,6 +112,26 @@ def test_nanoseconds_are_not_rounded(put):
     assert (read_tracks(put(ds)).time.values.astype("i8") == when).all()
 
 
+def test_packed_times_have_the_fill_value_of_their_integers(put):
+    """The greatest integer would be a day of the year 2083."""
+    seconds = np.rint((small.tracks().time.values - 24000.0) * 86400).astype("i4")
+    seconds[4] = np.iinfo("i4").max
+    packed = {"units": small.DAYS["units"], "scale_factor": 1 / 86400, "add_offset": 24000.0}
+    ds = small.tracks().drop_vars("time").assign(time=("time", seconds, packed))
+    ds.time.encoding["_FillValue"] = None
+    found = read_tracks(put(ds))
+    assert Report.of(found).dropped == {"without a time": 1}
+    assert abs(found.time.values - small.NOON).max() < np.timedelta64(1, "m")
+
+
+def test_pixels_may_each_have_a_time(put):
+    ds, line = small.swath(), np.arange(20)[:, None]
+    when = ds.time.values[:, None] + np.arange(10) / 86400
+    found = read_swath(put(ds.drop_vars("time").assign(time=(ds.mdt.dims, when, small.DAYS))))
+    after = (found.time.values - small.NOON) / np.timedelta64(1, "s")
+    np.testing.assert_allclose(after, (0.3 * line + np.arange(10)).ravel(), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("values", "units", "kept"),
     [(5.0, "seconds", 200), (5.0, "minutes", 200), (np.where(np.arange(20)[:, None] < 3, 2e9, 5.0), "s", 170)],
@@ -140,6 +162,12 @@ def test_months_that_are_none_are_no_months(put, refuses):
 def test_what_is_no_date_is_refused(put, refuses, date):
     with refuses("is not a date"):
         read_sea_level_map(put(small.sea_level()), date)
+    with refuses("is not a date"):
+        choose_date(None, date)
+
+
+def test_a_date_with_a_zone_is_brought_to_utc():
+    assert choose_date(None, "2017-04-02T02:00+02:00") == np.datetime64("2017-04-02")
 
 
 # --- 2. maps without a time axis
@@ -198,6 +226,17 @@ def test_attributes_may_say_the_time(put, refuses):
         read_temperature(path, "2017-04-05")
     for start, stop in (("2017-01-01", "2017-12-31"), ("00:00:00 UTC", "23:59:59 UTC"), ("today", "tomorrow")):
         assert np.isnat(stated_time(ds.assign_attrs(time_coverage_start=start, time_coverage_end=stop)))
+
+
+@pytest.mark.parametrize("name", ["sea level", "winds"])
+def test_a_forecast_is_of_the_time_that_it_is_valid_at(put, name):
+    """Beside `valid_time`, `time` is when the forecast started."""
+    product = small.PRODUCTS[name]
+    ds = product.make().isel(time=0)
+    start = ds.time.variable.copy(data=ds.time.values - 2.0)
+    found = product.read(put(ds.rename(time="valid_time").assign(time=start))).compute()
+    assert found.time.values.ravel()[0].astype("M8[D]") == small.NOON.astype("M8[D]")
+    check(found, product)
 
 
 # --- 3. fill values and ranges
@@ -349,7 +388,14 @@ def test_a_missing_flag_of_a_swath_is_not_a_bad_one(put):
 
 
 def test_flags_that_are_not_set_by_custom(put):
-    """255 in unsigned bytes, and what is no number of OceanSITES' table."""
+    """The greatest of unsigned integers; of OceanSITES' table what nobody has looked at, and what is not in it."""
+    flags = np.where(np.arange(20)[:, None] < 3, 2**32 - 1, np.where(np.arange(20)[:, None] < 5, 4, 0)) + np.zeros(10)
+    ds = small.swath().drop_vars("quality_flag").assign(ssha_filtered_qual=(small.swath().mdt.dims, flags.astype("u4")))
+    ds.ssha_filtered_qual.encoding["_FillValue"] = None
+    report = Report.of(read_swath(put(ds, "q.nc")))
+    assert report.dropped == {"flagged bad": 20} and report.noted == {"without 'ssha_filtered_qual'": 30}
+    report = Report.of(read_drifters(put(small.drifter().assign(EWCT_QC=(("TIME",), np.zeros(40, "i1"))), "z.nc")))
+    assert not report.dropped and report.noted == {"without 'flags'": 40}
     ds = small.swath()
     ds = ds.assign(quality_flag=(ds.quality_flag.dims, np.full((20, 10), 255, np.uint8)))
     report = Report.of(read_swath(put(ds)))
@@ -376,6 +422,12 @@ def test_a_box_with_one_row_or_column(put, name, box):
         rows = found.channel == channel
         truth = small.sea(str(channel), found.latitude[rows], found.longitude[rows])
         np.testing.assert_allclose(found.value[rows], truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("cells", [{"latitude": [3]}, {"longitude": [3]}, {"latitude": [3], "longitude": [3]}])
+def test_ocean_and_wind_of_one_row_or_column(put, cells):
+    ocean, wind = read_glorys(put(small.glorys().isel(cells))), read_winds(put(small.winds().isel(cells), "w.nc"))
+    check(join(ocean, wind).compute(), small.PRODUCTS["winds"])
 
 
 def test_a_row_that_is_there_twice(put):
@@ -522,6 +574,35 @@ def test_folders_hold_files_of_several_suffixes(tmp_path, put):
     rows = "".join(f"1,2017-04-02T{hour:02}:00:00Z,36.{hour:02},-61,0.1,0.2\n" for hour in range(24))
     (tmp_path / "tables" / "gdp.csv.gz").write_bytes(gzip.compress(f"id,time,lat,lon,u,v\n{rows}".encode()))
     assert read_drifters(tmp_path / "tables").sizes["obs"] == 24
+
+
+@pytest.mark.parametrize("other", ["b.nc.gz", "april"])
+def test_what_else_in_a_folder_may_be_products_is_told(tmp_path, put, other):
+    put(small.tracks())
+    (tmp_path / "readme.txt").write_text("of no interest")
+    (tmp_path / other).mkdir() if other == "april" else (tmp_path / other).write_bytes(b"\x1f\x8b")
+    with pytest.warns(UserWarning, match=f"1 passed over, such as {other}"):
+        assert read_tracks(tmp_path).sizes["point"] == 40
+
+
+def test_tables_of_other_customs_say_what_they_have(tmp_path, refuses):
+    (tmp_path / "a.csv").write_text("id;time;lat;lon;u;v\n7;2017-04-02T00:00Z;36;-61;0,1;0,2\n")
+    with refuses("a.csv", "no id of drifters", "id;time;lat;lon;u;v"):
+        read_drifters(tmp_path / "a.csv")
+
+
+def test_a_filter_that_is_not_known_is_named(put, refuses):
+    """NetCDF's zstd, of which the HDF5 library here knows nothing."""
+    path = put(small.tracks())
+    with h5py.File(path, "r+") as file:
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_chunk((40,))
+        made.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+        space = h5py.h5s.create_simple((40,))
+        h5py.h5d.create(file.id, b"sla", h5py.h5t.NATIVE_FLOAT, space, made).write_direct_chunk((0,), bytes(8), 0)
+    check(read_tracks(path), small.PRODUCTS["tracks"])
+    with refuses("a.nc", "'sla' cannot be read", "the filter 32015, which is not known"):
+        read_tracks(path, "sla")
 
 
 @pytest.mark.parametrize("paths", [[], None, 5, "x" * 300])

@@ -164,7 +164,8 @@ def assimilate(
     Args:
         prior: from `load_prior`.
         observations: inside the grid; see `Observations.inside` to keep those that are. A prior of several days takes
-            each at its own time, and refuses those outside its days (`Observations.during`).
+            each at its own time, and refuses those outside its days (`Observations.during`). Errors are at least a
+            thousandth of what their channel varies by: rounding hides smaller ones.
         members: size of the ensemble. seed: of its noise; member i does not depend on how many there are.
         region: {"centre": (longitude, latitude)} or {"southwest": (longitude, latitude)} inside the prior's domain;
             by default the box around the middle of the observations that fits into the domain.
@@ -196,8 +197,9 @@ def assimilate(
         values leave it.
 
     Raises:
-        InputError: see `build_problem`; an unknown method, or fewer than one member; a climatology without a grid, and
-            see `read_climatology`, `prepare.local`; both date and dates, and see `compose.prepared`.
+        InputError: see `build_problem`; an error that is too small, the message says how large it must be; an unknown
+            method, or fewer than one member; a climatology without a grid, and see `read_climatology`, `prepare.local`;
+            both date and dates, and see `compose.prepared`.
 
     Examples:
         A single measurement of sea level, and the Gaussian prior (the diffusion prior is `load_prior()`):

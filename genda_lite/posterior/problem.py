@@ -15,6 +15,7 @@ from ..observe.table import Observations
 from ..prepare.local import local_standardizer
 from ..prior.base import Prior, grid_context
 from ..prior.trajectory import check_kind
+from ..sources.files import as_date
 from ..state import VARIABLES, Grid
 from .lags import lagged
 
@@ -137,13 +138,12 @@ def choose_date(observations: Observations, date) -> np.datetime64:
     """The date whose season the climatology takes: as given, else the median time of the observations.
 
     Raises:
-        InputError: a date that cannot be read.
+        InputError: what is given is no date, as a number is none.
     """
+    if isinstance(date, np.datetime64):
+        return date.astype("datetime64[ns]")
     if date is not None:
-        try:
-            return np.datetime64(date, "ns")
-        except ValueError:
-            raise InputError(f"date {date!r} cannot be read, expected a form like 2019-02-23") from None
+        return as_date(date)
     known = observations.time[~np.isnat(observations.time)]
     if len(known):
         return np.sort(known)[len(known) // 2]

@@ -6,6 +6,7 @@ models. Its mean over the globe is a matter of convention and may differ between
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,12 @@ def read_tracks(
             parts = [part.drop_vars(name, errors="ignore") for part in parts]
     # One mission after the other would hide which values are simultaneous; the sort keeps the order of equals.
     tracks = parts[0] if len(parts) == 1 else xr.concat(parts, "point", combine_attrs="override")
-    if not (np.diff(tracks["time"].values) >= np.timedelta64(0)).all():
-        tracks = tracks.isel(point=np.argsort(tracks["time"].values, kind="stable"))
+    tracks = tracks.isel(point=np.argsort(tracks["time"].values, kind="stable"))
     names = ["mission", "time", "latitude", "longitude"]
     twice = pd.DataFrame({name: tracks[name].values for name in names}).duplicated().values
     if twice.any():
         tracks = tracks.isel(point=~twice)
-        read = Report(read.source, read.what, read.read, read.dropped | {"held twice": int(twice.sum())})
+        read = replace(read, dropped=read.dropped | {"held twice": int(twice.sum())})
     tracks.attrs = attrs | {"dropped_points": read.read - read.kept} | read.attributes()
     return tracks
 
@@ -112,13 +112,12 @@ def _tracks_of(
     described = {key: parts[0].attrs[key] for key in ("standard_name", "long_name") if key in parts[0].attrs}
     if len(parts) > 1:
         described = {"standard_name": _STANDARD_NAME, "long_name": "Absolute dynamic topography"}
-    inside = slice(None) if box is None else in_box(box, latitude.values, longitude.values)
-    north, east, values, when = (a[inside] for a in (latitude.values, longitude.values, values, time.values))
-    tally = Tally(values.shape)
+    north, east, when = latitude.values, longitude.values, time.values
+    tally = Tally(in_box(box, north, east))
     tally.sound(values, (-LIMIT, LIMIT), north, east)
     tally.drop(np.isnat(when), "without a time")
     keep = tally.keep
-    extra = {name: array.values[inside][keep] for name, array in extra.items()}
+    extra = {name: array.values[keep] for name, array in extra.items()}
     mission = np.full(int(keep.sum()), attrs.get("platform", Path(path).stem))
     zos = {"zos": (values[keep], described | {"units": "m"})}
     ds = point_set(zos, north[keep], east[keep], when[keep], attrs, mission=mission, **extra)

@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from ..errors import InputError
 from ..files import atomic_folder, atomic_path
 from .catalogue import SOURCES, Subset, of_year
 from .files import Box
-from .open_servers import fetch_grid, fetch_model, fetch_table, grid_size, model_size, table_size
+from .open_servers import fetch_grid, fetch_model, fetch_table, grid_size, model_size
 from .pieces import NothingThere, Piece, client
 
 TRAINING_BOX: Box = (-70.0, -40.0, 25.0, 45.0)
@@ -116,7 +117,7 @@ def sizes(pieces: list[Piece], box: Box = GULF_STREAM) -> dict[str, tuple[int, f
             left.setdefault(piece.name, []).append(piece)
     found = {}
     for name, missing in left.items():
-        size = _SIZES[missing[0].subset.kind](missing[0], box)
+        size = _KINDS[missing[0].subset.kind].size(missing[0], box)
         found[name] = len(missing), None if size is None else size * len(missing)
     return found
 
@@ -136,10 +137,10 @@ def fetch(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Piece, 
     _check_box(box)
     missing = [piece for piece in pieces if not piece.is_there]
     for kind in {piece.subset.kind for piece in missing}:
-        client(_CLIENTS.get(kind, "copernicusmarine"))
+        client(_KINDS[kind].client)
     for piece in missing:
         try:
-            _FETCH[piece.subset.kind](piece, box)
+            _KINDS[piece.subset.kind].fetch(piece, box)
         except NothingThere:
             yield piece, False
         else:
@@ -251,22 +252,20 @@ def _granules_size(piece: Piece, box: Box) -> float | None:
     return float(sum(sizes))
 
 
-_FETCH: dict[str, Callable] = {
-    "subset": _subset,
-    "table": _subset,
-    "files": _files,
-    "granules": _granules,
-    "griddap": fetch_grid,
-    "tabledap": fetch_table,
-    "opendap": fetch_model,
+class _Kind(NamedTuple):
+    """How pieces of a kind are fetched: by which client, and how large they are (MB, None if nobody knows)."""
+
+    client: str
+    fetch: Callable[[Piece, Box], None]
+    size: Callable[[Piece, Box], float | None]
+
+
+_KINDS = {
+    "subset": _Kind("copernicusmarine", _subset, _subset_size),
+    "table": _Kind("copernicusmarine", _subset, _subset_size),
+    "files": _Kind("copernicusmarine", _files, _files_size),
+    "granules": _Kind("earthaccess", _granules, _granules_size),
+    "griddap": _Kind("erddapy", fetch_grid, grid_size),
+    "tabledap": _Kind("erddapy", fetch_table, lambda piece, box: None),  # nobody knows how many drifters there were
+    "opendap": _Kind("netCDF4", fetch_model, model_size),
 }
-_SIZES: dict[str, Callable] = {
-    "subset": _subset_size,
-    "table": _subset_size,
-    "files": _files_size,
-    "granules": _granules_size,
-    "griddap": grid_size,
-    "tabledap": table_size,
-    "opendap": model_size,
-}
-_CLIENTS = {"granules": "earthaccess", "griddap": "erddapy", "tabledap": "erddapy", "opendap": "netCDF4"}

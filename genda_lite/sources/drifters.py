@@ -36,15 +36,15 @@ from .files import (
     require_time,
     source_name,
     source_of,
-    wrap_longitude,
 )
 from .opening import text
 from .report import PLACELESS, Report, Tally
 
 TABLES = (".csv", ".txt", ".csv.gz")
 
-# Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated.
-GOOD_FLAGS, LAST_FLAG = (1, 2, 5, 7, 8), 9  # what lies beyond is a fill value
+# Copernicus Marine In Situ (OceanSITES): 1 good, 2 probably good, 5 changed, 7 nominal, 8 interpolated; 0 is of what
+# nobody has looked at, and what lies beyond the last is a fill value.
+GOOD_FLAGS, LAST_FLAG = (1, 2, 5, 7, 8), 9
 GOOD, BAD = 1.0, 0.0
 FASTEST = 5.0  # m/s; no current of the open sea, and no drifter, is faster
 DEEPEST = 500.0  # m; no drifter has its drogue there
@@ -94,30 +94,25 @@ def read_drifters(paths: Paths, box: Box | None = None, drogued: bool = False) -
     """
     paths = listed(paths, (*SUFFIXES, *TABLES))
     tables = [_read(path) for path in paths]
-    cut = sum(table.attrs.get("cut", 0) for table in tables)
-    table = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
-    table["longitude"] = wrap_longitude(table["longitude"])
-    if box is not None:
-        known = table[["latitude", "longitude"]].notna().all(axis=1)
-        table = table[~known | in_box(box, table["latitude"], table["longitude"])]
-    source = source_name(paths)
-    table = table.sort_values(["id", "time"], kind="stable", ignore_index=True)
-    tally = Tally(len(table))
+    cut = sum(table.attrs["cut"] for table in tables)
+    table = pd.concat(tables).sort_values(["id", "time"], kind="stable", ignore_index=True)
+    placeless = table[["latitude", "longitude"]].isna().any(axis=1).to_numpy()
+    inside = in_box(box, table["latitude"], table["longitude"]) | placeless
+    tally = Tally(inside, {"cut off at the end of the file": cut})
     tally.drop(table["time"].isna(), "without a time")
-    tally.drop(table[["latitude", "longitude"]].isna().any(axis=1), PLACELESS)
+    tally.drop(placeless, PLACELESS)
     tally.drop(table["id"] == "", "without an id")
     tally.flagged(table["flag"].to_numpy(), lambda flag: flag == GOOD, "flagged bad", "flags")
     tally.drop(table[["u", "v"]].isna().any(axis=1), "without a velocity")
     tally.drop(np.hypot(table["u"], table["v"]) > FASTEST, f"faster than {FASTEST:g} m/s")
     kept = table[tally.keep]
-    tally.drop(_at(kept[kept.duplicated(["id", "time"])], table), "at a time of the same drifter held before")
-    tally.drop(_at(_aground(table[tally.keep]), table), "aground")
+    twice = kept.index[kept.duplicated(["id", "time"])]
+    tally.drop(table.index.isin(twice), "at a time of the same drifter held before")
+    tally.drop(table.index.isin(_aground(table[tally.keep])), "aground")
     if drogued:
         tally.drop(table["drogue"] != ON, "without a drogue")
-    report = tally.report(source, "fixes")
-    if cut:
-        report = Report(source, "fixes", report.read + cut, report.dropped | {"cut off at the end of the file": cut})
-    report.expect_some(f"{source}: no valid fix of a drifter", box)
+    report = tally.report(source_name(paths), "fixes")
+    report.expect_some(f"{report.source}: no valid fix of a drifter", box)
     return _ragged(table[tally.keep], report)
 
 
@@ -149,13 +144,8 @@ def _ragged(table: pd.DataFrame, report: Report) -> xr.Dataset:
     return ds
 
 
-def _at(rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
-    """Where in a table its rows are."""
-    return table.index.isin(rows.index)
-
-
-def _aground(table: pd.DataFrame) -> pd.DataFrame:
-    """The last fixes of drifters that have come to rest."""
+def _aground(table: pd.DataFrame) -> list:
+    """The rows of the last fixes of drifters that have come to rest."""
     rows = []
     for _, one in table.groupby("id", sort=False):
         time, north, east = (one[name].to_numpy() for name in ("time", "latitude", "longitude"))
@@ -165,8 +155,8 @@ def _aground(table: pd.DataFrame) -> pd.DataFrame:
         still = (np.arange(len(one)) >= rest) & (time[-1] - time[rest] >= AGROUND)
         ended = (one["death"] == RAN_AGROUND) & one["end"].notna()
         still |= (ended & (one["time"] > one["end"] - pd.Timedelta(AGROUND))).to_numpy()
-        rows.append(one[still])
-    return pd.concat(rows) if rows else table
+        rows += list(one.index[still])
+    return rows
 
 
 # --- Files to tables ------------------------------------------------------------------------------------------------
@@ -192,7 +182,7 @@ def _read(path: str | os.PathLike) -> pd.DataFrame:
 def _flag(columns: dict, n: int) -> np.ndarray:
     """`GOOD`, `BAD` if any flag of a fix says so, NaN where there are flags, but none that is set."""
     flags = np.array([_numbers(columns[name]) for name in _FLAGS if name in columns] or np.full((1, n), GOOD_FLAGS[0]))
-    known = (flags >= 0) & (flags <= LAST_FLAG)
+    known = (flags > 0) & (flags <= LAST_FLAG)
     bad = (known & ~np.isin(flags, GOOD_FLAGS)).any(0)
     return np.where(bad, BAD, np.where(known.any(0), GOOD, np.nan))
 
@@ -311,7 +301,7 @@ def _is_text(path: Path) -> bool:
         return False  # `open_product` says what is wrong
     if start.startswith(_GZIP):
         return True
-    return bool(start) and b"\0" not in start and b"," in start.splitlines()[0]
+    return bool(start) and b"\0" not in start and not {*start.splitlines()[0]}.isdisjoint(b",;\t")
 
 
 def _text_product(path: Path) -> xr.Dataset:
@@ -370,17 +360,14 @@ def _wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     keys = [name for name in ("platform_id", "time", "latitude", "longitude", "depth") if name in raw]
     if not {"platform_id", "time", "latitude", "longitude"} <= set(keys):
         raise InputError(f"{path}: expected columns platform_id, time, latitude, longitude beside variable and value")
-    wide = None
-    for name, rows in raw.groupby("variable", sort=False):
-        name = str(name).lower()
-        if name not in (*_U, *_V, *_NAMES["drogue"]):
-            continue
-        columns = {"value": name, "value_qc": f"{name}_qc"}
-        rows = rows[[*keys, *(column for column in columns if column in rows)]].rename(columns=columns)
-        # A fix that is there twice would pair with itself crosswise; numbered, the copies stay copies.
-        rows["copy"] = rows.groupby(keys, dropna=False).cumcount()
-        wide = rows if wide is None else wide.merge(rows, "outer", [*keys, "copy"])
-    if wide is None:
+    rows = raw.assign(variable=raw["variable"].astype(str).str.lower())
+    rows = rows[rows["variable"].isin((*_U, *_V, *_NAMES["drogue"]))]
+    if rows.empty:
         shown = ", ".join(sorted(map(str, raw["variable"].unique()))[:8])
         raise InputError(f"{path}: no velocities EWCT and NSCT among the variables, the file has {shown}")
-    return wide
+    # A fix that is there twice would be two values in one place; numbered, the copies stay copies.
+    rows["copy"] = rows.groupby([*keys, "variable"], dropna=False).cumcount()
+    held = [name for name in ("value", "value_qc") if name in rows]
+    wide = rows.pivot(index=[*keys, "copy"], columns="variable", values=held)
+    wide.columns = [name + what.removeprefix("value") for what, name in wide.columns]
+    return wide.reset_index()

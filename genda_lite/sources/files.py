@@ -155,6 +155,12 @@ def require(
     return variable
 
 
+def optional(dataset: xr.Dataset, name: str, *how, **more) -> xr.DataArray | None:
+    """What `require` gives of a variable, None where a product lacks it."""
+    lost = name not in dataset.variables and name not in dataset.encoding.get("unreadable", {})
+    return None if lost else require(dataset, name, *how, **more)
+
+
 def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[float] = NO_RANGE) -> np.ndarray:
     """Which decoded values lie in the range that a variable states by `valid_min`, `valid_max` or `valid_range`, and
     are no fill values by custom: where integers are packed and none is declared, the extremes of their type.
@@ -317,7 +323,8 @@ def stretch(indices: np.ndarray) -> np.ndarray | slice:
 
 
 def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
-    """One or more paths as a list; a folder stands for the files and Zarr stores in it, those hidden aside.
+    """One or more paths as a list; a folder stands for the files and Zarr stores in it, those hidden aside. What else
+    may hold products, such as a folder in it, is passed over with a warning.
 
     Raises:
         InputError: there are none.
@@ -334,10 +341,15 @@ def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
         if not os.path.isdir(path) or is_zarr(path):
             found.append(path)
             continue
-        inside = [file for file in sorted(Path(path).iterdir()) if not file.name.startswith(".")]
-        inside = [file for file in inside if is_zarr(file) or (file.name.lower().endswith(suffixes) and file.is_file())]
+        entries = [entry for entry in sorted(Path(path).iterdir()) if not entry.name.startswith(".")]
+        inside = [one for one in entries if is_zarr(one) or (one.name.lower().endswith(suffixes) and one.is_file())]
+        expected = f"expected files that end in {', '.join(suffixes)}"
         if not inside:
-            raise InputError(f"{path}: is a folder without products, expected files that end in {', '.join(suffixes)}")
+            raise InputError(f"{path}: is a folder without products, {expected}")
+        suspect = tuple(f"{suffix}." for suffix in suffixes)  # such as .nc.gz
+        others = [one for one in entries if one.is_dir() or any(end in one.name.lower() for end in suspect)]
+        if passed := [one.name for one in others if one not in inside]:
+            warnings.warn(f"{path}: {len(passed)} passed over, such as {passed[0]}; {expected}", stacklevel=2)
         found += inside
     return found
 
@@ -440,12 +452,14 @@ def as_day(date: np.datetime64) -> str:
     return str(np.datetime64(date, "D"))
 
 
-def in_box(box: Box, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Which points lie in a box, edges included; the box may straddle 180 degrees.
+def in_box(box: Box | None, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Which points lie in a box, edges included; the box may straddle 180 degrees. Without a box all do.
 
     Raises:
         InputError: not four numbers with south below north.
     """
+    if box is None:
+        return np.ones(np.broadcast_shapes(np.shape(latitude), np.shape(longitude)), bool)
     try:
         west, east, south, north = map(float, box)
     except (TypeError, ValueError):

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..state import TABLE, VARIABLES
-from .files import NO_RANGE, Box, in_box, open_product, provenance, require, require_time
+from .files import Box, in_box, open_product, optional, provenance, require, require_time
 from .maps import FLAGS, GOOD_QUALITY
 from .points import pixel_places, point_set
 from .report import Tally
@@ -31,39 +31,31 @@ def read_temperature_swath(path: str | os.PathLike, box: Box | None = None, qual
         InputError: the file is unreadable, lacks a variable, is no swath; or no pixel is valid: the message counts why.
     """
     with open_product(path) as product:
-        north, east, dims = pixel_places(product)
-
-        def read(name: str, bounds=NO_RANGE, units: str | None = None) -> np.ndarray | None:
-            return require(product, name, dims, units, bounds).values if name in product.variables else None
-
+        north, east = pixel_places(product)
+        dims = north.dims
         values = require(product, _NAME, dims, units="degC").values
-        bias, level = (read(name, FLAGS[name]) for name in ("sses_bias", "quality_level"))
-        spread, flags = read("sses_standard_deviation", (0.0, 40.0)), read("l2p_flags", (-(2.0**31), 2.0**31))
+        bias, level = (optional(product, name, dims, None, FLAGS[name]) for name in ("sses_bias", "quality_level"))
+        spread = optional(product, "sses_standard_deviation", dims, None, (0.0, 40.0))
+        flags = optional(product, "l2p_flags", dims, None, (-(2.0**31), 2.0**31))
         counted = "sst_dtime" in product and "units" in product["sst_dtime"].attrs  # in seconds if it does not say
-        lag = read("sst_dtime", (-LONGEST, LONGEST), "s" if counted else None)
+        lag = optional(product, "sst_dtime", dims, "s" if counted else None, (-LONGEST, LONGEST))
         reference = require_time(product).values.ravel()[0]
         attrs = provenance(product) | {"variable": _NAME, "processing_level": "L2P"}
 
-    inside = np.ones(north.shape, bool) if box is None else in_box(box, north, east)
     values = values - (0.0 if bias is None else np.nan_to_num(bias))
-    lag = np.zeros(north.shape) if lag is None else lag
-    tally = Tally(int(inside.sum()))
-    tally.sound(values[inside], TABLE["thetao"].plausible, north[inside], east[inside])
+    lag = np.zeros(north.shape) if lag is None else lag.values
+    tally = Tally(in_box(box, north.values, east.values))
+    tally.sound(values, TABLE["thetao"].plausible, north.values, east.values)
     if flags is not None:
-        tally.flagged(flags[inside], lambda flag: _bits(flag) & NO_SEA == 0, "on land, lakes or ice", "l2p_flags")
+        good = lambda flag: np.nan_to_num(flag).astype(np.int64) & NO_SEA == 0  # noqa: E731
+        tally.flagged(flags.values, good, "on land, lakes or ice", "l2p_flags")
     if level is not None:
-        tally.drop(~(level[inside] >= quality), f"of quality below {quality}")
-    tally.drop(np.isnat(reference) | ~np.isfinite(lag[inside]), "without a time")
-    report = tally.report(attrs["source"], "pixels")
+        tally.drop(~(level.values >= quality), f"of quality below {quality}")
+    tally.drop(np.isnat(reference) | ~np.isfinite(lag), "without a time")
+    report, keep = tally.report(attrs["source"], "pixels"), tally.keep
     report.expect_some(f"{path}: no pixel is valid", box)
-    keep = inside.copy()
-    keep[inside] = tally.keep
     time = reference + np.rint(lag[keep] * 1e9).astype("timedelta64[ns]")
     fields = {"thetao": (values[keep], VARIABLES["thetao"])}
     if spread is not None:
-        fields["error"] = (spread[keep], {"units": "degC"})
-    return point_set(fields, north[keep], east[keep], time, attrs, report)
-
-
-def _bits(flags: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(flags).astype(np.int64)
+        fields["error"] = (spread.values[keep], {"units": "degC"})
+    return point_set(fields, north.values[keep], east.values[keep], time, attrs, report)

@@ -24,7 +24,7 @@ from .files import (
     source_name,
     source_of,
 )
-from .report import Tally
+from .report import PLACELESS, Tally
 
 GOOD_QUALITY = 4  # GHRSST's quality_level: 4 acceptable, 5 best (GHRSST Data Specification 2, section 9.11)
 OPEN_SEA = 1  # GHRSST's mask: bit 1 water, 2 land, 4 lake, 8 sea ice, 16 river
@@ -197,7 +197,7 @@ def checked(
         empty: what is said of missing values. flags: drops what is flagged.
     """
     values, (low, high) = result[channel].values, TABLE[channel].plausible
-    tally = Tally(values.shape, result.encoding["placeless"])
+    tally = Tally(values.shape, {PLACELESS: result.encoding["placeless"]})
     tally.drop(np.isnan(values), empty)
     flags(tally)
     tally.drop(~((values >= low) & (values <= high)), f"outside {low:g} to {high:g} {VARIABLES[channel]['units']}")

@@ -89,10 +89,6 @@ def grid_size(piece: Piece, box: Box) -> float:
     return cells * piece.days * (24 / piece.subset.hours[1]) * len(piece.subset.variables) * 8 / 1e6
 
 
-def table_size(piece: Piece, box: Box) -> None:
-    """Nobody knows how many drifters there were."""
-
-
 def model_size(piece: Piece, box: Box) -> float:
     """MB that the server sends: of each day eight snapshots in integers of two bytes."""
     west, east, south, north = _widened(box, piece.subset.margin)

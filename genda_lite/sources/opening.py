@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -25,7 +26,7 @@ ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
 COORDINATES = {  # usual names in lower case
     "latitude": ("latitude", "lat", "nav_lat"),
     "longitude": ("longitude", "lon", "nav_lon"),
-    "time": ("time", "juld", "valid_time", "time_counter"),
+    "time": ("valid_time", "time", "juld", "time_counter"),  # beside a valid time, `time` is that of a forecast's start
 }
 WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
 # Fill values that files do not declare. Times that are negative ones, further from the middle of the others, or outside
@@ -133,7 +134,20 @@ def _store(path: Path) -> tuple[dict[str, Callable], dict, list[str], Callable]:
     else:
         store = ScipyDataStore(str(path))
     found, attrs = store.ds.variables, attrs | dict(store.get_attrs())
-    return {name: partial(store.open_store_variable, name, found[name]) for name in found}, attrs, others, store.close
+    return {name: partial(_opened, store, name, found[name]) for name in found}, attrs, others, store.close
+
+
+def _opened(store, name: str, found) -> xr.Variable:
+    """A variable as its store opens it.
+
+    Raises:
+        TypeError: it is packed by a filter that the HDF5 library does not have here, such as NetCDF's zstd.
+    """
+    made = found._h5ds.id.get_create_plist() if isinstance(store, H5NetCDFStore) else None
+    for number, *_, filter_name in map(made.get_filter, range(made.get_nfilters())) if made else ():
+        if not h5py.h5z.filter_avail(number):
+            raise TypeError(f"it is packed by the filter {filter_name.decode() or number}, which is not known here")
+    return store.open_store_variable(name, found)
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -222,7 +236,8 @@ def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
     numbers = decoded.values.astype(np.float64) if decoded.dtype.kind == "f" else decoded.values
     if variable.dtype.kind in "iu" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
         numbers = variable.values  # floating point would round nanoseconds
-    bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19) | is_extreme(numbers)
+    bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19)
+    bad |= is_extreme(variable.values)  # as it is in the file, packed or not
     bad |= np.isin(numbers, FILLS[FILLS < 0])
 
     def dates(values) -> np.ndarray:

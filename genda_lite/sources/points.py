@@ -8,8 +8,8 @@ from .files import LATITUDE, LONGITUDE, places, source_of
 from .report import Report
 
 
-def pixel_places(product: xr.Dataset) -> tuple[np.ndarray, np.ndarray, tuple]:
-    """Latitude and longitude of the pixels of a swath (see `files.places`), and their two dimensions.
+def pixel_places(product: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Latitude and longitude of the pixels of a swath (see `files.places`), along two dimensions.
 
     Raises:
         InputError: they have others, or different ones.
@@ -17,13 +17,23 @@ def pixel_places(product: xr.Dataset) -> tuple[np.ndarray, np.ndarray, tuple]:
     latitude, longitude = (
         place.squeeze("time") if place.ndim > 2 and place.sizes.get("time") == 1 else place for place in places(product)
     )
-    dims = latitude.dims
-    if len(dims) != 2 or set(longitude.dims) != set(dims):
+    if latitude.ndim != 2 or set(longitude.dims) != set(latitude.dims):
         raise InputError(
-            f"{source_of(product)}: latitude and longitude have dimensions {dims} and {longitude.dims}, expected two "
-            f"in common, along and across the swath"
+            f"{source_of(product)}: latitude and longitude have dimensions {latitude.dims} and {longitude.dims}, "
+            f"expected two in common, along and across the swath"
         )
-    return latitude.values, longitude.transpose(*dims).values, dims
+    return latitude, longitude.transpose(*latitude.dims)
+
+
+def at_pixels(product: xr.Dataset, found: xr.DataArray, pixels: xr.DataArray) -> np.ndarray:
+    """Values at each pixel, be they given of each, of each line or of each column.
+
+    Raises:
+        InputError: they have other dimensions.
+    """
+    if not {*found.dims} <= {*pixels.dims}:
+        raise InputError(f"{source_of(product)}: '{found.name}' has dimensions {found.dims}, expected {pixels.dims}")
+    return found.variable.set_dims(pixels.sizes).values
 
 
 def point_set(

@@ -5,7 +5,6 @@ told from the headers, and from three frames of each variable, is told at once; 
 are read.
 """
 
-import contextlib
 import warnings
 
 import numpy as np
@@ -28,6 +27,7 @@ from .files import (
     open_product,
     provenance,
     regular,
+    source_name,
     source_of,
     stretch,
     times_of,
@@ -123,8 +123,7 @@ def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr
     found = np.flatnonzero(days == date.astype("datetime64[D]")) if date is not None else np.array([0])
     if not len(found):
         raise InputError(f"{winds.attrs['source']}: no wind on {as_day(date)}, the files cover {days[0]} to {days[-1]}")
-    winds = winds.isel(time=int(found[0]))
-    winds = cut(winds, box).load()
+    winds = cut(winds.isel(time=int(found[0])), box).load()
     missing = int(winds["uas"].isnull().sum())
     report = Report(winds.attrs["source"], "cells", winds["uas"].size, {"without a value": missing} if missing else {})
     return winds.assign_attrs(report.attributes())
@@ -160,6 +159,7 @@ def join(ocean: xr.Dataset, winds: xr.Dataset) -> xr.Dataset:
             f"ocean ({days[0]} to {days[-1]}) and winds ({wind_days[0]} to {wind_days[-1]}) have no day in common"
         )
     joined = ocean.isel(time=stretch(ours))
+    on = {dim: places for dim, places in on.items() if winds.sizes[dim] > 1}  # between one and itself lies nothing
     winds = winds.isel(time=stretch(theirs)).astype(float).interp(on, method="linear")
     winds = winds.assign_coords({dim: joined[dim] for dim in ("time", "latitude", "longitude")})
     if joined.chunks and winds.chunks:
@@ -214,20 +214,18 @@ def series(
     Args:
         variables: of each its names in files. depths: of those at a level (m). needed: those that must be there; all.
     """
-    with contextlib.ExitStack() as stack:  # what is refused is closed
-        for product in products:
-            stack.callback(product.close)
-        found = _series(products, variables, depths, needed)
-        stack.pop_all()
-    return found
+    try:
+        return _series(list(map(tidy, products)), variables, depths, variables if needed is None else needed)
+    except BaseException:
+        for product in products:  # what is refused is closed
+            product.close()
+        raise
 
 
 def _series(products, variables, depths, needed) -> xr.Dataset:
     parts: dict[str, list[xr.DataArray]] = {name: [] for name in variables}
-    attrs, levels, first = {}, {}, None
-    paths = [source_of(product) for product in products]
-    for path, product in zip(paths, map(tidy, products), strict=True):
-        attrs = attrs or provenance(product) | {"held": held(product)}
+    paths, levels, first = list(map(source_of, products)), {}, None
+    for path, product in zip(paths, products, strict=True):
         for name, aliases in variables.items():
             for alias in [alias for alias in aliases if alias in product.data_vars][:1]:
                 field, depth = _field(product, path, alias, name, depths.get(name))
@@ -236,22 +234,20 @@ def _series(products, variables, depths, needed) -> xr.Dataset:
                 first = field if first is None else first
                 parts[name].append(_on_grid(field, first, path, paths[0]))
 
-    holds = attrs.pop("held")
-    source = attrs["source"] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-    fields: dict[str, xr.DataArray] = {}
+    source, fields = source_name(paths), {}
     for name, found in parts.items():
-        if not found and needed is not None and name not in needed:
-            continue
-        if not found:
+        if not found and name in needed:
             expected = " or ".join(f"'{alias}'" for alias in variables[name])
-            raise InputError(f"{source}: no variable {expected}; {holds}")
+            raise InputError(f"{source}: no variable {expected}; {held(products[0])}")
+        if not found:
+            continue
         series = _in_order(found, source)
         time = next(iter(fields.values()), series)["time"]
         if not np.array_equal(series["time"], time):
             raise InputError(f"{source}: '{name}' has other dates than '{next(iter(fields))}', expected the same")
         _probe(series, f"{source}: '{name}'")
         fields[name] = as_channel(series, name)
-    ds = _in_blocks(xr.Dataset(fields, attrs=attrs | {"source": source}))
+    ds = _in_blocks(xr.Dataset(fields, attrs=provenance(products[0]) | {"source": source}))
     told = [f"{name} {depth:g}" for name, depth in levels.items() if depth is not None]
     return ds.assign_attrs(depth_m=", ".join(told)) if told else ds
 

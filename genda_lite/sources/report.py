@@ -103,22 +103,22 @@ class Tally:
     """Marks what to drop, reason by reason; what has been dropped for one reason counts for no other.
 
     Attributes:
-        keep: what is left, bool of the shape given.
+        keep: where there is what is left, bool.
     """
 
-    def __init__(self, shape, placeless: int = 0):
+    def __init__(self, among, gone: dict[str, int] | None = None):
         """Args:
-        placeless: how many more there were that have no position.
+        among: the shape of what is counted, or where in an array it is. gone: what was left out before, and why.
         """
-        self.keep, self.dropped, self.placeless = np.ones(shape, bool), Counter({PLACELESS: placeless}), placeless
-        self.odd: list[tuple[np.ndarray, str]] = []
+        self.keep = among.copy() if isinstance(among, np.ndarray) else np.ones(among, bool)
+        self.dropped, self.odd = Counter(gone or {}), []
+        self.read = int(self.keep.sum()) + self.dropped.total()
 
     def drop(self, bad: np.ndarray, why: str) -> None:
         """Drop what is bad and still there."""
-        bad = np.broadcast_to(np.asarray(bad, bool), self.keep.shape) & self.keep
-        if bad.any():
-            self.dropped[why] += int(bad.sum())
-            self.keep &= ~bad
+        bad = np.asarray(bad, bool) & self.keep
+        self.dropped[why] += int(bad.sum())
+        self.keep &= ~bad
 
     def sound(self, values: np.ndarray, limits: tuple[float, float], *places: np.ndarray) -> None:
         """Drop values that are missing or not plausible, and those without a place."""
@@ -126,18 +126,14 @@ class Tally:
         self.drop(~((values >= limits[0]) & (values <= limits[1])), "with an implausible value")
         self.drop(~np.isfinite(sum(places)), PLACELESS)
 
-    def note(self, odd: np.ndarray, what: str) -> None:
-        """Note what is odd about values that stay."""
-        self.odd.append((np.asarray(odd, bool), what))
-
     def flagged(self, flag: np.ndarray, good: Callable, why: str, name: str) -> None:
         """Drop what a flag does not call good; where the flag is missing nothing is known, and it is noted."""
         known = ~np.isnan(flag.astype(float))
         self.drop(known & ~good(flag), why)
-        self.note(~known, f"without '{name}'")
+        self.odd.append((~known, f"without '{name}'"))
 
     def report(self, source: str, what: str) -> Report:
         """The counts so far."""
         noted = {what: int((odd & self.keep).sum()) for odd, what in self.odd}
         counts = ({why: n for why, n in found.items() if n} for found in (self.dropped, noted))
-        return Report(source, what, self.keep.size + self.placeless, *counts)
+        return Report(source, what, self.read, *counts)

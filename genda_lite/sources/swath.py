@@ -14,6 +14,7 @@ from .files import (
     Box,
     in_box,
     open_product,
+    optional,
     provenance,
     require,
     require_time,
@@ -21,12 +22,13 @@ from .files import (
     states_time,
     wrap_longitude,
 )
-from .points import pixel_places, point_set
+from .points import at_pixels, pixel_places, point_set
 from .report import Tally
 
 PIXEL = 2.0  # km, the posting of low-rate products along and across the track
 WIDEST = 1000.0  # km from nadir; what claims to lie farther is a fill value
-_SET = {"quality_flag": (0, 254)}  # 255 is the fill value of unsigned bytes by NetCDF's custom, declared or not
+# The greatest number of a flag's type, unsigned, is its fill value by NetCDF's custom, be it declared or not.
+_SET, _SET_QUAL = {"quality_flag": (0, 2**8 - 2)}, (0, 2**32 - 2)
 
 # Sums that make absolute dynamic topography: L3 of version 2 and later, L3 of version 1, L2 with its calibration.
 _TOPOGRAPHY = (
@@ -73,31 +75,27 @@ def read_swath(
         raise InputError(f"cells of {cell:g} km: expected at least the pixels' {PIXEL:g} km, and less than the swath")
     with open_product(path) as product:
         names = (variable,) if variable else topography(product, _TOPOGRAPHY)
-        north, east, dims = pixel_places(product)
+        pixels, longitude = pixel_places(product)
+        north, east, dims = pixels.values, longitude.values, pixels.dims
         addends = [require(product, name, dims, units="m").values for name in names]
         values = added(addends)
-        flags = ["quality_flag", *(f"{name}_qual" for name in names)]  # those that apply; in each, 0 is good
-        flags = [flag for flag in flags if flag in product.variables]
-        flags = {flag: require(product, flag, dims, bounds=_SET.get(flag, (0, np.inf))).values for flag in flags}
-        time = _time(product, dims)
-        across = _across(product, dims)
+        applying = ["quality_flag", *(f"{name}_qual" for name in names)]  # in each, 0 is good
+        flags = {name: optional(product, name, dims, bounds=_SET.get(name, _SET_QUAL)) for name in applying}
+        time = _time(product, pixels)
+        across = _across(product, pixels)
         nadir = _nadir(product, north.shape)
         attrs = provenance(product) | {"variable": " + ".join(names), "cell_km": float(cell)}
 
     fields = {"zos": values, "latitude": north, "east": east, "across": across}
     seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer, and stays it in a mean of one
-    wanted = {"swath": ~nadir, "nadir": nadir, "all": np.ones_like(nadir)}[part]
-    if box is not None:
-        wanted &= in_box(box, north, east)
-    tally = Tally(int(wanted.sum()))
+    tally = Tally(in_box(box, north, east) & {"swath": ~nadir, "nadir": nadir, "all": True}[part])
     for name, flag in flags.items():
-        tally.flagged(np.where(nadir, 0, flag)[wanted], lambda flag: flag == 0, "flagged bad", name)
-    tally.sound(values[wanted], (-LIMIT, LIMIT), north[wanted], east[wanted])
-    report = tally.report(attrs["source"], "pixels")
+        if flag is not None:
+            tally.flagged(np.where(nadir, 0, flag), lambda flag: flag == 0, "flagged bad", name)
+    tally.sound(values, (-LIMIT, LIMIT), north, east)
+    report, valid = tally.report(attrs["source"], "pixels"), tally.keep
     hint = "" if report.kept else f", nothing to assimilate{_other_ways(names, part, nadir, values, addends[0])}"
     report.expect_some(f"{path}: no pixel of the {part} is valid", box, hint)
-    valid = np.zeros(nadir.shape, bool)
-    valid[wanted] = tally.keep
 
     swath = [_averaged(fields, seconds, valid & ~nadir, round(cell / PIXEL))]
     swath += [_averaged(fields, seconds, valid & nadir, 1)]
@@ -126,28 +124,20 @@ def _other_ways(names: tuple[str, ...], part: str, nadir: np.ndarray, values: np
     return ""
 
 
-def _time(product: xr.Dataset, dims: tuple) -> np.ndarray:
-    """The time of each pixel, from that of its line."""
-    shape = [product.sizes[dim] for dim in dims]
+def _time(product: xr.Dataset, pixels: xr.DataArray) -> np.ndarray:
+    """The time of each pixel, or of its line."""
     if not states_time(product):
-        return np.full(shape, np.datetime64("NaT", "ns"))
-    time = require_time(product)
-    if len(time.dims) != 1 or time.dims[0] not in dims:
-        raise InputError(f"{source_of(product)}: time has dimensions {time.dims}, expected that of the lines")
-    axis = dims.index(time.dims[0])
-    return np.broadcast_to(time.values[:, None] if axis == 0 else time.values, shape)
+        return np.full(pixels.shape, np.datetime64("NaT", "ns"))
+    return at_pixels(product, require_time(product), pixels)
 
 
-def _across(product: xr.Dataset, dims: tuple) -> np.ndarray:
+def _across(product: xr.Dataset, pixels: xr.DataArray) -> np.ndarray:
     """Distance from nadir of each pixel (km)."""
-    shape = tuple(product.sizes[dim] for dim in dims)
-    if "cross_track_distance" not in product.variables:
-        return np.full(shape, np.nan)
-    distance = require(product, "cross_track_distance", bounds=NO_RANGE)
+    distance = optional(product, "cross_track_distance", bounds=NO_RANGE)
+    if distance is None:
+        return np.full(pixels.shape, np.nan)
     metres = str(distance.attrs.get("units", "km")).strip() in ("m", "metre", "meters", "metres")
-    missing = [dim for dim in dims if dim not in distance.dims]
-    distance = distance.expand_dims({dim: product.sizes[dim] for dim in missing}).transpose(*dims)
-    distance = distance.values.astype(np.float64) / (1e3 if metres else 1.0)
+    distance = at_pixels(product, distance, pixels).astype(np.float64) / (1e3 if metres else 1.0)
     return np.where(np.abs(distance) < WIDEST, distance, np.nan)
 
 
