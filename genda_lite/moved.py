@@ -52,6 +52,7 @@ NAMES = {  # module -> where its former names are now
     | {"METHODS": "posterior.guidance"},
     "prepare": dict.fromkeys(("METRES_PER_DEGREE", "REQUIRED"), "state"),
     "prepare.decompose": {"METRES_PER_DEGREE": "state"},
+    "sources": {"repeat_tracks": "observe.orbits"},
     "state": {
         **dict.fromkeys(("packed", "write_dataset"), "files"),
         **dict.fromkeys(("GRAVITY", "ROTATION_RATE", "coriolis", "wind_stress"), "ocean.currents"),

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from genda_lite.errors import InputError
-from genda_lite.sources import open_product, read_sea_level_map, read_tracks, repeat_tracks
+from genda_lite.observe.orbits import repeat_tracks
+from genda_lite.sources import open_product, read_sea_level_map, read_tracks
 from genda_lite.sources.files import find_coordinate, wrap_longitude
 
 REAL = Path(__file__).parents[2] / "shared" / "real"

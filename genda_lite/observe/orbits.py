@@ -9,13 +9,16 @@ P being the time from node to node (Capderou 2014, Handbook of Satellite Orbits,
 short-period effects of the Earth's flattening are left out: a few kilometres on the ground.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
+from ..sources.files import wrap_longitude
 from ..state import EARTH_RADIUS
 
 GRAVITATION = 3.986004e14  # m3 s-2, of the Earth (WGS 84)
@@ -206,3 +209,51 @@ def swath(
     keep = (values["latitude"] >= south) & (values["latitude"] <= north) & (values["longitude"] <= east)
     attrs = lines.attrs | {"columns": len(across)}
     return xr.Dataset(coords={name: ("point", v[keep]) for name, v in values.items()}, attrs=attrs)
+
+
+def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], mission: str = "SARAL") -> xr.Dataset:
+    """The ground tracks of a satellite as flown some days later: a realistic pattern for any period.
+
+    An orbit that repeats after R revolutions in D nodal days sees the Earth make D turns eastward under its
+    plane in R revolutions, so each revolution crosses the equator 360 D / R degrees further west. k
+    revolutions later the satellite passes the same latitudes, displaced in longitude and time by
+
+        -360 k D / R degrees (mod 360)   and   k T / R days,
+
+    T being the length of the cycle in days. After d days we take the whole number of revolutions nearest to d days,
+    k = round(d R / T), so that the time is right within half a revolution (50 minutes).
+
+    SARAL/AltiKa flew the sun-synchronous ENVISAT orbit, R = 501 and D = T = 35: one day later (k = 14) its tracks
+    lie 7.9 degrees further east. Since July 2016 it drifts freely near that orbit, so that for those years
+    the pattern is right but the repetition is not exact.
+
+    Args:
+        tracks: dims (point,) with coordinates `latitude`, `longitude` (degrees), `time`, as `read_tracks` gives.
+        days: the offsets in days, whole numbers of either sign.
+        mission: a name in `MISSIONS`.
+
+    Returns:
+        the points for each offset, one after the other along `point`, with the coordinate `day_offset`
+        (days). Variables are copied unchanged: the positions are of use, to sample another field at.
+
+    Raises:
+        InputError: an unknown mission, offsets that are not whole numbers, or none of them.
+    """
+    if mission not in MISSIONS:
+        raise InputError(f"orbit of '{mission}' is not known, expected one of {', '.join(MISSIONS)}")
+    offsets = np.atleast_1d(np.asarray(days))
+    if offsets.ndim != 1 or offsets.size == 0 or offsets.dtype.kind not in "iu":
+        raise InputError(f"days must be a sequence of whole numbers, not {days!r}")
+    orbit, passes = MISSIONS[mission], []
+    for offset in offsets:
+        k = round(int(offset) * orbit.revolutions / orbit.cycle)
+        turned = 360.0 * (k * orbit.turns % orbit.revolutions) / orbit.revolutions
+        later = pd.Timedelta(days=k * orbit.cycle / orbit.revolutions).to_timedelta64()
+        passes.append(
+            tracks.assign_coords(
+                longitude=("point", wrap_longitude(tracks.longitude.values - turned), tracks.longitude.attrs),
+                time=("point", tracks.time.values + later, tracks.time.attrs),
+                day_offset=("point", np.full(tracks.sizes["point"], offset), {"units": "days"}),
+            )
+        )
+    return xr.concat(passes, dim="point")

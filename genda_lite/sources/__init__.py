@@ -1,6 +1,6 @@
 """Readers that turn providers' files into one set of names and units."""
 
-from .altimetry import read_sea_level_map, read_tracks, repeat_tracks
+from .altimetry import read_sea_level_map, read_tracks
 from .archive import Archive
 from .climatology import read_climatology
 from .download import download_glorys
@@ -32,5 +32,4 @@ __all__ = [
     "read_temperature_swath",
     "read_tracks",
     "read_winds",
-    "repeat_tracks",
 ]

@@ -5,7 +5,7 @@ models. Its mean over the globe is a matter of convention and may differ between
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from .files import (
     require_time,
     source_name,
     source_of,
-    wrap_longitude,
 )
 from .maps import checked, read_map
 from .points import point_set
@@ -155,59 +154,6 @@ def read_sea_level_map(
     result = checked(result, "zos", path, "without a value")
     result["zos"].attrs = described
     return result
-
-
-# Exactly repeating orbits: revolutions, and in how many nodal days (solar days if sun-synchronous).
-ORBITS = {"SARAL": (501, 35)}
-
-
-def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], orbit: str = "SARAL") -> xr.Dataset:
-    """The ground tracks of a satellite as flown some days later: a realistic pattern for any period.
-
-    An orbit that repeats after R revolutions in D nodal days sees the Earth make D turns eastward under its
-    plane in R revolutions, so each revolution crosses the equator 360 D / R degrees further west. k
-    revolutions later the satellite passes the same latitudes, displaced in longitude and time by
-
-        -360 k D / R degrees (mod 360)   and   k D / R days.
-
-    After d days we take the whole number of revolutions nearest to d days, k = round(d R / D), so that the
-    time is right within half a revolution (50 minutes). A nodal day is one turn of the Earth relative to the
-    orbital plane: the solar day, if the orbit is sun-synchronous.
-
-    SARAL/AltiKa flew the sun-synchronous ENVISAT orbit, R = 501 and D = 35: one day later (k = 14) its tracks
-    lie 7.9 degrees further east. Since July 2016 it drifts freely near that orbit, so that for those years
-    the pattern is right but the repetition is not exact.
-
-    Args:
-        tracks: dims (point,) with coordinates `latitude`, `longitude` (degrees), `time`, as `read_tracks`
-            gives.
-        days: the offsets in days, whole numbers of either sign.
-        orbit: a name in `ORBITS`.
-    Returns:
-        the points for each offset, one after the other along `point`, with the coordinate `day_offset`
-        (days). Variables are copied unchanged: the positions are of use, to sample another field at.
-    Raises:
-        InputError: an unknown orbit, offsets that are not whole numbers, or none of them.
-    """
-    if orbit not in ORBITS:
-        raise InputError(f"orbit '{orbit}' is not known, expected one of {', '.join(ORBITS)}")
-    offsets = np.atleast_1d(np.asarray(days))
-    if offsets.ndim != 1 or offsets.size == 0 or offsets.dtype.kind not in "iu":
-        raise InputError(f"days must be a sequence of whole numbers, not {days!r}")
-    revolutions, period = ORBITS[orbit]
-    passes = []
-    for offset in offsets:
-        k = round(int(offset) * revolutions / period)
-        longitude = wrap_longitude(tracks.longitude.values - 360.0 * (k * period % revolutions) / revolutions)
-        later = pd.Timedelta(days=k * period / revolutions).to_timedelta64()
-        passes.append(
-            tracks.assign_coords(
-                longitude=("point", longitude, tracks.longitude.attrs),
-                time=("point", tracks.time.values + later, tracks.time.attrs),
-                day_offset=("point", np.full(tracks.sizes["point"], offset), {"units": "days"}),
-            )
-        )
-    return xr.concat(passes, dim="point")
 
 
 def topography(product: xr.Dataset, sums: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

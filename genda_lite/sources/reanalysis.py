@@ -275,7 +275,7 @@ def tidy(product: xr.Dataset) -> xr.Dataset:
     name, known = str(time.name), np.atleast_1d(~np.isnat(time.values))
     if not known.any():
         raise InputError(f"{source}: no '{name}' with dates of the standard calendar; {held(product)}")
-    product = regular(product.drop_vars(name, errors="ignore"))
+    product = regular(product.drop_vars([name, "time"], errors="ignore"))
     if time.ndim == 0:
         product = product.squeeze("time") if product.sizes.get("time") == 1 else product
         if "time" in product.dims:

@@ -23,11 +23,12 @@ from ..baselines.interpolation import Ensemble
 from ..baselines.regression import Regression
 from ..errors import InputError
 from ..observe.instruments import sample_points
+from ..observe.orbits import repeat_tracks
 from ..observe.table import Observations
 from ..ocean.currents import geostrophic_current
 from ..posterior.problem import relocated
 from ..prior import Prior
-from ..sources import read_sea_level_map, read_tracks, repeat_tracks
+from ..sources import read_sea_level_map, read_tracks
 from ..state import DEGREES_PER_CELL, KM_PER_DEGREE, Grid
 from . import scores
 from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse, regressions
