@@ -146,6 +146,16 @@ def test_pixels_have_times_near_that_of_their_granule(put, values, units, kept):
     np.testing.assert_allclose(after, 300.0 if units == "minutes" else 5.0)
 
 
+def test_a_mean_of_pixels_takes_the_times_that_are_known(put):
+    """The first line of a square has none, which must not count as a number."""
+    found = read_swath(put(spoil(small.swath(), "time", [0, 8, 9, 10, 11], 9.96921e36)), cell=8.0)
+    lines = np.round((found.latitude.values - small.SOUTH) / 0.02, 1)
+    after = (found.time.values - small.NOON) / np.timedelta64(1, "s")
+    assert np.isnat(found.time.values[lines == 9.5]).all() and (lines == 9.5).any()
+    np.testing.assert_allclose(after[lines == 1.5], 0.3 * 2.0, atol=1e-6)
+    np.testing.assert_allclose(after[lines > 12], 0.3 * lines[lines > 12], atol=1e-6)
+
+
 def test_months_that_are_none_are_no_months(put, refuses):
     ds = small.climatology()
     assert list(read_climatology(put(ds)).time.dt.month.values) == [4]
@@ -196,6 +206,16 @@ def test_a_map_without_a_time_has_no_date(put, refuses, name):
         product.read(paths[0], date="2017-04-02")
     with refuses("a.nc", "no time"):
         read_observations(paths, "2017-04-02")
+
+
+def test_a_swath_without_times_has_no_date(put, refuses):
+    path = put(small.swath().drop_vars("time"))
+    seen, _ = read_observations(path)
+    with refuses("no observation within 5 days of 2017-04-02", f"{len(seen)} without a time"):
+        read_observations(path, "2017-04-02")
+    ds = spoil(small.swath(), "time", slice(0, 8), np.nan)
+    some, (report,) = read_observations(put(ds, "b.nc"), "2017-04-02")
+    assert 0 < len(some) == len(seen) - report.dropped["without a time"] < len(seen)
 
 
 def test_a_dimension_of_size_one_needs_no_variable(put, refuses):

@@ -117,18 +117,18 @@ def timely(
     also counts the points left out.
 
     Args:
-        ds: dims (point,), with a variable and its `time`. An unknown time counts as that of the date.
-        variance: of the errors, one number or (m,). date: None takes all as if simultaneous.
+        ds: dims (point,), with a variable and its `time`.
+        variance: of the errors, one number or (m,). date: None takes all as if simultaneous, those of unknown time too.
     """
+    away = np.zeros(ds.sizes["point"]) if date is None else np.abs((ds["time"].values - date) / DAY)
+    timeless, late = np.isnan(away), away > window
+    dropped = {"without a time": timeless.sum(), f"more than {window:g} days from the date": late.sum()}
     report = Report.of(ds)
-    late = np.abs((ds["time"].values - (ds["time"].values if date is None else date)) / DAY) > window
-    if late.any():
-        dropped = report.dropped | {f"more than {window:g} days from the date": int(late.sum())}
-        report = Report(report.source, report.what, report.read, dropped)
-    if late.all():
+    report = replace(report, dropped=report.dropped | {why: int(count) for why, count in dropped.items() if count})
+    if (timeless | late).all():
         return [], report
     error = np.broadcast_to(np.sqrt(variance), late.shape)
-    points = ds.assign(error=("point", error)).isel(point=~late)
+    points = ds.assign(error=("point", error)).isel(point=~(timeless | late))
     return [Observations.from_points(points, channel, "error", channel)], report
 
 

@@ -87,7 +87,7 @@ def read_swath(
         attrs = provenance(product) | {"variable": " + ".join(names), "cell_km": float(cell)}
 
     fields = {"zos": values, "latitude": north, "east": east, "across": across}
-    seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer, and stays it in a mean of one
+    seconds = time.astype("datetime64[ns]").astype(np.int64)  # NaT is the least integer
     tally = Tally(in_box(box, north, east) & {"swath": ~nadir, "nadir": nadir, "all": True}[part])
     for name, flag in flags.items():
         if flag is not None:
@@ -171,8 +171,10 @@ def _averaged(fields: dict[str, np.ndarray], time: np.ndarray, valid: np.ndarray
         return (values[first] + np.bincount(place, step, len(square)) / count)[half]
 
     table = {name: mean(name) for name in fields}
-    start = time[lines, pixels]
-    unknown = start == np.iinfo(np.int64).min
-    lag = np.bincount(place, np.where(unknown, 0, start - start[first][place]), len(square)) / count
-    table["time"] = (start[first] + np.rint(lag).astype(np.int64))[half].astype("datetime64[ns]")
+    start, nat = time[lines, pixels], np.iinfo(np.int64).min
+    known, last = start != nat, start.max(initial=0)
+    lag = np.bincount(place, np.where(known, start - last, 0), len(square))
+    times = np.bincount(place, known, len(square))
+    mean_time = last + np.rint(lag / np.maximum(times, 1)).astype(np.int64)
+    table["time"] = np.where(times > 0, mean_time, nat)[half].astype("datetime64[ns]")
     return table
