@@ -382,6 +382,32 @@ def test_longitudes_may_have_been_wrapped_since_their_range_was_stated():
     assert in_range(np.array([-62.0, 298.0]), stated, (-180.0, 360.0)).all()
 
 
+@pytest.mark.parametrize(("units", "step"), [("m", 1.0), ("centimeters", 100.0), ("cm", 100.0), (None, 1.0)])
+def test_depths_are_counted_as_their_units_say(put, units, step):
+    found = read_glorys(put(layered(units, step))).compute()
+    assert found.attrs["depth_m"] == "uo 15, vo 15"
+    check(found, small.PRODUCTS["ocean"])
+
+
+@pytest.mark.parametrize("units", ["km", "dbar", "sigma_level"])
+def test_levels_that_are_no_depths_are_refused(put, refuses, units):
+    with refuses("a.nc", f"'depth' has units '{units}', expected m"):
+        read_glorys(put(layered(units, 1.0)))
+
+
+def layered(units: str | None, step: float) -> xr.Dataset:
+    """An ocean whose current has levels: the one that is wanted, and another a thousand times as deep."""
+    ds = small.glorys()
+    depth = np.array([15.0, 15000.0]) * step
+    ds = ds.assign(depth=("depth", depth, {"units": units} if units else {}))
+    for name in ("uo", "vo"):
+        values = np.stack([ds[name].values, ds[name].values + 1.0], 1)
+        ds = ds.drop_vars(name).assign({name: (("time", "depth", *ds[name].dims[1:]), values, ds[name].attrs)})
+        ds[name].encoding["_FillValue"] = None
+    ds.depth.encoding["_FillValue"] = None
+    return ds
+
+
 # --- 4. flags
 
 

@@ -39,7 +39,8 @@ NO_RANGE = (-np.inf, np.inf)
 # neither "pss", "PSU" nor "PSS-78", pint neither "degrees_C" nor "PSS-78"; each would want such a list beside it.
 _UNITS = {
     "s": {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0},
-    "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3},
+    "m": {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 1e-2, "mm": 1e-3}
+    | {"centimeters": 1e-2, "centimetres": 1e-2},
     "m s-1": {"ms-1": 1.0, "m/s": 1.0, "ms**-1": 1.0, "ms^-1": 1.0, "cms-1": 1e-2, "cm/s": 1e-2}
     | {"metrepersecond": 1.0, "meter/second": 1.0, "meters/second": 1.0, "metres/second": 1.0, "m.s-1": 1.0},
     "degC": {"degc": 1.0, "degreec": 1.0, "degreesc": 1.0, "degree_c": 1.0, "degrees_c": 1.0, "deg_c": 1.0, "°C": 1.0}

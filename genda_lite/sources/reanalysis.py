@@ -319,7 +319,8 @@ def _field(product: xr.Dataset, path: str, alias: str, name: str, depth: float |
     factor, offset = conversion(field, VARIABLES[name]["units"], path)
     axis = next((axis for axis in field.coords if str(axis).lower() in DEPTH_NAMES), None)
     if axis is not None and depth is not None:
-        levels = np.atleast_1d(abs(field[axis].values.astype(float)))  # some files count from zero downward
+        metres = conversion(field[axis], "m", path)[0] if "units" in field[axis].attrs else 1.0
+        levels = metres * np.atleast_1d(abs(field[axis].values.astype(float)))  # some files count from zero downward
         nearest = int(np.argmin(np.nan_to_num(abs(levels - depth), nan=np.inf)))
         level = round(float(levels[nearest]), 3)
         if level > DEEPEST:
