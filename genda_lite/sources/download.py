@@ -9,7 +9,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -117,7 +116,7 @@ def sizes(pieces: list[Piece], box: Box = GULF_STREAM) -> dict[str, tuple[int, f
             left.setdefault(piece.name, []).append(piece)
     found = {}
     for name, missing in left.items():
-        size = _KINDS[missing[0].subset.kind].size(missing[0], box)
+        size = _KINDS[missing[0].subset.kind][2](missing[0], box)
         found[name] = len(missing), None if size is None else size * len(missing)
     return found
 
@@ -137,10 +136,10 @@ def fetch(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Piece, 
     _check_box(box)
     missing = [piece for piece in pieces if not piece.is_there]
     for kind in {piece.subset.kind for piece in missing}:
-        client(_KINDS[kind].client)
+        client(_KINDS[kind][0])
     for piece in missing:
         try:
-            _KINDS[piece.subset.kind].fetch(piece, box)
+            _KINDS[piece.subset.kind][1](piece, box)
         except NothingThere:
             yield piece, False
         else:
@@ -252,20 +251,13 @@ def _granules_size(piece: Piece, box: Box) -> float | None:
     return float(sum(sizes))
 
 
-class _Kind(NamedTuple):
-    """How pieces of a kind are fetched: by which client, and how large they are (MB, None if nobody knows)."""
-
-    client: str
-    fetch: Callable[[Piece, Box], None]
-    size: Callable[[Piece, Box], float | None]
-
-
-_KINDS = {
-    "subset": _Kind("copernicusmarine", _subset, _subset_size),
-    "table": _Kind("copernicusmarine", _subset, _subset_size),
-    "files": _Kind("copernicusmarine", _files, _files_size),
-    "granules": _Kind("earthaccess", _granules, _granules_size),
-    "griddap": _Kind("erddapy", fetch_grid, grid_size),
-    "tabledap": _Kind("erddapy", fetch_table, lambda piece, box: None),  # nobody knows how many drifters there were
-    "opendap": _Kind("netCDF4", fetch_model, model_size),
+# Of each kind the client, what fetches a piece, and what tells its size: MB, None if nobody knows.
+_KINDS: dict[str, tuple[str, Callable, Callable]] = {
+    "subset": ("copernicusmarine", _subset, _subset_size),
+    "table": ("copernicusmarine", _subset, _subset_size),
+    "files": ("copernicusmarine", _files, _files_size),
+    "granules": ("earthaccess", _granules, _granules_size),
+    "griddap": ("erddapy", fetch_grid, grid_size),
+    "tabledap": ("erddapy", fetch_table, lambda piece, box: None),
+    "opendap": ("netCDF4", fetch_model, model_size),
 }
