@@ -1031,7 +1031,7 @@ def with_places(arguments: list[str]) -> list[str]:
         name, _, value = argument.partition("=")
         before, values = ([name], value) if name in PLACES and value else ([], argument)
         parts = [part.strip() for part in values.split(",")]
-        numbers = all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", part) for part in parts)
+        numbers = all(re.fullmatch(r"[-+]?([\d.]+(e[-+]?\d+)?|nan|inf)", part) for part in parts)
         follows = before or split[-1:] in [[place] for place in PLACES]
         split += [*before, *parts] if numbers and follows else [argument]
     return split

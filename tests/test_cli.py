@@ -76,6 +76,7 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["assimilate", "TRACKS", "--out", "OUT", "--variable", "sst"], "no variable 'sst'"),
         (["assimilate", "TRACKS", "--out", "OUT", "--centre", 0, 0], "none of its 80 points"),
         (["assimilate", "TRACKS", "--out", "OUT", "--centre", "nan", "nan"], "expected a longitude and a latitude"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--centre", "nan,38"], "expected a longitude and a latitude"),
         (["assimilate", "TRACKS", "--out", "OUT", "--centre", "-62,95"], "expected a longitude and a latitude"),
         (["assimilate", "TRACKS", "--out", "TRACKS"], "the same command reads or writes this file"),
         (["assimilate", "TRACKS", "--out", "LINK"], "the same command reads or writes this file"),

@@ -631,6 +631,14 @@ def test_what_else_in_a_folder_may_be_products_is_told(tmp_path, put, other):
         assert read_tracks(tmp_path).sizes["point"] == 40
 
 
+def test_a_file_that_is_given_twice_counts_once(tmp_path, put):
+    path = put(small.swath())
+    (tmp_path / "link.nc").symlink_to(path)
+    once, _ = read_observations(path)
+    for paths in ([path, path], [tmp_path, path]):
+        assert len(read_observations(paths)[0]) == len(once)
+
+
 def test_tables_of_other_customs_say_what_they_have(tmp_path, refuses):
     (tmp_path / "a.csv").write_text("id;time;lat;lon;u;v\n7;2017-04-02T00:00Z;36;-61;0,1;0,2\n")
     with refuses("a.csv", "no id of drifters", "id;time;lat;lon;u;v"):

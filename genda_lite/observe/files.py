@@ -3,6 +3,7 @@
 observations, reports = read_observations(["tracks.nc", "sst.nc", "swot.nc"], "2017-04-02", box=(-66, -54, 32, 44))
 """
 
+import os
 from functools import reduce
 from operator import add
 
@@ -55,7 +56,7 @@ def read_observations(
     errors = errors or InstrumentErrors()
     date = None if date is None else as_date(date)
     files: dict[Sensor, list] = {}
-    for path in listed(paths):
+    for path in {os.path.realpath(path): path for path in listed(paths)}.values():  # each once, or it counts double
         files.setdefault(sensor_of(path), []).append(path)
     tables, reports, refused = [], [], []
     for sensor, group in files.items():
