@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import json
 import os
 import pickle
 import sys
@@ -695,6 +696,19 @@ def test_values_that_lie_in_other_files_are_not_read(tmp_path, put, refuses, how
             file.create_virtual_dataset("adt", layout)
     with refuses("a.nc", "values from other files"):
         read_tracks(path)
+
+
+@pytest.mark.parametrize("name", ["adt", "latitude"])
+def test_pickled_values_are_not_read(tmp_path, refuses, name):
+    """Zarr's metadata may ask for a codec that unpickles; written with an escape it is no other."""
+    pytest.importorskip("zarr")
+    small.tracks().to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False)
+    check(read_tracks(tmp_path / "a.zarr"), small.PRODUCTS["tracks"])
+    place = tmp_path / "a.zarr" / name / ".zarray"
+    described = json.loads(place.read_text()) | {"filters": [{"id": "pickle", "protocol": 4}], "dtype": "|O"}
+    place.write_text(json.dumps(described).replace("pickle", "p\\u0069ckle"))
+    with refuses("a.zarr", "it holds pickled values"):
+        read_tracks(tmp_path / "a.zarr")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ All readers come through `open_product`. What is wrong with one variable matters
 that is not known, a damaged block, times that no calendar has.
 """
 
+import json
 import os
 import re
 import warnings
@@ -115,6 +116,10 @@ def _store(path: Path) -> tuple[dict[str, Callable], dict, list[str], Callable]:
     """What opens each variable, by name; attributes; groups that are not read; and what closes the file."""
     if any(os.path.isfile(path / name) for name in ZARR_FILES):
         try:
+            names = (".zmetadata", "*/.zarray", "zarr.json", "*/zarr.json")
+            described = [one for name in names for one in path.glob(name)]
+            if any('"pickle"' in json.dumps(json.loads(one.read_bytes())) for one in described):
+                raise ValueError("it holds pickled values, which could run any program")
             raw = xr.open_dataset(path, engine="zarr", decode_cf=False, chunks=None)
         except ImportError:
             raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
