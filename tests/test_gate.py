@@ -458,6 +458,20 @@ def test_flags_that_are_not_set_by_custom(put):
     assert report.dropped == {"on land, lakes or ice": 40} and report.noted == {"without 'l2p_flags'": 160}
 
 
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("temperature", "mask"), ("swath", "quality_flag"), ("pixels", "quality_level"), ("drifters", "EWCT_QC")],
+)
+def test_flags_that_cannot_be_read_are_not_passed_over(put, refuses, name, flag):
+    product = small.PRODUCTS[name]
+    ds = product.make()
+    path = put(ds.drop_vars(flag))
+    with h5py.File(path, "r+") as file:
+        file.create_dataset(flag, ds[flag].shape, np.dtype([("a", "i1"), ("b", "i1")]))
+    with refuses("a.nc", f"'{flag}' cannot be read"):
+        product.read(path)
+
+
 # --- 5. degenerate axes
 
 

@@ -211,7 +211,7 @@ def swath(
     return xr.Dataset(coords={name: ("point", v[keep]) for name, v in values.items()}, attrs=attrs)
 
 
-def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], mission: str = "SARAL") -> xr.Dataset:
+def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], orbit: str = "SARAL") -> xr.Dataset:
     """The ground tracks of a satellite as flown some days later: a realistic pattern for any period.
 
     An orbit that repeats after R revolutions in D nodal days sees the Earth make D turns eastward under its
@@ -230,25 +230,25 @@ def repeat_tracks(tracks: xr.Dataset, days: Sequence[int], mission: str = "SARAL
     Args:
         tracks: dims (point,) with coordinates `latitude`, `longitude` (degrees), `time`, as `read_tracks` gives.
         days: the offsets in days, whole numbers of either sign.
-        mission: a name in `MISSIONS`.
+        orbit: a name in `MISSIONS`.
 
     Returns:
         the points for each offset, one after the other along `point`, with the coordinate `day_offset`
         (days). Variables are copied unchanged: the positions are of use, to sample another field at.
 
     Raises:
-        InputError: an unknown mission, offsets that are not whole numbers, or none of them.
+        InputError: an unknown orbit, offsets that are not whole numbers, or none of them.
     """
-    if mission not in MISSIONS:
-        raise InputError(f"orbit of '{mission}' is not known, expected one of {', '.join(MISSIONS)}")
+    if orbit not in MISSIONS:
+        raise InputError(f"orbit '{orbit}' is not known, expected one of {', '.join(MISSIONS)}")
     offsets = np.atleast_1d(np.asarray(days))
     if offsets.ndim != 1 or offsets.size == 0 or offsets.dtype.kind not in "iu":
         raise InputError(f"days must be a sequence of whole numbers, not {days!r}")
-    orbit, passes = MISSIONS[mission], []
+    flown, passes = MISSIONS[orbit], []
     for offset in offsets:
-        k = round(int(offset) * orbit.revolutions / orbit.cycle)
-        turned = 360.0 * (k * orbit.turns % orbit.revolutions) / orbit.revolutions
-        later = pd.Timedelta(days=k * orbit.cycle / orbit.revolutions).to_timedelta64()
+        k = round(int(offset) * flown.revolutions / flown.cycle)
+        turned = 360.0 * (k * flown.turns % flown.revolutions) / flown.revolutions
+        later = pd.Timedelta(days=k * flown.cycle / flown.revolutions).to_timedelta64()
         passes.append(
             tracks.assign_coords(
                 longitude=("point", wrap_longitude(tracks.longitude.values - turned), tracks.longitude.attrs),

@@ -27,6 +27,7 @@ from .files import (
     SUFFIXES,
     Box,
     Paths,
+    has,
     held,
     in_box,
     listed,
@@ -245,7 +246,7 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
             else:
                 columns[ours] = along(require(product, name, bounds=(-DEEPEST, DEEPEST) if ours == "depth" else None))
             for quality in (f"{name}_QC", f"{name}_qc", f"{name}_quality_flag") if speed else ():
-                if quality in product.variables:
+                if has(product, quality):
                     columns[f"{ours}_qc"] = along(require(product, quality))
     others = [name for name in ("time_qc", "position_qc", "value_qc") if name in as_written]
     columns |= {name: along(require(product, as_written[name])) for name in others}

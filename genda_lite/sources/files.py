@@ -156,10 +156,14 @@ def require(
     return variable
 
 
+def has(dataset: xr.Dataset, name: str) -> bool:
+    """Whether a product has a variable, be it one that can be read or not."""
+    return name in dataset.variables or name in dataset.encoding.get("unreadable", {})
+
+
 def optional(dataset: xr.Dataset, name: str, *how, **more) -> xr.DataArray | None:
     """What `require` gives of a variable, None where a product lacks it."""
-    lost = name not in dataset.variables and name not in dataset.encoding.get("unreadable", {})
-    return None if lost else require(dataset, name, *how, **more)
+    return require(dataset, name, *how, **more) if has(dataset, name) else None
 
 
 def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[float] = NO_RANGE) -> np.ndarray:

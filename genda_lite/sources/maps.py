@@ -15,6 +15,7 @@ from .files import (
     as_day,
     cut,
     far_from,
+    has,
     held,
     moment,
     open_product,
@@ -76,7 +77,7 @@ def read_temperature(
                 f"{path}: is of NASA's ocean colour group ('qual_sst', of which 0 is best), expected a map of GHRSST "
                 "('quality_level') or OISST"
             )
-        beside = {flag: (flag, None, flag_range) for flag, flag_range in FLAGS.items() if flag in product.variables}
+        beside = {flag: (flag, None, flag_range) for flag, flag_range in FLAGS.items() if has(product, flag)}
         if name != "sea_surface_temperature":
             beside.pop("sses_bias", None)
         result = read_map(product, "thetao", name, date, box, beside)
@@ -134,7 +135,7 @@ def read_map(
     """
     units, (low, high) = VARIABLES[channel]["units"], TABLE[channel].plausible
     names = {channel: (name, units, NO_RANGE)}
-    for error in [error for error in _ERRORS.get(name, ()) if error in product.variables][:1]:
+    for error in [error for error in _ERRORS.get(name, ()) if has(product, error)][:1]:
         names["error"] = (error, None if units == "degC" else units, (0.0, high - low))  # a spread: of which K are degC
     grid = regular(product)
     placeless = 0 if box else grid.encoding["placeless"]
