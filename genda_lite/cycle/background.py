@@ -82,6 +82,7 @@ class BackgroundPrior:
         found = LinearGaussian(likelihood.operator, value, likelihood.variance, likelihood.shared)
         found.observed_channels = likelihood.observed_channels
         found.observed_operator = likelihood.observed_operator
+        found.observations = likelihood.observations
         return found
 
 

@@ -63,6 +63,13 @@ class Passages(Windows):
             yield ahead(forecast, states[:, 0], season, self.step * self.steps), states[:, -1]
 
 
+def consecutive(passages: Passages, count: int, batch: int = 50) -> Iterator[tuple[Tensor, Tensor]]:
+    """States a step apart, in batches (B, C, n, n) of both."""
+    for first in range(0, count, batch):
+        states = torch.stack([passages[i][0] for i in range(first, min(first + batch, count))])
+        yield states[:, 0], states[:, 1]
+
+
 def ahead(forecast: Forecast, states: Tensor, season: Tensor, days: float) -> Tensor:
     """A forecast's mean so many days later, (B, C, ny, nx).
 

@@ -104,9 +104,7 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     return (weight * error**2).mean((-1, -2))
 
 
-def estimate_covariance(
-    fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY
-) -> tuple[Tensor, Basis]:
+def estimate_covariance(fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY) -> tuple[Tensor, Basis]:
     """The covariance of windows, see `Spectrum`, and the basis in which it is diagonal.
 
     Args:

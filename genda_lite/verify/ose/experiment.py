@@ -52,6 +52,10 @@ from ..engine import (
 )
 from ..osse.sweep import southwest
 
+# Ways of a cycle, which analyse day after day from a forecast.
+CLIMATE, THREE_D_VAR, LETKF = "OI, past only", "3D-Var", "LETKF"
+WITH_BACKGROUND, CONDITIONED = "prior with background", "conditioned"
+TRANSITIONS, DIFFDA = "guided transitions", "DiffDA"
 BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
 COMMON_NAMES = {  # of the methods that an experiment knows: on the command line, of folders, in sentences
     CLIMATOLOGY: "climatology",
@@ -60,6 +64,14 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     GENDA: "GenDA's sampler",
     OURS_FAST: "ours, fast",
     OURS: "ours",
+    # Cycled (`cycling`):
+    CLIMATE: "optimal interpolation, past only",
+    THREE_D_VAR: "3D-Var",
+    WITH_BACKGROUND: "prior with background",
+    CONDITIONED: "conditioned prior",
+    TRANSITIONS: "guided transitions",
+    DIFFDA: "DiffDA",
+    LETKF: "LETKF",
 }
 USUAL = (CLIMATOLOGY, OI, REGRESSION, OURS)  # GenDA's takes five times as long; in so few steps ours is fast itself
 STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
@@ -195,11 +207,14 @@ class Experiment:
         not to be estimated."""
         return _reference(self.archive.folder, self.archive.withheld, self.setting)
 
-    def observations(self, date: np.datetime64, timely: bool = False) -> tuple[Observations, list[Report]]:
+    def observations(
+        self, date: np.datetime64, timely: bool = False, past: bool = False
+    ) -> tuple[Observations, list[Report]]:
         """What was seen of a day, errors as they are stated to every method; sea level in the prior's reference.
 
         Args:
             timely: the age of altimetry is not among the errors, for methods to which it is told as a time.
+            past: no altimetry after noon of the date, as a forecaster has it. What is a mean of the day is of its noon.
 
         Raises:
             InputError: see `read_observations`.
@@ -212,6 +227,8 @@ class Experiment:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
             seen, reports = read_observations(files, noon, setting.box, setting.window, errors)
+        if past:
+            seen = seen.select(~((seen.channel == "zos") & (seen.time > noon)))
         level = seen.channel == "zos"
         known = np.where(level, REFERENCE_ERROR, seen.reference_error) if setting.reference else seen.reference_error
         seen = replace(
