@@ -93,7 +93,8 @@ def known_maps(
     maps = torch.zeros(len(torch.atleast_2d(likelihood.value)), *prior.shape)
     y, x = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
     for place, (cells, own) in gathered(likelihood, prior.state, grid).items():
-        north, east = kilometres(y.ravel()[cells], x.ravel()[cells], grid)
+        here = cells.numpy()
+        north, east = kilometres(y.ravel()[here], x.ravel()[here], grid)
         between = torch.hypot(north[:, :, None], east[:, None, :]).flatten(1).T  # (cells of the grid, k)
         apart = between[cells].fill_diagonal_(0)
         maps[:, place] = kriged(own, between, apart, simple=True).float().view(-1, *grid.shape)

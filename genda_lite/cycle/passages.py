@@ -17,13 +17,7 @@ YEAR = 365.25  # days
 
 
 def passage(step: float, steps: int) -> StateVector:
-    """The state of a passage: all channels of the date, and of as many steps after it.
-
-    Examples:
-        >>> from genda_lite.cycle.passages import passage
-        >>> passage(2.0, 3).days
-        (0.0, 2.0, 4.0, 6.0)
-    """
+    """The state of a passage: all channels of the date, and of as many steps (days) after it."""
     return StateVector.series(CHANNELS, [step * k for k in range(steps + 1)])
 
 
