@@ -931,6 +931,38 @@ def evaluate_the_forecasts(
     save(context, rows)
 
 
+@evaluate.command("lead-time")
+def evaluate_the_lead_time(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Results of `genda cycle`.")],
+    truth: Annotated[Path, typer.Option(help="The twin's ocean, a frame a day.")],
+    way: Annotated[list[str], typer.Option(help="Way of the cycle; give it once for each.")],
+    forecast: Forecasts = "persistence",
+    prior: Climate = None,
+    days: Annotated[int, typer.Option(help="Longest lead time, in steps of two.")] = 10,
+    skip: Annotated[int, typer.Option(help="Analyses that are left out first.")] = 5,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the intervals.")] = 0,
+    json: JsonFile = None,
+    table: TableFile = None,
+) -> None:
+    """Forecast from analyses and from the truth, and say how many days of lead time an analysis loses."""
+    from .cycle.stored import load_forecast
+    from .prior import load_prior
+    from .verify.ose.cycling import WAYS
+    from .verify.ose.lead_time import evaluate_lead_time, rows_of_lead_time
+
+    check_places(json, table, read=[truth, prior])
+    if strangers := [name for name in way if name not in WAYS]:
+        raise InputError(f"way {strangers[0]!r} is unknown, expected one of: {'; '.join(WAYS)}")
+    learned, leads = load_prior(prior), [2.0 * k for k in range(days // 2 + 1)]
+    with ExitStack() as stack:
+        (ocean,) = open_to_judge(context, stack, [truth])
+        model = load_forecast(forecast, learned, 2.0)
+        rows = rows_of_lead_time(evaluate_lead_time(folder, way, model, learned, ocean, leads, skip, seed))
+    print_judged(rows)
+    save(context, rows)
+
+
 @evaluate.command()
 def latent(
     context: typer.Context,

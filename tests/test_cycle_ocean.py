@@ -27,6 +27,7 @@ from genda_lite.verify.forecast import evaluate_forecasts, rows_of_forecasts
 from genda_lite.verify.ose import cycling
 from genda_lite.verify.ose.cycling import Tools, run_cycle
 from genda_lite.verify.ose.experiment import Experiment, Setting, open_results
+from genda_lite.verify.ose.lead_time import analyses_of, evaluate_lead_time, lead_time_lost, rows_of_lead_time
 from genda_lite.verify.ose.own import Passing, own_pairs
 
 C, N = len(CHANNELS), 16
@@ -336,3 +337,42 @@ def test_the_commands_of_the_networks(monkeypatch, tmp_path):
     assert genda(monkeypatch, "train-background", "--data", ocean, "--forecast", emulator, "--images", 64,
                  "--out", network) == 0  # fmt: skip
     assert emulator.stat().st_size < 4e6 and network.stat().st_size < 4e6
+
+
+# --- Lead time --------------------------------------------------------------------------------------------------------
+
+
+def test_lead_time_lost_by_hand():
+    """An analysis as wrong as a forecast of three days loses three days at once; one that no forecast is as bad as,
+    more than can be told."""
+    days, perfect = [0.0, 2.0, 4.0, 6.0], np.array([0.0, 2.0, 3.0, 4.0])
+    lost = lead_time_lost(perfect, np.array([2.5, 3.5, 3.9, 9.0]), days)
+    np.testing.assert_allclose(lost, [3.0, 3.0, 1.8, np.inf])
+    np.testing.assert_allclose(lead_time_lost(perfect, perfect, days), 0)
+
+
+def test_lead_time_of_a_cycle(experiment, prior, error, tmp_path, refuses):
+    """From the files of a cycle, against a truth that is a little off its analyses, and drifts away from them."""
+    run(experiment, cycling.THREE_D_VAR, tools(prior, background=error), tmp_path / "out", 3)
+    dates, states, grid = analyses_of(tmp_path / "out", cycling.THREE_D_VAR, prior)
+    assert [str(date)[:10] for date in dates] == ["2000-06-03", "2000-06-05", "2000-06-07"]
+    rng = torch.Generator().manual_seed(0)
+    walk = torch.randn(9, C, *grid.shape, generator=rng).cumsum(0)
+    truth = []
+    for k in range(9):
+        day = np.datetime64("2000-06-03T12:00", "ns") + k * np.timedelta64(1, "D")
+        ds = prior.standardizer.to_dataset((states[0] + 0.5 + walk[k])[None], grid, day).isel(member=0)
+        truth.append(ds)
+    truth = xr.concat(truth, "time")
+    lines = evaluate_lead_time(
+        tmp_path / "out", [cycling.THREE_D_VAR], Persistence(2.0), prior, truth, (0.0, 2.0, 4.0), 0
+    )
+    zos = [line for line in lines if line["channel"] == "zos"]
+    assert [line["day"] for line in zos] == [0, 2, 4] and all(line["loss"] > 0 for line in zos)
+    assert zos[0]["perfect"] < 1e-3 < zos[0]["error"] and all(line["low"] <= line["high"] for line in zos)
+    rows = rows_of_lead_time(lines)
+    assert "3D-Var, lead time, day 0, zos: days lost" in [one["name"] for one in rows]
+    with refuses("expected two or more"):
+        evaluate_lead_time(tmp_path / "out", [cycling.THREE_D_VAR], Persistence(2.0), prior, truth, (0.0, 8.0), 0)
+    with refuses("no analyses by LETKF"):
+        analyses_of(tmp_path / "out", cycling.LETKF, prior)

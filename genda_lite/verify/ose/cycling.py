@@ -255,6 +255,8 @@ def keep(
     """Write an analysis as `genda ose` does."""
     grid, reference = experiment.setting.grid, experiment.reference()
     ds = fields_of(Ensemble(members), prior, grid, noon)
+    wind = prior.standardizer.to_dataset(members, grid, noon)  # of which forecasts begin, too
+    ds = ds.assign({component: wind[component].drop_vars("time") for component in ("uas", "vas")})
     ds["zos"] = (ds["zos"] + np.float32(reference)).assign_attrs(ds["zos"].attrs)
     ds["zos"].attrs["comment"] = "in the reference of the assimilated tracks"
     about = {
@@ -264,6 +266,7 @@ def keep(
         "method": name,
         "setting": told,
         "withheld": experiment.archive.withheld,
+        "reference": reference,  # added to sea level, m
     }
     ds = ds.assign_attrs(about).expand_dims(time=[noon.astype("datetime64[ns]")])
     ds = ds.transpose("member", "time", "latitude", "longitude", missing_dims="ignore")
