@@ -180,7 +180,7 @@ def train(
 
 FORECASTS, BACKGROUNDS = ("emulator", "linear"), ("conditioned", "gaussian")
 Climate = Annotated[Path | None, typer.Option("--prior", help="Prior whose climatology it has; by default ours.")]
-Forecasts = Annotated[str, typer.Option("--forecast", help="persistence, or a file of `genda train-forecast`.")]
+Forecasts = Annotated[str, typer.Option("--forecast", help="persistence, nature, or a file of `genda train-forecast`.")]
 
 
 @app.command("train-forecast")
@@ -342,7 +342,7 @@ def cycle(
     experiment = Experiment(Archive(data, withheld), setting)
     dates = dates_of(experiment, days, every, first)
     painting = (("steps", steps), ("samples", samples)) if way == DIFFDA else ()
-    options = {"radius": radius, "inflation": inflation, "painting": painting}
+    options = {"grid": setting.grid, "radius": radius, "inflation": inflation, "painting": painting}
     tools = load_tools(setting.prior, forecast, background, every, **options)
     typer.echo(f"{counted(len(dates), 'date')}, {dates[0]} to {dates[-1]}; {counted(members, 'member')}; to {out}")
     run_cycle(experiment, way, tools, out, dates, typer.echo)
@@ -911,13 +911,15 @@ def evaluate_the_forecasts(
     from .cycle.stored import load_forecast, name_of
     from .prepare.frames import training_set
     from .prior import load_prior
+    from .state import Grid
     from .verify.forecast import evaluate_forecasts, rows_of_forecasts
 
     check_places(json, table, read=[data, prior])
     learned = load_prior(prior)
-    chosen = {name_of(which): load_forecast(which, learned, 2.0) for which in forecast}
     with ExitStack() as stack:
         (ocean,) = open_to_judge(context, stack, [data])
+        grid = Grid(ocean["latitude"].values, ocean["longitude"].values)
+        chosen = {name_of(which): load_forecast(which, learned, 2.0, grid) for which in forecast}
         leads = [2.0 * k for k in range(1, days // 2 + 1)]
         lines = []
         for line in evaluate_forecasts(chosen, training_set(ocean, learned.standardizer), leads, starts, seed):

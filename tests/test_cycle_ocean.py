@@ -222,6 +222,10 @@ def test_cycles_that_cannot_be_are_refused(experiment, prior, error, network, tm
         run_cycle(experiment, cycling.THREE_D_VAR, tools(prior), tmp_path / "a", dates)
     with refuses("conditioned on forecasts"):
         run_cycle(experiment, cycling.CONDITIONED, tools(prior, background=error), tmp_path / "a", dates)
+    with refuses("draw an error of their own"):
+        run_cycle(experiment, cycling.LETKF, tools(prior), tmp_path / "a", dates)
+    with refuses("forecasts one box"):
+        load_forecast("nature", prior)
     with refuses("way 'nudging' is unknown"):
         run_cycle(experiment, "nudging", tools(prior), tmp_path / "a", dates)
     with refuses("whole days"):

@@ -15,13 +15,15 @@ from ..prior.base import Prior
 from ..prior.checkpoint import read_safetensors, write_safetensors
 from ..prior.samplers import White
 from ..prior.spectral import Basis, Spectrum
+from ..state import Grid
 from .background import kept_spectrum, limited, spectrum_of
 from .emulator import FORMAT as EMULATOR
 from .emulator import Emulator, check_scale
 from .forecast import Forecast, LinearInverseModel, Persistence, steps_of
+from .nature import NatureForecast
 
 LINEAR, ERROR = "genda_lite linear inverse model 1", "genda_lite background error 1"
-PERSISTENCE = "persistence"
+PERSISTENCE, NATURE = "persistence", "nature"  # forecasts that need no file
 
 
 class Windowed:
@@ -98,17 +100,24 @@ def save_linear(model: LinearInverseModel, path: str | os.PathLike, prior: Prior
     write_safetensors(path, LINEAR, tensors, {name: json.dumps(value) for name, value in told.items()})
 
 
-def load_forecast(which: str | os.PathLike, prior: Prior, step: float = 1.0) -> Forecast:
-    """A forecast: "persistence", or the file of an emulator or of a linear inverse model.
+def load_forecast(which: str | os.PathLike, prior: Prior, step: float = 1.0, grid: Grid | None = None) -> Forecast:
+    """A forecast: "persistence", "nature" for the simulated ocean with the middle of the training oceans' physics, or
+    the file of an emulator or of a linear inverse model.
 
     Args:
         prior: with the climatology that the states are anomalies of. step: of persistence, days.
+        grid: of the states, which the simulated ocean needs.
 
     Raises:
-        InputError: no such file, a damaged one, one of something else, or one of another climatology.
+        InputError: no such file, a damaged one, one of something else, or one of another climatology; the simulated
+            ocean without a grid, and see `NatureForecast`.
     """
     if str(which) == PERSISTENCE:
         return Persistence(step)
+    if str(which) == NATURE:
+        if grid is None:
+            raise InputError("the simulated ocean forecasts one box, expected a use with a grid of its own")
+        return NatureForecast(grid, prior.standardizer)
     tensors, metadata = read_safetensors(which, EMULATOR, LINEAR)
     if metadata["format"] == EMULATOR:
         return Emulator.load(which, prior)
@@ -148,4 +157,4 @@ def load_error(path: str | os.PathLike, prior: Prior) -> Spectrum:
 
 def name_of(which: str | os.PathLike) -> str:
     """What a forecast is called in tables: of a file its stem."""
-    return str(which) if str(which) == PERSISTENCE else Path(which).stem.replace("_", " ")
+    return {PERSISTENCE: PERSISTENCE, NATURE: NatureForecast.name}.get(str(which), Path(which).stem.replace("_", " "))

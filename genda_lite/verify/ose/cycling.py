@@ -23,7 +23,7 @@ from ...cycle.background import Background, BackgroundPrior, with_background
 from ...cycle.conditioned import FORMAT as CONDITIONED_FORMAT
 from ...cycle.conditioned import ConditionedPrior, load_conditioned
 from ...cycle.cycle import CentredNoise, Condition, Day, about_mean, about_members, cycle, sampled, three_d_var
-from ...cycle.forecast import Forecast
+from ...cycle.forecast import Forecast, Persistence
 from ...cycle.ocean import localized, repainted
 from ...cycle.stored import ERROR, load_error, load_forecast
 from ...errors import InputError
@@ -84,12 +84,13 @@ def load_tools(
     background: str | os.PathLike | None = None,
     every: float = 2.0,
     device: str = "cpu",
+    grid: Grid | None = None,
     **options,
 ) -> Tools:
     """The prior, forecast and background error or conditioned prior of files; others as of `Tools`.
 
     Args:
-        every: step of persistence, days.
+        every: step of persistence, days. grid: of the box, which the simulated ocean needs.
 
     Raises:
         InputError: see `load_prior`, `load_forecast`, `load_error`, `load_conditioned`.
@@ -103,7 +104,7 @@ def load_tools(
         else:
             believed = load_conditioned(background, device)
     names = Path(forecast).name, Path(background).name if background else ""
-    return Tools(learned, load_forecast(forecast, learned, every), believed, names, **options)
+    return Tools(learned, load_forecast(forecast, learned, every, grid), believed, names, **options)
 
 
 def way_of(name: str, tools: Tools, grid: Grid) -> tuple[Condition | None, Callable | None, Callable | None]:
@@ -119,6 +120,8 @@ def way_of(name: str, tools: Tools, grid: Grid) -> tuple[Condition | None, Calla
     if name in NEEDS_NETWORK and not isinstance(tools.background, ConditionedPrior):
         raise InputError(f"{name} needs a prior conditioned on forecasts, expected a file of `genda train-background`")
     if name == LETKF:
+        if isinstance(tools.forecast, Persistence):
+            raise InputError("LETKF needs forecasts that draw an error of their own, expected other than persistence")
         return None, None, localized(grid, tools.radius, tools.inflation)
     prior = of_box(tools.prior, grid)
     if name == CLIMATE:
