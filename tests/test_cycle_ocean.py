@@ -24,9 +24,9 @@ from genda_lite.prior import Domain, GaussianPrior, NetworkConfig
 from genda_lite.prior.spectral import Spectrum
 from genda_lite.state import CHANNELS, Grid
 from genda_lite.verify.forecast import evaluate_forecasts, rows_of_forecasts
-from genda_lite.verify.ose import cycling
+from genda_lite.verify.ose import cycling, judge
 from genda_lite.verify.ose.cycling import Tools, run_cycle
-from genda_lite.verify.ose.experiment import Experiment, Setting, open_results
+from genda_lite.verify.ose.experiment import KEPT, Experiment, Setting, open_results
 from genda_lite.verify.ose.lead_time import analyses_of, evaluate_lead_time, lead_time_lost, rows_of_lead_time
 from genda_lite.verify.ose.own import Passing, own_pairs
 
@@ -187,6 +187,12 @@ def test_every_way_cycles_on_a_box_larger_than_a_window(experiment, prior, error
     found = run(experiment, way, given, tmp_path / "out", 2)
     assert found["zos"].dropna("time", how="all").shape == (3, 2, 19, 19)
     assert np.isfinite(found["uo"].isel(time=-1)).all() and float(found["zos"].std("member").mean()) > 0
+
+
+def test_what_judges_an_experiment_knows_every_way(experiment, prior, error, tmp_path):
+    run(experiment, cycling.THREE_D_VAR, tools(prior, background=error), tmp_path / "out", 2)
+    assert judge.methods_in(tmp_path / "out") == [cycling.THREE_D_VAR]
+    assert set(KEPT) <= set(judge.ORDER) and set(cycling.WAYS) < set(judge.IN_WORDS)
 
 
 def test_a_cycle_that_stops_goes_on_as_if_it_had_not(experiment, prior, error, tmp_path):

@@ -39,8 +39,8 @@ from ...state import Grid
 from ...version import __version__
 from .experiment import (
     CLIMATE,
-    COMMON_NAMES,
     CONDITIONED,
+    CYCLED,
     DIFFDA,
     LETKF,
     THREE_D_VAR,
@@ -52,7 +52,7 @@ from .experiment import (
     result_path,
 )
 
-WAYS = (CLIMATE, THREE_D_VAR, WITH_BACKGROUND, CONDITIONED, TRANSITIONS, DIFFDA, LETKF)
+WAYS = tuple(CYCLED)
 NEEDS_ERROR, NEEDS_NETWORK = (THREE_D_VAR, WITH_BACKGROUND), (CONDITIONED, TRANSITIONS, DIFFDA)
 RESTART = "genda_lite cycle 1"
 NOON = np.timedelta64(12, "h")
@@ -264,7 +264,7 @@ def keep(
     ds["zos"].attrs["comment"] = "in the reference of the assimilated tracks"
     about = {
         "Conventions": "CF-1.11",
-        "title": f"Analysis of the surface ocean by {COMMON_NAMES[name]}",
+        "title": f"Analysis of the surface ocean by {CYCLED[name]}",
         "source": f"genda_lite {__version__}",
         "method": name,
         "setting": told,

@@ -64,7 +64,8 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     GENDA: "GenDA's sampler",
     OURS_FAST: "ours, fast",
     OURS: "ours",
-    # Cycled (`cycling`):
+}
+CYCLED = {  # ways of a cycle (`cycling`), by other commands
     CLIMATE: "optimal interpolation, past only",
     THREE_D_VAR: "3D-Var",
     WITH_BACKGROUND: "prior with background",
@@ -73,6 +74,7 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     DIFFDA: "DiffDA",
     LETKF: "LETKF",
 }
+KEPT = COMMON_NAMES | CYCLED  # all whose analyses a folder may hold
 USUAL = (CLIMATOLOGY, OI, REGRESSION, OURS)  # GenDA's takes five times as long; in so few steps ours is fast itself
 STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
 PRODUCTS = ("temperature L3", "salinity", "winds")  # besides the tracks
@@ -404,7 +406,7 @@ def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -
 
 def result_path(folder: Path, name: str, date: np.datetime64) -> Path:
     """Where the analysis of a day by a method is kept."""
-    place = COMMON_NAMES[name].replace(" ", "_").replace(",", "").replace("'", "")
+    place = KEPT[name].replace(" ", "_").replace(",", "").replace("'", "")
     return folder / place / f"{np.datetime64(date, 'D')}.nc"
 
 
@@ -512,7 +514,7 @@ def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] 
             days.append(day[list(variables)].load().astype("f4"))
             settings.add((day.attrs.get("setting"), day.attrs.get("withheld")))
     if not days:
-        raise InputError(f"{place}: no analyses by {COMMON_NAMES[name]}, expected those that `genda ose` writes")
+        raise InputError(f"{place}: no analyses by {KEPT[name]}, expected those that `genda ose` writes")
     if len(settings) > 1:
         raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
     found = xr.concat(days, "time", combine_attrs="override", join="exact")

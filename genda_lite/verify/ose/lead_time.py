@@ -26,7 +26,7 @@ from ...sources import open_product
 from ...state import CHANNELS, Grid
 from ..scores import bootstrap_counts
 from ..table import row
-from .experiment import COMMON_NAMES, result_path
+from .experiment import CYCLED, result_path
 
 DAYS = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 SAMPLES = 1000
@@ -40,7 +40,7 @@ def analyses_of(folder: Path, way: str, prior: Prior) -> tuple[list[np.datetime6
     """
     paths = sorted(result_path(folder, way, np.datetime64("2000-01-01")).parent.glob("*.nc"))
     if not paths:
-        raise InputError(f"{folder}: no analyses by {COMMON_NAMES[way]}, expected those that `genda cycle` writes")
+        raise InputError(f"{folder}: no analyses by {CYCLED[way]}, expected those that `genda cycle` writes")
     dates, states, grid = [], [], None
     for path in paths:
         with open_product(path) as day:
