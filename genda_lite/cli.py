@@ -316,6 +316,8 @@ def cycle(
     inflation: Annotated[float, typer.Option(help="Of the LETKF's ensemble.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Of DiffDA's sampler.")] = 300,
     samples: Annotated[int, typer.Option(help="How often DiffDA resamples a stretch.")] = 10,
+    fresh: Annotated[bool, typer.Option(help="New noise each time; --no-fresh, as DiffDA's published code.")] = True,
+    error_told: Annotated[bool, typer.Option(help="Tell DiffDA an error of the observations.")] = False,
     product: Annotated[
         list[str] | None,
         typer.Option(help="Product besides tracks; give it once for each. By default temperature L3, salinity, winds."),
@@ -341,8 +343,9 @@ def cycle(
     check_results(out)
     experiment = Experiment(Archive(data, withheld), setting)
     dates = dates_of(experiment, days, every, first)
-    painting = (("steps", steps), ("samples", samples)) if way == DIFFDA else ()
-    options = {"grid": setting.grid, "radius": radius, "inflation": inflation, "painting": painting}
+    painting = ("steps", steps), ("samples", samples), ("fresh", fresh), ("error_told", error_told)
+    options = {"grid": setting.grid, "radius": radius, "inflation": inflation}
+    options |= {"painting": painting} if way == DIFFDA else {}
     tools = load_tools(setting.prior, forecast, background, every, **options)
     typer.echo(f"{counted(len(dates), 'date')}, {dates[0]} to {dates[-1]}; {counted(members, 'member')}; to {out}")
     run_cycle(experiment, way, tools, out, dates, typer.echo)
