@@ -616,8 +616,15 @@ CYCLED = {
 }
 
 
+def missing(name: str) -> str:
+    """What a page says in the place of a table that no command has stored yet; nothing of one that is there."""
+    return "" if (RESULTS / f"{name}.csv").exists() else "*(Not stored yet: the command below makes it.)*"
+
+
 def cycle() -> str:
     """Ways of cycling beside the Kalman filter: error over its error and, in brackets, spread over error."""
+    if told := missing("cycle"):
+        return told
     cases, rows = [case.name for case in cycling.SAMPLED_CASES], []
     for method, told in CYCLED.items():
         cells = []
@@ -632,6 +639,8 @@ def cycle() -> str:
 
 def repainted() -> str:
     """RePaint on a known posterior, a tenth of the points observed: CRPS over exact, and variances over exact ones."""
+    if told := missing("cycle"):
+        return told
     cases = [case for case in names("cycle", "case") if case.startswith("repainting, 10 %")]
     methods = list(dict.fromkeys(method for case in cases for method in names("cycle", case=case)))
     rows = []

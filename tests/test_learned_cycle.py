@@ -303,6 +303,8 @@ def test_pairs_are_kept_and_trained_on(oceans, local, tmp_path, refuses):
     torch.testing.assert_close(season, torch.from_numpy(harmonics(DAY)[1:].astype("f4")))
     trainer = training.ConditionedTrainer(oceans, None, replace(PAIRED, images=64), SMALL, mixed=False, kept=kept)
     assert float(trainer.prior.cross_covariance.diagonal(dim1=-2, dim2=-1).mean()) == pytest.approx(0.09, rel=0.1)
+    # Noise is drawn about the size of departures, as it is about that of anomalies elsewhere.
+    assert trainer.windows.mean == pytest.approx(PAIRED.noise_mean + np.log(0.3), abs=0.06)
     assert train(trainer, tmp_path / "c.safetensors", progress=False)
     with refuses("no pairs"):
         save_pairs([], tmp_path / "none.safetensors")
