@@ -12,6 +12,12 @@ where it is less to be trusted (fronts, rings), and how its errors look. It cann
 DiffDA's are forecasts *from perfect states*: such a network knows the error Q that the model makes, and not that the
 state it began with was uncertain. Trained on forecasts from analyses of its own cycle it knows M P M' + Q, in the mean.
 
+**What feeds back.** A network that is shown b learns to correct it: at infinite noise D = E[x0 - b | b]. Forecasts of a
+filter that lags behind the ocean are too weak, and their best correction makes them stronger. In a cycle that is part of
+the next forecast. In the linear ocean of `verify.kalman`, where the correction is a matrix (`background.Conditional`),
+cycles trained so on their own forecasts grew without bound. Keep the pairs of all rounds, those from perfect states
+among them, and look at the size of a cycle's forecasts before they are trained on.
+
 Without observations it is a post-processor of forecasts, DiffDA's first phase.
 """
 
