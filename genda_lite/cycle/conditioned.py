@@ -13,8 +13,8 @@ DiffDA's are forecasts *from perfect states*: such a network knows the error Q t
 state it began with was uncertain. Trained on forecasts from analyses of its own cycle it knows M P M' + Q, in the mean.
 
 **What feeds back.** A network that is shown b learns to correct it: at infinite noise D = E[x0 - b | b]. Forecasts of a
-filter that lags behind the ocean are too weak, and their best correction makes them stronger. In a cycle that is part of
-the next forecast. In the linear ocean of `verify.kalman`, where the correction is a matrix (`background.Conditional`),
+filter that lags behind the ocean are too weak, and their best correction makes them stronger. In a cycle that is part
+of the next forecast. In the linear ocean of `verify.kalman`, where the correction is a matrix (see `Conditional`),
 cycles trained so on their own forecasts grew without bound. Keep the pairs of all rounds, those from perfect states
 among them, and look at the size of a cycle's forecasts before they are trained on.
 
