@@ -412,6 +412,11 @@ def test_kriging_is_unbiased_exact_at_observations_and_the_dense_answer():
     system[:7, :7], system[7, 7] = torch.exp(-apart / 60.0), 0
     right = torch.cat([torch.exp(-between / 60.0), torch.ones(37, 1)], 1)
     torch.testing.assert_close(found, values @ torch.linalg.solve(system, right.T)[:7])
+    # Simple kriging: a mean of zero, towards which it goes far away.
+    plain = kriged(values, between, apart, 60.0, simple=True)
+    weights = torch.linalg.solve(torch.exp(-apart / 60.0), torch.exp(-between / 60.0).T)
+    torch.testing.assert_close(plain, values @ weights)
+    assert float(kriged(values, between[:1] + 1e4, apart, 60.0, simple=True).abs().max()) < 1e-9
     near = kriged(values, between, apart, 60.0, 1)
     torch.testing.assert_close(near, values[:, between.argmin(1)])
     with pytest.raises(InputError, match="in one place"):
