@@ -202,11 +202,7 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), config.state)
-        mixed = mixed and native_bfloat16(self.accelerator.device)
-        parts = data.standardizer, domain, network, mixed, basis, config.state
-        self.prior = DiffusionPrior(covariance, *parts)
-        self.prior.between = between_frames(data, config.state)
+        self.prior = self._begun(data, domain, network, mixed and native_bfloat16(self.accelerator.device))
         self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self.prior.denoiser
@@ -218,7 +214,7 @@ class Trainer:
         self.model = self.accelerator.prepare_model(self.denoiser)
         self.validate = None
         if validation is not None:
-            self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum)
+            self.validate = self._validation(self._windows(validation, domain, 5))
         self.step = 0
         self.batches = None
         self.running = [0.0, 0]  # sum and count of the losses since the last report
@@ -258,6 +254,27 @@ class Trainer:
         hidden = c.hide_position, c.hide_season
         return Windows(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
 
+    def _begun(self, data: TrainingSet, domain: Domain, network: NetworkConfig, mixed: bool) -> DiffusionPrior:
+        """What is to be trained, its network still at random."""
+        state = self.config.state
+        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), state)
+        prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis, state)
+        prior.between = between_frames(data, state)
+        return prior
+
+    def _validation(self, windows: Windows) -> Callable[[nn.Module], dict[str, float]]:
+        """What measures the averaged network."""
+        return Validation(windows, self.denoiser.spectrum)
+
+    def loss(self, batch: list[Tensor]) -> Tensor:
+        """The loss of a batch of windows, each window and channel by itself (B, C)."""
+        x, context, sigma, noise = batch
+        return denoising_loss(self.model, self.denoiser.scaling.loss_weight(sigma), x, context, sigma, noise)
+
+    def save(self, path: Path) -> None:
+        """Write the prior as it is now."""
+        save_prior(self.prior, path, FORMAT_3)
+
     def _batches(self):
         """This process's share of each batch from the present step on, in `accumulate` parts."""
         batch, share = self.config.batch, self.config.batch // self.processes
@@ -289,11 +306,10 @@ class Trainer:
                 group["lr"] = self.pace() * optimizer.defaults["lr"]
         total = torch.zeros((), device=self.accelerator.device)
         for part in range(self.accumulate):
-            x, context, sigma, noise = (a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches))
+            batch = [a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches)]
             complete = part == self.accumulate - 1  # gradients are exchanged once a step
             with nullcontext() if complete else self.accelerator.no_sync(self.model):
-                weight = self.denoiser.scaling.loss_weight(sigma)
-                loss = denoising_loss(self.model, weight, x, context, sigma, noise).mean() / self.accumulate
+                loss = self.loss(batch).mean() / self.accumulate
                 self.accelerator.backward(loss)
             total += loss.detach()
         nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
@@ -468,5 +484,5 @@ class Record:
             t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
         self.clocks = now
         t.prior.training["images_seen"] = t.step * t.config.batch
-        save_prior(t.prior, self.out, FORMAT_3)
+        t.save(self.out)
         t.save_state(self.out.with_suffix(".state.safetensors"))
