@@ -15,8 +15,9 @@ from genda_lite.errors import InputError
 from genda_lite.latent import LatentPrior, LinearAutoencoder, latent_likelihood, linear_latents, sample_states
 from genda_lite.latent import instruments as see
 from genda_lite.latent.autoencoder import residual_spectrum
-from genda_lite.latent.guidance import draw_residual, encoded_observations, iterated, representation, statistical
+from genda_lite.latent.guidance import encoded_observations, iterated, statistical
 from genda_lite.latent.prior import latent_spectrum, unit_basis
+from genda_lite.latent.representation import draw_residual, representation
 from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.observe.nonlinear import Nonlinear, Tangent
 from genda_lite.observe.operators import Linear, check_adjoint

@@ -59,9 +59,11 @@ class LinearGaussian:
     Attributes:
         observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
         common: whether H is the same for all rows of a batch.
+        near: of an H that is not, a likelihood with one for all rows that comes near it: to precondition by.
     """
 
     common = True
+    near: "LinearGaussian | None" = None
 
     def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
         self.operator, self.value, self.variance = operator, value, variance
