@@ -7,9 +7,9 @@ choices make its latents a space for a diffusion model, and for guidance through
 *Standardized.* A normalization without weights of its own ends the encoder, so that each channel of the latents has
 mean zero and variance one, whatever the weights.
 
-*Regularized by noise.* The decoder is trained on z = E(x) + 0.1 n, n ~ N(0, I) (as Andry et al. 2025, arXiv 2504.18720):
-near latents draw near states, and what the decoder needs must stand above the noise. As latents have variance one, the
-encoder cannot escape by making them larger.
+*Regularized by noise.* The decoder is trained on z = E(x) + 0.1 n, n ~ N(0, I) (as Andry et al. 2025, arXiv
+2504.18720): near latents draw near states, and what the decoder needs must stand above the noise. As latents have
+variance one, the encoder cannot escape by making them larger.
 
 *Local.* Features are normalized point by point, over channels (Zhang & Sennrich 2019, arXiv 1910.07467), not over the
 window: a latent draws what lies near it and nothing else, and a window of another size draws the same inside.
@@ -20,7 +20,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -174,9 +173,7 @@ def reconstruction_loss(network: nn.Module, spectrum: Spectrum, config: Autoenco
     error = network(x, noise) - x
     loss = error.square().mean((-1, -2)) / variance
     if config.slope:
-        lost, there = (
-            sum(part.square().mean((-1, -2)) for part in slopes(field[:, zos])) for field in (error, x)
-        )
+        lost, there = (sum(part.square().mean((-1, -2)) for part in slopes(field[:, zos])) for field in (error, x))
         extra = torch.zeros_like(loss)
         extra[:, zos] = config.slope * lost / there.mean().clamp(min=1e-12)
         loss = loss + extra
@@ -246,7 +243,8 @@ class ConvAutoencoder(Differentiable):
         state: StateVector | None = None,
     ):
         config = config or AutoencoderConfig()
-        self.state_shape = channels, ny, nx = tuple(spectrum.shape)
+        self.state_shape = tuple(spectrum.shape)
+        _, ny, nx = self.state_shape
         if ny % COARSER or nx % COARSER:
             raise InputError(f"an autoencoder of windows of {ny} x {nx}, expected multiples of {COARSER} a side")
         self.shape = config.latents, ny // COARSER, nx // COARSER
@@ -296,8 +294,8 @@ class ConvAutoencoder(Differentiable):
         return self
 
     def errors(self, x: Tensor) -> dict[str, float]:
-        """Root-mean-square error of the reconstruction of states (n, C, ny, nx), standardized units, by channel; that of
-        the slope of sea level over the slope itself; and the standard deviation of latents."""
+        """Root-mean-square error of the reconstruction of states (n, C, ny, nx), standardized units, by channel; that
+        of the slope of sea level over the slope itself; and the standard deviation of latents."""
         with torch.no_grad():
             z = torch.cat([self.encode(part) for part in x.split(64)])
             left = torch.cat([self.decode(part) for part in z.split(64)]) - x

@@ -33,6 +33,7 @@ from .autoencoder import Autoencoder
 from .prior import LatentPrior
 from .representation import DENSE, latent_likelihood
 
+
 def sample_states(
     prior: LatentPrior,
     likelihood: LinearGaussian,
@@ -119,30 +120,24 @@ def statistical(prior, likelihood: LinearGaussian, context, draws: int = 64) -> 
     return denoise
 
 
-def weighted(prior, likelihood: LinearGaussian, context, draws: int = 128, wider: float = 1.5) -> Denoise:
+def weighted(prior, likelihood: LinearGaussian, context, draws: int = 256, wider: float = 1.5) -> Denoise:
     """A guidance for a few latents that is exact in the limit of many draws, however far from linear the decoder: the
     mean of z0 ~ N(z^, P), weighted with what the observations say,
 
         E[z0 | z, y] ~ sum_i w_i z_i,    w_i ~ N(z_i; z^, P) N(y; H D(z_i), R) / q(z_i)
 
-    Draws come from where the weights will be (adaptive importance sampling, Cappe et al. 2004,
-    doi:10.1198/106186004X12803): a third of them about z^, a third about what `statistical` makes of these (the
-    proposal of the weighted ensemble Kalman filter, Papadakis et al. 2010, doi:10.1111/j.1600-0870.2010.00461.x), and a
-    third about the mean of the weighted first two; q is the mean of the three. With many latents one draw takes all the
-    weight: it is for some, not for hundreds.
+    Half of the draws are about z^, and half about what `statistical` makes of these, a little wider than it says: the
+    proposal of the weighted ensemble Kalman filter (Papadakis et al. 2010, doi:10.1111/j.1600-0870.2010.00461.x); q is
+    the mean of both. With many latents one draw takes all the weight: it is for some, not for hundreds.
 
     Args:
-        draws: in each third; the same for all steps. wider: factor on the deviations of the later two.
+        draws: the same for all steps. wider: factor on the deviations of the second half.
     """
     size, spectrum = math.prod(prior.shape), prior.spectrum
-    uniform = torch.quasirandom.SobolEngine(size, scramble=True, seed=0).draw(draws).double().clamp(1e-6, 1 - 1e-6)
-    white = torch.special.ndtri(uniform).to(spectrum.variance.device)
+    uniform = torch.quasirandom.SobolEngine(size, scramble=True, seed=0).draw(draws // 2).double()
+    white = torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6)).to(spectrum.variance.device)
     error = likelihood.covariance(torch.eye(likelihood.value.shape[-1]).to(likelihood.value)).double()
     precision, least = torch.linalg.inv(error), 1e-9 * torch.eye(size).to(error)
-
-    def about(mean: Tensor, covariance: Tensor) -> _Proposal:
-        covariance = wider**2 * 0.5 * (covariance + covariance.mT) + least
-        return _Proposal(mean, torch.linalg.cholesky(covariance))
 
     @torch.no_grad()
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
@@ -157,30 +152,21 @@ def weighted(prior, likelihood: LinearGaussian, context, draws: int = 128, wider
         def seen(modes: Tensor) -> Tensor:
             return likelihood.operator(states(modes).flatten(0, 1)).unflatten(0, modes.shape[:2]).double()
 
-        def weights(modes: Tensor, values: Tensor, proposals: list[_Proposal]) -> Tensor:
-            misfit = likelihood.value[..., None, :] - values
-            told = -0.5 * (modes.square().sum(-1) + ((misfit @ precision) * misfit).sum(-1))
-            return (told - torch.stack([q.log(modes) for q in proposals]).logsumexp(0)).softmax(1)[..., None]
-
         zero = white.new_zeros(len(x), size)
-        proposals = [_Proposal(zero, torch.eye(size).to(zero).expand(len(x), -1, -1))]
-        modes = proposals[0].draw(white)
-        values = seen(modes)
-        anomaly, response = modes - modes.mean(1, keepdim=True), values - values.mean(1, keepdim=True)
-        cross = anomaly.mT @ response / draws
-        gain = torch.linalg.solve(response.mT @ response / draws + error, cross.mT).mT
+        wide = _Proposal(zero, torch.eye(size).to(zero).expand(len(x), -1, -1))
+        first = wide.draw(white)
+        values = seen(first)
+        anomaly, response = first - first.mean(1, keepdim=True), values - values.mean(1, keepdim=True)
+        cross = anomaly.mT @ response / len(white)
+        gain = torch.linalg.solve(response.mT @ response / len(white) + error, cross.mT).mT
         mean = (gain @ (likelihood.value - values.mean(1)).double()[..., None])[..., 0]
-        left = anomaly.mT @ anomaly / draws - gain @ cross.mT
-        proposals.append(about(mean, left))
-        for last in (False, True):
-            more = proposals[-1].draw(white)
-            modes, values = torch.cat([modes, more], 1), torch.cat([values, seen(more)], 1)
-            share = weights(modes, values, proposals)
-            if not last:
-                mean = (share * modes).sum(1)
-                centred = modes - mean[:, None]
-                # With few draws of weight their spread is too small: some of the regression's guards against that.
-                proposals.append(about(mean, (share * centred).mT @ centred + 0.05 * left))
+        left = anomaly.mT @ anomaly / len(white) - gain @ cross.mT
+        near = _Proposal(mean, torch.linalg.cholesky(wider**2 * 0.5 * (left + left.mT) + least))
+        second = near.draw(white)
+        modes, values = torch.cat([first, second], 1), torch.cat([values, seen(second)], 1)
+        misfit = likelihood.value[..., None, :] - values
+        told = wide.log(modes) - 0.5 * ((misfit @ precision) * misfit).sum(-1)
+        share = (told - torch.logaddexp(wide.log(modes), near.log(modes))).softmax(1)[..., None]
         return states((share * modes).sum(1, keepdim=True))[:, 0]
 
     return denoise

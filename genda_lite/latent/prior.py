@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ..errors import InputError
 from ..observe.likelihood import LinearGaussian
 from ..prior.base import Prior
+from ..prior.diffusion import DiffusionPrior, NetworkConfig, Tuned
 from ..prior.gaussian import GaussianPrior
 from ..prior.mixture import MixturePrior
 from ..prior.samplers import MemberNoise
@@ -51,6 +52,12 @@ class LatentPrior:
         self.state = state if state is not None else getattr(prior, "state", None)
         self.between: dict[str, float] = {}
 
+    @classmethod
+    def gaussian(cls, autoencoder: Autoencoder, covariance: Tensor) -> "LatentPrior":
+        """The Gaussian prior of latents that are maps, of the covariance (h, w, c, c) of their cosine modes."""
+        latents = GaussianPrior(covariance, autoencoder.standardizer, autoencoder.domain, state=autoencoder.state)
+        return cls(autoencoder, latents)
+
     def denoise(self, x: Tensor, sigma: Tensor, context: Tensor | None = None) -> Tensor:
         """E[z0 | z] for z = z0 + sigma n: (B, c, h, w) -> the same."""
         if context is not None and context.shape[-2:] != x.shape[-2:]:
@@ -84,6 +91,26 @@ class LatentPrior:
             return states + draw_residual(residual, likelihood, states, seed, batch)
         noise = MemberNoise(seed, range(len(states)), self.state_shape, states.device)
         return states + residual.from_modes(residual.variance.sqrt() * noise())
+
+
+class LatentDiffusion(DiffusionPrior):
+    """A trained denoiser of the latents of an autoencoder.
+
+    Args:
+        covariance: of the cosine modes of latents (h, w, c, c). config: of the network; latents are small, so that its
+            patches are single points.
+    """
+
+    def __init__(
+        self, covariance: Tensor, autoencoder: Autoencoder, config: NetworkConfig | None = None, mixed: bool = False
+    ):
+        told = autoencoder.standardizer, autoencoder.domain, config or LATENT_NETWORK, mixed
+        super().__init__(covariance, *told, state=autoencoder.state, tuned=Tuned(UNTUNED, {}))
+        self.inflation = 1.0
+
+
+LATENT_NETWORK = NetworkConfig(patch=1)
+UNTUNED = 20.0  # the crossover of the shipped prior of states, until one is chosen on validation oceans
 
 
 def unit_basis(rows: int, columns: int) -> Basis:

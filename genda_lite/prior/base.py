@@ -79,7 +79,7 @@ def grid_context(domain: Domain, grid: Grid, time, known: bool) -> Tensor:
 
 
 def state_shape(prior: "Prior") -> tuple[int, int, int]:
-    """The shape (K, ny, nx) of the states that a prior speaks of; of a latent one they are not what it is a prior of."""
+    """The shape (K, ny, nx) of the states that a prior speaks of: its own, but for a latent one."""
     return tuple(getattr(prior, "state_shape", prior.shape))
 
 

@@ -179,6 +179,8 @@ class Trainer:
             prior to start from, or see `Windows`.
     """
 
+    cut: Callable[..., Windows] = Windows  # what cuts windows from frames
+
     def __init__(
         self,
         data: TrainingSet,
@@ -252,7 +254,7 @@ class Trainer:
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
         c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)
         hidden = c.hide_position, c.hide_season
-        return Windows(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
+        return self.cut(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
 
     def _begun(self, data: TrainingSet, domain: Domain, network: NetworkConfig, mixed: bool) -> DiffusionPrior:
         """What is to be trained, its network still at random."""
