@@ -237,9 +237,10 @@ def assimilate(
     from matplotlib.backend_bases import FigureCanvasBase
 
     from .files import write_dataset
+    from .latent.checkpoint import load_any
     from .posterior import assimilate as run
     from .posterior.problem import best_observed_grid
-    from .prior import load_prior
+    from .prior.base import state_shape
     from .sources.files import source_name
     from .state import Grid
 
@@ -248,9 +249,9 @@ def assimilate(
     check_places(plot, read=[*read, out], suffixes=tuple(f".{kind}" for kind in FigureCanvasBase.filetypes))
     if centre is not None and not (abs(centre[0]) <= 360 and abs(centre[1]) <= 90):
         raise InputError(f"centre {centre[0]:g} {centre[1]:g}: expected a longitude and a latitude (degrees)")
-    model = load_prior(prior)
+    model = load_any(prior)
     everywhere = observed(files, date, variable, error)
-    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, model.shape[1:])
+    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, state_shape(model)[1:])
     observations = everywhere.inside(grid)
     if not len(observations):
         raise InputError(f"{source_name(files)}: none of its {len(everywhere)} points lies in the box {grid}")
@@ -607,13 +608,13 @@ def prior(
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how much its draws resemble these oceans."""
-    from .prior import load_prior
+    from .latent.checkpoint import load_any
     from .prior.trajectory import check_kind
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table, read=[*(truth or ()), *(training or ())])
-    model, steps = load_prior(checkpoint), 20 if quick else 40
+    model, steps = load_any(checkpoint), 20 if quick else 40
     check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:

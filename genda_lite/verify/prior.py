@@ -19,10 +19,11 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
 from ..errors import InputError
+from ..latent.prior import LatentPrior
 from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth
 from ..prepare.frames import members_of, training_set
 from ..prior import Domain, Prior, sample_prior
-from ..prior.base import make_context
+from ..prior.base import make_context, state_shape
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
 from ..state import (
@@ -148,7 +149,7 @@ def read_oceans(ds: xr.Dataset | list[xr.Dataset], prior: Prior, what: str, date
     sets = ds if isinstance(ds, list) else [ds]
     sets = [sparse(one, dates) if dates and "time" in one.dims else one for one in sets]
     data = training_set(sets, prior.standardizer, held=HELD)
-    grid, shape = Grid(data.latitude, data.longitude), tuple(prior.shape[1:])
+    grid, shape = Grid(data.latitude, data.longitude), state_shape(prior)[1:]
     if any(n < m for n, m in zip(grid.shape, shape, strict=True)):
         raise InputError(f"the {what} has {grid}, expected at least the {shape[0]} x {shape[1]} of the prior's windows")
     steps = [np.diff(values).mean() for values in (grid.latitude, grid.longitude)]
@@ -165,6 +166,9 @@ def evaluate_prior(
     prior: Prior, truth: Oceans, training: Oceans, samples: int = 512, seed: int = 0, steps: int = 40, progress=False
 ) -> list[dict]:
     """Measure a prior on unseen oceans.
+
+    Of a latent prior the states are judged that its draws decode to, each with a draw of what no latents can draw, and
+    how well they are written in latents. How well it denoises is not: its noise is on latents.
 
     Args:
         truth: oceans that the prior was not trained on. training: those it was trained on, or some of them.
@@ -183,13 +187,25 @@ def evaluate_prior(
     if samples < FEWEST:
         raise InputError(f"samples must be at least {FEWEST}, got {samples}")
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    windows = truth.draw(prior.shape[1:], samples, rng)
-    rows = denoising(prior, windows.take(slice(None, None, -(-samples // DENOISED))), generator)
-    rows += validation_loss(prior, windows, generator)
+    windows = truth.draw(state_shape(prior)[1:], samples, rng)
     x = sample_prior(prior, windows.context(prior.domain), samples, seed, steps, BATCH, progress)
+    if isinstance(prior, LatentPrior):
+        rows, x = reconstruction(prior, windows), prior.completed(x, None, seed, BATCH)
+    else:
+        rows = denoising(prior, windows.take(slice(None, None, -(-samples // DENOISED))), generator)
+        rows += validation_loss(prior, windows, generator)
     drawn, memory = windows._replace(x=x), training.like(windows, rng)
     rows += statistics(drawn, windows, memory, prior.standardizer)
     return [*rows, neighbours(drawn, windows, memory, training)]
+
+
+@torch.no_grad()
+def reconstruction(prior: LatentPrior, windows: Windows) -> list[dict]:
+    """RMSE of states that an autoencoder has written in latents and drawn again, standardized units."""
+    lost = [(x - prior.autoencoder.decode(prior.autoencoder.encode(x))).square() for x in windows.x.split(BATCH)]
+    errors = torch.cat(lost).mean((0, 2, 3))
+    name = "reconstruction RMSE"
+    return [row(name, errors.mean().sqrt(), metric=name), *by_channel(prior, name, errors.sqrt())]
 
 
 # --- Denoising -------------------------------------------------------------------------------------------------------
