@@ -62,7 +62,8 @@ class Linearly(JointEncoders):
             return torch.stack([parts, parts if kind == "two" else torch.zeros_like(parts)], 1)
 
         operator = Linear(lambda z: self.seen(kind, z).flatten(1), back, shape)
-        return LinearGaussian(operator, value, torch.full((m,), self.ERRORS[kind] ** 2))
+        gain = operator.gain
+        return LinearGaussian(operator, gain * value, torch.full((m,), (gain * self.ERRORS[kind]) ** 2))
 
     def estimate(self, kind, maps):
         values = maps[:, 0, ::4, ::4].flatten(1)

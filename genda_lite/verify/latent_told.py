@@ -51,7 +51,9 @@ def told_infrared(case) -> LinearGaussian:
         return x
 
     parts = (torch.from_numpy(np.ascontiguousarray(a)).float() for a in (value, variance))
-    return LinearGaussian(Linear(forward, adjoint, shape), *parts)
+    operator = Linear(forward, adjoint, shape)
+    value, variance = parts
+    return LinearGaussian(operator, operator.gain * value, operator.gain**2 * variance)
 
 
 def told_drifters(case) -> LinearGaussian:
