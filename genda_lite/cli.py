@@ -119,7 +119,7 @@ def train(
         str,
         typer.Option(
             help="lite, wide, trajectory (a laptop); full (a graphics card); autoencoder (about 1.2 CPU-hours), then "
-            "latent and encoders (not timed yet)."
+            "latent (2.5) and encoders (2)."
         ),
     ] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
@@ -756,7 +756,7 @@ def ablate_latent(
     from .prior import load_prior
     from .prior.trajectory import check_kind
     from .sources.samples import checksum
-    from .verify import ablation
+    from .verify.osse import ablation
     from .verify.table import pivot, tidy
 
     check_places(*(context.params[name] for name in ("json", "table")), read=[*truth, checkpoint, encoders])

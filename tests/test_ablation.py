@@ -16,7 +16,7 @@ from genda_lite.observe.operators import Linear, check_adjoint
 from genda_lite.prior import Domain, GaussianPrior
 from genda_lite.prior.spectral import Spectrum
 from genda_lite.state import CHANNELS
-from genda_lite.verify import ablation as ab
+from genda_lite.verify.osse import ablation as ab
 from genda_lite.verify.osse.scoreboard import paired
 
 N = 16
@@ -151,3 +151,29 @@ def test_what_the_ablation_cannot_take_is_told_in_a_sentence(series, gaussian, r
         ab.OceanCases([series.isel(time=slice(0, 12))], gaussian, 2)[0]
     with refuses("need daily fields"):
         ab.OceanCases([series.isel(time=slice(None, None, 3))], gaussian, 2)[0]
+
+
+REFUSED = {
+    "latent, nothing to ablate": (["evaluate", "latent", "--folder", "x"], "--folder goes with --truth"),
+    "encoders alone": (["evaluate", "latent", "--truth", "a.nc", "--encoders", "e"], "--encoders goes with --latent"),
+    "no autoencoder": (
+        ["train", "--config", "latent", "--data", "a.nc", "--out", "o.safetensors"],
+        "needs --autoencoder",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_commands_say_what_goes_with_what(case, monkeypatch, capsys, tmp_path, series):
+    from genda_lite import cli
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.nc", "e"):
+        (tmp_path / name).write_bytes(b"")
+    command, sentence = REFUSED[case]
+    monkeypatch.setattr("genda_lite.sources.open_product", lambda path: series)
+    monkeypatch.setattr("genda_lite.verify.protocol.refuse_test", lambda paths: None)
+    monkeypatch.setattr("sys.argv", ["genda", *command])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code and sentence in " ".join(capsys.readouterr().err.split())

@@ -231,7 +231,8 @@ class Both:
     """Operators on the same latents, one after the other."""
 
     def __init__(self, parts: Sequence):
-        self.parts, self.shape = parts, parts[0].shape
+        self.parts = parts
+        self.shape = next((part.shape for part in parts if hasattr(part, "shape")), ())  # a function has none
         self.sizes: list[int] = []
 
     def to(self, like: Tensor) -> "Both":

@@ -30,7 +30,7 @@ from .prior import LATENT_NETWORK, LatentDiffusion, LatentPrior
 MEASURED = 512  # windows that the latents, and what they forget, are measured on
 # Convolutions of an autoencoder are trained by AdamW alone: a decoder has no noise level that Muon's steps would suit.
 TRAINING = TrainingConfig(images=400_000, batch=32, kernel_rate=0.0, learning_rate=2e-3, climate=WIDE)
-LATENT_TRAINING = TrainingConfig(images=1_200_000, noise_mean=0.0, climate=WIDE)
+LATENT_TRAINING = TrainingConfig(images=1_000_000, noise_mean=0.0, climate=WIDE)
 CONFIGURATIONS = {
     "autoencoder": (AutoencoderConfig(), TRAINING),
     "latent": (LATENT_NETWORK, LATENT_TRAINING),

@@ -5,11 +5,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..latent.instruments import brightness, draw_sky
-from ..observe.currents import current_observations
-from ..observe.likelihood import Likelihood, LinearGaussian
-from ..observe.operators import Linear
-from ..observe.table import Observations
+from ...latent.instruments import brightness, draw_sky
+from ...observe.currents import current_observations
+from ...observe.likelihood import Likelihood, LinearGaussian
+from ...observe.operators import Linear
+from ...observe.table import Observations
 
 EVERY = 8  # cells between pixels that are told: the errors of neighbours, the same cloud's, are not independent
 SKIES = 16  # that the error is estimated of

@@ -24,12 +24,12 @@ import xarray as xr
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from ..baselines.interpolation import Ensemble
-from ..errors import InputError
-from ..files import atomic_path
-from ..latent.guidance import encoded_observations, sample_states
-from ..latent.instruments import drifter_velocities, infrared_image, stirred_tracer
-from ..latent.modalities import (
+from ...baselines.interpolation import Ensemble
+from ...errors import InputError
+from ...files import atomic_path
+from ...latent.guidance import encoded_observations, sample_states
+from ...latent.instruments import drifter_velocities, infrared_image, stirred_tracer
+from ...latent.modalities import (
     CHANNELS,
     DRIFTERS,
     INFRARED,
@@ -40,19 +40,19 @@ from ..latent.modalities import (
     together,
     tracer_maps,
 )
-from ..latent.prior import LatentPrior, linear_latents
-from ..latent.representation import latent_likelihood
-from ..observe.likelihood import LinearGaussian
-from ..posterior.assimilate import FAST, sample_posterior
-from ..prepare.decompose import to_state
-from ..prepare.frames import members_of
-from ..prior.base import Prior, grid_context, state_shape
-from ..prior.gaussian import GaussianPrior
-from ..state import Grid
-from .engine import CLIMATOLOGY, Case
-from .latent_told import told_drifters, told_infrared
-from .osse.scoreboard import evaluate, figures, paired_rows
-from .table import row
+from ...latent.prior import LatentPrior, linear_latents
+from ...latent.representation import latent_likelihood
+from ...observe.likelihood import LinearGaussian
+from ...posterior.assimilate import FAST, sample_posterior
+from ...prepare.decompose import to_state
+from ...prepare.frames import members_of
+from ...prior.base import Prior, grid_context, state_shape
+from ...prior.gaussian import GaussianPrior
+from ...state import Grid
+from ..engine import CLIMATOLOGY, Case
+from ..table import row
+from .scoreboard import evaluate, figures, paired_rows
+from .told import told_drifters, told_infrared
 
 PIXEL, PIXEL_GAUSSIAN, PIXEL_TOLD = "pixel", "pixel, Gaussian", "pixel, told the instrument"
 LINEAR, CONVOLUTIONAL, JOINT = "latent linear", "latent convolutional", "latent joint"
@@ -300,7 +300,7 @@ def climatology(prior: GaussianPrior, case: SeenCase, setting: Setting, members:
 
 def another_day(case: SeenCase, setting: Setting, members: int) -> Ensemble:
     """The true state of another day, as if it were an estimate."""
-    return Ensemble(case.another[None], case.another)
+    return Ensemble(None, case.another)
 
 
 TOLD = {INFRARED: told_infrared, DRIFTERS: told_drifters}
@@ -314,7 +314,6 @@ def ways(models: Models, settings: Sequence[Setting] = SETTINGS) -> dict[str, tu
     keep = tuple(n // 4 for n in models.gaussian.shape[1:])
     plain: dict[str, Way] = {
         PIXEL: partial(pixel, models.pixel),
-        PIXEL_GAUSSIAN: partial(pixel, models.gaussian),
         LINEAR: partial(through, linear_latents(models.gaussian, keep)),
     }
     if latent is not None:
@@ -333,7 +332,11 @@ def ways(models: Models, settings: Sequence[Setting] = SETTINGS) -> dict[str, tu
             if latent is not None and models.encoders is not None:
                 here[JOINT] = partial(jointly, latent, models.encoders)
         chosen |= {f"{name}{SEPARATOR}{setting.name}": (way, setting) for name, way in here.items()}
-    once = {CLIMATOLOGY: partial(climatology, models.gaussian), ANOTHER: another_day}
+    once = {
+        PIXEL_GAUSSIAN: partial(pixel, models.gaussian),
+        CLIMATOLOGY: partial(climatology, models.gaussian),
+        ANOTHER: another_day,
+    }
     return chosen | {f"{name}{SEPARATOR}{MIDDLE.name}": (way, MIDDLE) for name, way in once.items()}
 
 
@@ -374,15 +377,18 @@ def run(
                     raise InputError(f"{path}: is of a run with other settings ({kept.attrs['settings']}); delete it")
                 found = [kept.load().drop_encoding()]
         missing = [name for name in chosen if not found or name not in found[0]["experiment"].values]
-        case = cases[number] if missing else None
+        case, fresh = cases[number] if missing else None, []
         for name in missing:
             way, setting = chosen[name]
             start = time.process_time()
             ensemble = way(case, setting, members)
             seconds = time.process_time() - start
             scored = evaluate(ensemble, case, case.model, None, members)
-            scored = scored.assign(wasserstein=pooled(ensemble, case), seconds=seconds, ocean=case.ocean)
-            found.append(scored.expand_dims(experiment=[name]))
+            scored = scored.assign(wasserstein=pooled(ensemble, case), seconds=seconds)
+            fresh.append(scored.expand_dims(experiment=[name]))
+        if fresh:
+            new = xr.concat(fresh, "experiment", data_vars="all", coords="minimal", join="outer")
+            found.append(new.assign(ocean=case.ocean))
         table = xr.concat(found, "experiment", data_vars="minimal", coords="minimal", compat="override", join="outer")
         if missing and path:
             with atomic_path(path) as temporary:
