@@ -180,7 +180,8 @@ def train(
     kind, parts = Trainer, (training, held_out, settings, network)
     options = {"device": device, "mixed": mixed, "accumulate": accumulate, "workers": workers, "processes": processes}
     if config in latent.CONFIGURATIONS:
-        kind = latent.trainer(config, load_autoencoder(autoencoder) if autoencoder else None)
+        made = load_autoencoder(autoencoder) if autoencoder else None
+        kind = latent.trainer(config, made, out.with_suffix(".tracers.npz"))
     trainer = kind(*parts, **options, start=begun)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
     if begun:

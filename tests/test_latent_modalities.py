@@ -1,6 +1,8 @@
 """Encoders of other data as learned observations: exact where encoders are linear, none the worse for what is missing;
 and the pairs that they are trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -21,13 +23,14 @@ from genda_lite.latent.modalities import (
     together,
     tracer_maps,
 )
-from genda_lite.latent.pairs import SeenWindows, Stirred, stirred_frames
+from genda_lite.latent.pairs import TRAINING, EncoderTrainer, SeenWindows, Stirred, stirred_frames
 from genda_lite.observe.likelihood import LinearGaussian
 from genda_lite.observe.nonlinear import Nonlinear
 from genda_lite.observe.operators import Linear, check_adjoint
 from genda_lite.prepare.frames import TrainingSet
 from genda_lite.prior import Domain, GaussianPrior
 from genda_lite.prior.spectral import Spectrum
+from genda_lite.prior.train import train
 from genda_lite.state import CHANNELS as STATE
 from genda_lite.state import Grid, harmonics
 
@@ -176,7 +179,7 @@ def test_windows_as_instruments_see_them(standardizer):
     assert number.sum() >= 1 and (u[number > 0] - 1).abs().max() < 0.1 and v[number > 0].abs().max() < 0.1
 
 
-def test_tracers_are_stirred_for_frames_that_have_a_past(standardizer, monkeypatch):
+def test_tracers_are_stirred_once_for_frames_that_have_a_past(standardizer, monkeypatch, tmp_path):
     monkeypatch.setattr("genda_lite.latent.pairs.DAYS", 3)
     from genda_lite.prepare.frames import Frames
 
@@ -187,6 +190,13 @@ def test_tracers_are_stirred_for_frames_that_have_a_past(standardizer, monkeypat
     found = stirred_frames(data, per_ocean=3)
     assert sorted(found) == [3, 5, 7] and found[5].date == ocean["time"].values[5]
     assert np.isfinite(found[5].tracer).all() and np.allclose(found[5].current[0], 0.3)
+    stirred_frames(data, 3, keep=tmp_path / "t.npz")
+    with monkeypatch.context() as patch:
+        patch.setattr("genda_lite.latent.pairs.stirred_tracer", lambda *a, **k: pytest.fail("stirred again"))
+        again = stirred_frames(data, 3, keep=tmp_path / "t.npz")
+    assert sorted(again) == [3, 5, 7] and again[5].date == found[5].date
+    np.testing.assert_array_equal(again[7].tracer, found[7].tracer)
+    assert len(stirred_frames(data, 2, keep=tmp_path / "t.npz")) == 2  # of others, made anew
 
 
 # --- On disk, and bad input ------------------------------------------------------------------------------------------
@@ -231,3 +241,32 @@ def test_what_encoders_cannot_take_is_told_in_a_sentence(linear, refuses):
                       {"latitude": ("obs", [38.0]), "longitude": ("obs", [-60.0])})  # fmt: skip
     with refuses("missing velocities"):
         drifter_maps(told, GRID)
+
+
+def test_encoders_are_trained_and_measured(standardizer, tmp_path, monkeypatch, refuses):
+    """A few steps of the whole: what is written knows its errors and its autoencoder, and is heard."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randn(4, len(STATE), 25, 25, generator=generator)
+    season = torch.from_numpy(harmonics(NOON + np.arange(4) * np.timedelta64(1, "D")).astype("f4"))
+    data = TrainingSet(frames, season, LATITUDE, LONGITUDE, standardizer)
+    stirred = Stirred(NOON, np.broadcast_to(LONGITUDE, (25, 25)).astype("f4"), np.zeros((2, 25, 25)))
+    monkeypatch.setattr("genda_lite.latent.pairs.stirred_frames", lambda *a, **k: dict.fromkeys(range(4), stirred))
+    monkeypatch.setattr("genda_lite.latent.pairs.MEASURED", 64)
+    spectrum = Spectrum(torch.eye(len(STATE)).expand(16, 16, -1, -1), univariate=True)
+    autoencoder = ConvAutoencoder(spectrum, standardizer, Domain((37.0, 40.0), (-62.0, -58.0)),
+                                  AutoencoderConfig(latents=2, width=8))  # fmt: skip
+    autoencoder.module.settle([frames[..., :16, :16]])
+    autoencoder.module.requires_grad_(False)
+    config = replace(TRAINING, images=64, batch=16, size=16)
+    with refuses("encoders need --validation"):
+        EncoderTrainer(autoencoder, data, None, config)
+    path = tmp_path / "encoders.safetensors"
+    assert train(EncoderTrainer(autoencoder, data, data, config), path, report_every=2, progress=False)
+    encoders = load_encoders(path, autoencoder)
+    assert encoders.training["images_seen"] == 64 and path.stat().st_size < 4e6
+    maps = torch.randn(6, 16, 16, generator=generator)
+    told = encoders.observations({INFRARED: maps[:1], TRACER: maps[1:3]})
+    assert len(told.value) >= 1 and torch.isfinite(told.value).all()
+    again = EncoderTrainer(autoencoder, data, data, config)
+    again.resume(path.with_suffix(".state.safetensors"))
+    assert again.step == 4

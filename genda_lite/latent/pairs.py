@@ -14,8 +14,10 @@ import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from ..errors import InputError
+from ..files import atomic_path
 from ..observe.radiometer import broken_clouds
 from ..prepare.frames import Frames, TrainingSet
 from ..prior.base import Domain
@@ -28,7 +30,7 @@ from .convolutional import ConvAutoencoder
 from .instruments import brightness, draw_sky, drifter_velocities, stirred_tracer
 from .modalities import CHANNELS, JointEncoders, drifter_maps, infrared_maps, tracer_maps
 
-PER_OCEAN = 24  # frames of each ocean that a tracer is stirred for
+PER_OCEAN = 16  # frames of each ocean that a tracer is stirred for
 DAYS = 20  # that it is stirred
 MEASURED = 512  # windows that the errors of encoders are measured on
 TRAINING = TrainingConfig(images=100_000, batch=32, kernel_rate=0.0, learning_rate=2e-3)
@@ -45,30 +47,51 @@ class Stirred(NamedTuple):
 
 
 def stirred_frames(
-    data: TrainingSet, per_ocean: int = PER_OCEAN, seed: int = 0, progress: Callable[[str], None] = lambda text: None
+    data: TrainingSet, per_ocean: int = PER_OCEAN, seed: int = 0, keep: Path | None = None, progress: bool = False
 ) -> dict[int, Stirred]:
     """Frames with their tracers, by number, evenly spread over each ocean's dates.
+
+    Args:
+        keep: a file (.npz) for the tracers that are made: it takes longer than reading them. Those of other data are
+            replaced. progress: draw a bar.
 
     Raises:
         InputError: prepared states, which do not hold the currents, or series too short.
     """
     if not isinstance(data.frames, Frames) or "uo" not in data.frames.oceans[0]:
         raise InputError("tracers are stirred by currents uo and vo, expected simulated oceans, not prepared states")
-    found, first = {}, 0
-    for number, ocean in enumerate(data.frames.oceans):
+    of = f"{len(data.frames)} {per_ocean} {seed} {data.latitude[0]:.3f} {data.longitude[0]:.3f}"
+    found, first = _kept(keep, of), 0
+    oceans = tqdm(data.frames.oceans, unit="ocean", disable=not progress, desc="stirring tracers")
+    for number, ocean in enumerate(oceans):
         time = ocean["time"].values
         ready = np.flatnonzero(time - time[0] >= np.timedelta64(DAYS, "D"))
         if not len(ready):
             raise InputError(f"an ocean has {len(time)} frames of less than {DAYS} days, expected more for a tracer")
-        for k in ready[np.linspace(0, len(ready) - 1, min(per_ocean, len(ready))).round().astype(int)]:
+        some = ready[np.linspace(0, len(ready) - 1, min(per_ocean, len(ready))).round().astype(int)]
+        for k in (k for k in some if first + int(k) not in found):
             near = ocean[["uo", "vo"]].isel(time=time >= time[k] - np.timedelta64(DAYS + 2, "D"))
             near = near.sel(time=slice(None, time[k])).load()
             image = stirred_tracer(near, time[k], DAYS, cloud=0.0, noise=0.0, seed=seed + number)
             current = np.stack([near[name].isel(time=-1).values for name in ("uo", "vo")])
             found[first + int(k)] = Stirred(time[k], image.values.astype("f4"), current.astype("f4"))
         first += len(time)
-        progress(f"tracers of ocean {number + 1} of {len(data.frames.oceans)}")
+        if keep is not None:
+            parts = dict(zip(Stirred._fields, map(np.stack, zip(*found.values(), strict=True)), strict=True))
+            with atomic_path(keep) as temporary, open(temporary, "wb") as file:
+                np.savez(file, of=of, frame=np.array(list(found)), **parts)
     return found
+
+
+def _kept(keep: Path | None, of: str) -> dict[int, Stirred]:
+    """The tracers of a file, if it is there and they are of the same data."""
+    if keep is None or not keep.exists():
+        return {}
+    with np.load(keep) as kept:  # which reads no pickle
+        if str(kept["of"]) != of:
+            return {}
+        parts = [kept[name] for name in Stirred._fields]
+        return {int(n): Stirred(*one) for n, *one in zip(kept["frame"], *parts, strict=True)}
 
 
 def still(current: np.ndarray, grid: Grid, date: np.datetime64) -> xr.Dataset:
@@ -124,20 +147,26 @@ class SeenWindows(Windows):
 class EncoderTrainer(Trainer):
     """Trains `JointEncoders`; other arguments as of `Trainer`.
 
+    Args:
+        keep: a name (.npz) beside which the tracers are kept, of training and of validation data.
+
     Raises:
         InputError: no validation data, on which their errors are measured, or see `stirred_frames`.
     """
 
     def __init__(self, autoencoder: ConvAutoencoder, data: TrainingSet, validation: TrainingSet | None,
-                 config: TrainingConfig = TRAINING, network=None, per_ocean: int = PER_OCEAN, **options):  # fmt: skip
+                 config: TrainingConfig = TRAINING, network=None, per_ocean: int = PER_OCEAN, keep: Path | None = None,
+                 **options):  # fmt: skip
         if validation is None:
             raise InputError("encoders need --validation, oceans they are not trained on: their errors there count")
-        self.autoencoder, self.per_ocean = autoencoder, per_ocean
+        self.autoencoder, self.per_ocean, self.keep = autoencoder, per_ocean, keep
         data, validation = (one._replace(standardizer=autoencoder.standardizer) for one in (data, validation))
         super().__init__(data, validation, config, network, **options)
 
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
-        self.cut = partial(SeenWindows, self.autoencoder, stirred_frames(data, self.per_ocean, seed))
+        keep = self.keep and self.keep.with_suffix(f".{seed}.npz")
+        stirred = stirred_frames(data, self.per_ocean, seed, keep, progress=True)
+        self.cut = partial(SeenWindows, self.autoencoder, stirred)
         return super()._windows(data, domain, seed)
 
     def _begun(self, data: TrainingSet, domain: Domain, network, mixed: bool) -> JointEncoders:

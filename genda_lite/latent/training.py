@@ -150,8 +150,13 @@ class LatentTrainer(Trainer):
         save_latent(LatentPrior(self.autoencoder, self.prior), path)
 
 
-def trainer(config: str, autoencoder: ConvAutoencoder | None = None) -> Callable[..., Trainer]:
+def trainer(
+    config: str, autoencoder: ConvAutoencoder | None = None, keep: Path | None = None
+) -> Callable[..., Trainer]:
     """What `genda train` trains with a configuration of `CONFIGURATIONS`.
+
+    Args:
+        keep: see `EncoderTrainer`.
 
     Raises:
         InputError: no autoencoder for a latent prior, or for encoders.
@@ -161,4 +166,6 @@ def trainer(config: str, autoencoder: ConvAutoencoder | None = None) -> Callable
     if autoencoder is None:
         what = "a latent prior needs" if config == "latent" else "encoders need"
         raise InputError(f"{what} --autoencoder, the checkpoint of `genda train --config autoencoder`")
-    return partial(LatentTrainer if config == "latent" else EncoderTrainer, autoencoder)
+    if config == "latent":
+        return partial(LatentTrainer, autoencoder)
+    return partial(EncoderTrainer, autoencoder, keep=keep)
