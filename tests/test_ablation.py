@@ -97,7 +97,7 @@ def test_a_pixel_method_is_told_currents_by_drifters(cases):
 @pytest.fixture(scope="module")
 def found(cases, models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
-    settings = (ab.MIDDLE, ab.MIDDLE._replace(coarsen=8), ab.MIDDLE._replace(kinds=(INFRARED,)), ab.ALL_KINDS)
+    settings = (ab.MIDDLE, ab.ALL_KINDS)
     chosen = ab.ways(models, settings)
     few = {name: one for name, one in chosen.items() if one[1] != ab.MIDDLE}
     ab.run(cases, few, 2, folder)

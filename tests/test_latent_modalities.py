@@ -251,19 +251,19 @@ def test_encoders_are_trained_and_measured(standardizer, tmp_path, monkeypatch, 
     data = TrainingSet(frames, season, LATITUDE, LONGITUDE, standardizer)
     stirred = Stirred(NOON, np.broadcast_to(LONGITUDE, (25, 25)).astype("f4"), np.zeros((2, 25, 25)))
     monkeypatch.setattr("genda_lite.latent.pairs.stirred_frames", lambda *a, **k: dict.fromkeys(range(4), stirred))
-    monkeypatch.setattr("genda_lite.latent.pairs.MEASURED", 64)
+    monkeypatch.setattr("genda_lite.latent.pairs.MEASURED", 24)
     spectrum = Spectrum(torch.eye(len(STATE)).expand(16, 16, -1, -1), univariate=True)
     autoencoder = ConvAutoencoder(spectrum, standardizer, Domain((37.0, 40.0), (-62.0, -58.0)),
                                   AutoencoderConfig(latents=2, width=8))  # fmt: skip
     autoencoder.module.settle([frames[..., :16, :16]])
     autoencoder.module.requires_grad_(False)
-    config = replace(TRAINING, images=64, batch=16, size=16)
+    config = replace(TRAINING, images=16, batch=4, size=16)
     with refuses("encoders need --validation"):
         EncoderTrainer(autoencoder, data, None, config)
     path = tmp_path / "encoders.safetensors"
     assert train(EncoderTrainer(autoencoder, data, data, config), path, report_every=2, progress=False)
     encoders = load_encoders(path, autoencoder)
-    assert encoders.training["images_seen"] == 64 and path.stat().st_size < 4e6
+    assert encoders.training["images_seen"] == 16 and path.stat().st_size < 4e6
     maps = torch.randn(6, 16, 16, generator=generator)
     told = encoders.observations({INFRARED: maps[:1], TRACER: maps[1:3]})
     assert len(told.value) >= 1 and torch.isfinite(told.value).all()
