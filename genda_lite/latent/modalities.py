@@ -125,6 +125,11 @@ class JointEncoders:
         self.training: dict = {}
         self.protocol: dict[str, str] = {}
 
+    def to(self, device) -> "JointEncoders":
+        """Move to a device."""
+        self.network.to(device)
+        return self
+
     def estimate(self, kind: str, maps: Tensor) -> Tensor:
         """Latents (B, c, h, w) from the maps (B, n, ny, nx) of one kind.
 

@@ -169,12 +169,13 @@ class EncoderTrainer(Trainer):
         self.cut = partial(SeenWindows, self.autoencoder, stirred)
         return super()._windows(data, domain, seed)
 
-    def _begun(self, data: TrainingSet, domain: Domain, network, mixed: bool) -> JointEncoders:
+    def _untrained(self, data: TrainingSet, domain: Domain, network, mixed: bool) -> JointEncoders:
         encoders = JointEncoders(self.autoencoder.shape)
-        encoders.denoiser = Trained(encoders)
-        encoders.to = encoders.denoiser.to
         encoders.config = self.autoencoder.config
         return encoders
+
+    def _network(self) -> nn.Module:
+        return Trained(self.prior)
 
     def _validation(self, windows: Windows) -> Callable[[nn.Module], dict[str, float]]:
         pairs = [windows[i] for i in range(MEASURED)]
@@ -188,11 +189,11 @@ class EncoderTrainer(Trainer):
 
         return measured
 
-    def loss(self, batch: list[Tensor]) -> Tensor:
+    def _loss(self, batch: list[Tensor]) -> Tensor:
         """Squared errors of each kind's estimate (B, K); of a latent that is guessed it is one."""
         return self.model(*batch)
 
-    def save(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Write the encoders with averaged weights, measured on the validation data."""
         self.prior.measure(self.unseen)
         self.prior.training["autoencoder"] = fingerprint(self.autoencoder)

@@ -54,13 +54,15 @@ class AutoencoderTrainer(Trainer):
             raise InputError("an autoencoder begins with weights at random, expected no --warm-start")
         super().__init__(data, validation, config, network, **options)
 
-    def _begun(self, data: TrainingSet, domain: Domain, network: AutoencoderConfig, mixed: bool) -> ConvAutoencoder:
+    def _untrained(self, data: TrainingSet, domain: Domain, network: AutoencoderConfig, mixed: bool) -> ConvAutoencoder:
         covariance = Spectrum.estimate(self.windows.fields(min(COVARIANCE_WINDOWS, 2 * MEASURED)))
         spectrum = Spectrum(covariance, univariate=True)
         autoencoder = ConvAutoencoder(spectrum, data.standardizer, domain, network, self.config.state)
         self.zos = place_of_sea_level(self.config.state, spectrum.shape[0])
-        autoencoder.denoiser = autoencoder.module  # what the trainer trains
         return autoencoder
+
+    def _network(self) -> nn.Module:
+        return self.prior.module
 
     def _validation(self, windows: Windows) -> Callable[[nn.Module], dict[str, float]]:
         self.unseen = torch.cat(list(windows.fields(MEASURED)))
@@ -70,7 +72,7 @@ class AutoencoderTrainer(Trainer):
         def measured(network: nn.Module) -> dict[str, float]:
             self._settle()
             parts = zip(self.unseen.split(64), white.split(64), strict=True)
-            loss = torch.cat([self._loss(network, x.to(self._device()), n.to(self._device())) for x, n in parts])
+            loss = torch.cat([self._lost(network, x.to(self._device()), n.to(self._device())) for x, n in parts])
             return {"validation": loss.mean().item()} | self.prior.errors(self.unseen.to(self._device()))
 
         return measured
@@ -82,17 +84,17 @@ class AutoencoderTrainer(Trainer):
         """Latents of the averaged weights have a mean and a variance of their own."""
         self.average.settle(x.to(self._device()) for x in self.windows.fields(MEASURED))
 
-    def _loss(self, network: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
+    def _lost(self, network: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
         return reconstruction_loss(network, self.denoiser.spectrum, self.prior.config, self.zos, x, noise)
 
-    def loss(self, batch: list[Tensor]) -> Tensor:
+    def _loss(self, batch: list[Tensor]) -> Tensor:
         """Shares of the variance lost (B, C); the windows' noise serves for that of the latents."""
         x, _, _, noise = batch
         self.denoiser.train()
         shape = self.prior.shape
-        return self._loss(self.model, x, noise.flatten(1)[:, : shape[0] * shape[1] * shape[2]].unflatten(1, shape))
+        return self._lost(self.model, x, noise.flatten(1)[:, : shape[0] * shape[1] * shape[2]].unflatten(1, shape))
 
-    def save(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Write the autoencoder with averaged weights, measured on the validation data."""
         self._settle()
         self.prior.measure([x.to(self._device()) for x in self.unseen.split(64)])
@@ -141,11 +143,11 @@ class LatentTrainer(Trainer):
         self.autoencoder, self.cut = autoencoder, partial(LatentWindows, autoencoder)
         super().__init__(data._replace(standardizer=autoencoder.standardizer), validation, config, network, **options)
 
-    def _begun(self, data: TrainingSet, domain: Domain, network, mixed: bool) -> LatentDiffusion:
+    def _untrained(self, data: TrainingSet, domain: Domain, network, mixed: bool) -> LatentDiffusion:
         covariance = Spectrum.estimate(self.windows.fields(COVARIANCE_WINDOWS))
         return LatentDiffusion(covariance, self.autoencoder, network, mixed)
 
-    def save(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
         """Write the latent prior with its autoencoder."""
         save_latent(LatentPrior(self.autoencoder, self.prior), path)
 

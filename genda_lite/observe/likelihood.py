@@ -60,10 +60,12 @@ class LinearGaussian:
         observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
         common: whether H is the same for all rows of a batch.
         near: of an H that is not, a likelihood with one for all rows that comes near it: to precondition by.
+        observations: the table that they are of, its values first, or none.
     """
 
     common = True
     near: "LinearGaussian | None" = None
+    observations: Observations | None = None
 
     def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
         self.operator, self.value, self.variance = operator, value, variance
@@ -150,6 +152,7 @@ class Likelihood(LinearGaussian):
                 f"keep those inside with observations.inside(grid)"
             )
         observations = replace(observations, longitude=grid.turned(observations.longitude))
+        self.observations = observations
         channel, following, share = frames_around(observations, state, time)
         scales = standardizer.scale_of(state)
         scale = scales[channel]
