@@ -467,3 +467,11 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path, refuses):
     with refuses("b.ipynb", "does not end"):
         write_student_versions(source, target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_exercise_says_what_one_learns(path):
+    fence = r"^:{3,}\{exercise(?:-start)?\}.*\n:label: (\S+)\n(?::::\n)?(.*)"
+    first = re.findall(fence, markdown(path), re.MULTILINE)
+    assert [label for label, _ in first] == exercises_in(path) and len(first) >= 4
+    assert [label for label, line in first if not re.match(r"\*\*You learn to\*\* .{20,}\.$", line)] == []
