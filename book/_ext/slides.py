@@ -9,6 +9,7 @@ In the deck, a line of three hyphens ends a slide, `![](fig-name)` is a figure o
 `Notes:` is for the tutor.
 """
 
+import io
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from genda_lite.errors import InputError
 from genda_lite.files import atomic_path
@@ -27,6 +29,7 @@ from genda_lite.files import atomic_path
 BOOK = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("slides.html")
 SUFFIXES = {"image/svg+xml": ".svg", "image/png": ".png"}  # of a cell's outputs, the sharper first
+QUALITY = 85  # of pictures in the deck, as WebP; the zip holds them as they are
 LICENCE = "The figures are licensed under CC BY 4.0: name genda_lite where you show them."
 
 
@@ -85,6 +88,21 @@ def asked_for(deck: str) -> list[str]:
     return re.findall(r"!\[[^\]]*\]\((fig-[\w-]+)\)", deck)
 
 
+def shown(figure: Figure) -> str:
+    """The file of a figure in the deck."""
+    return f"{figure.name}{figure.suffix.replace('.png', '.webp')}"
+
+
+def write_shown(figure: Figure, folder: Path) -> None:
+    """Write it, lighter than the notebook drew it."""
+    path = folder / shown(figure)
+    if path.suffix == ".svg":
+        path.write_bytes(figure.data)
+    else:
+        with Image.open(io.BytesIO(figure.data)) as picture:
+            picture.convert("RGB").save(path, quality=QUALITY, method=4)
+
+
 def written(deck: str, figures: Mapping[str, Figure]) -> str:
     """A deck as one page of HTML, whose figures lie in `figures/` beside it.
 
@@ -97,15 +115,15 @@ def written(deck: str, figures: Mapping[str, Figure]) -> str:
 
     def picture(found: re.Match) -> str:
         figure = figures[found[2]]
-        return f"![{found[1] or figure.alt}](figures/{figure.name}{figure.suffix})"
+        return f"![{found[1] or figure.alt}](figures/{shown(figure)})"
 
     markdown, sections = MarkdownIt().enable("table"), []
     parts = re.split(r"(?m)^---$", re.sub(r"!\[([^\]]*)\]\((fig-[\w-]+)\)", picture, deck).strip())
     for number, part in enumerate(parts, 1):
-        shown, _, notes = part.partition("\nNotes:\n")
+        front, _, notes = part.partition("\nNotes:\n")
         aside = f"<aside><h2>Notes</h2>{markdown.render(notes)}</aside>" if notes.strip() else ""
         foot = f"<footer>{number} / {len(parts)}</footer>"
-        sections.append(f'<section tabindex="-1">{markdown.render(shown)}{aside}{foot}</section>')
+        sections.append(f'<section tabindex="-1">{markdown.render(front)}{aside}{foot}</section>')
     title = re.search(r"(?m)^# (.*)$", deck)
     page = PAGE.read_text(encoding="utf-8").replace("TITLE", escape(title[1] if title else "Slides"))
     return page.replace("SECTIONS", "\n".join(sections))
@@ -117,7 +135,7 @@ def write(executed: Path, folder: Path, deck: Path = BOOK / "lab.md") -> list[Pa
     page = written(text, figures)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name in asked_for(text):
-        (folder / "figures" / f"{name}{figures[name].suffix}").write_bytes(figures[name].data)
+        write_shown(figures[name], folder / "figures")
     write_zip(figures, folder / "figures.zip")
     with atomic_path(folder / "lab.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
