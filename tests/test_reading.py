@@ -1,6 +1,7 @@
 """The tool that measures how easily the pages read takes their prose, and nothing else."""
 
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -71,3 +72,11 @@ def test_the_other_pages_keep_short_sentences():
         sizes = lengths(ROOT / "book" / f"{name}.md")
         assert len(sizes) > 20 and sum(sizes) / len(sizes) < 16, name
         assert sum(size > reading.LONG for size in sizes) < 0.15 * len(sizes), name
+
+
+def test_no_heading_stands_twice_on_a_page():
+    """Text that is put into the wrong cell brings its heading along."""
+    for path in (*(ROOT / "book").glob("0*.ipynb"), *(ROOT / "book").glob("*.md")):
+        text = re.sub(r"(?ms)^```.*?^```", "", reading.text_of(path))
+        headings = [f"{found[1]} {found[2]}" for found in re.finditer(r"(?m)^(#+) (.*)$", text)]
+        assert len(set(headings)) == len(headings), path.name
