@@ -18,7 +18,7 @@ export OMP_WAIT_POLICY ?= passive
 PROCESSES ?= 2  # that simulate and train side by side
 
 # What the stored results of the shipped networks come from. What is kept on the way lies in a folder of these networks.
-RESULTS  = posterior prior choice lag_time osse ose attenuation
+RESULTS  = posterior cycle prior choice lag_time osse ose attenuation
 NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regression_lite.safetensors | cksum | cut -d' ' -f1)
 KEPT    := runs/results/$(NETWORKS)
 
@@ -112,6 +112,7 @@ results: $(RESULTS:%=$(KEPT)/%.done)  ## make the stored results of the shipped 
 	$(MAKE) tables
 
 $(KEPT)/posterior.done: DO = $(BIN)/genda evaluate posterior
+$(KEPT)/cycle.done:     DO = $(BIN)/genda evaluate cycle
 $(KEPT)/prior.done:     DO = $(BIN)/genda evaluate prior
 $(KEPT)/choice.done:    DO = $(BIN)/python benchmarks/guidance.py --truth runs/validation_daily.nc --cases 18 --folder $(KEPT)/choice
 $(KEPT)/lag_time.done:  DO = $(BIN)/python benchmarks/lag_time.py runs/validation_daily.nc

@@ -763,9 +763,9 @@ def widths() -> list[Claim]:
         ),
         Claim(
             CARD,
-            "The random climate takes salinity {:+.0f} % on the twin and {:+.0f} % on the old oceans, and leaves real sea "
-            "level within noise, {:+.1f} % ({:+.1f} to {:+.1f} %). Together they make salinity too wide for the twin: "
-            "spread/error {:.2f}.",
+            "The random climate takes salinity {:+.0f} % on the twin and {:+.0f} % on the old oceans, and leaves real "
+            "sea level within noise, {:+.1f} % ({:+.1f} to {:+.1f} %). Together they make salinity too wide for the "
+            "twin: spread/error {:.2f}.",
             (
                 *(gain(judge, "so", everything, wide)[0] for judge in ("tuning twin", "old oceans")),
                 *climate,

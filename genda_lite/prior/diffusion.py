@@ -76,20 +76,21 @@ class Denoiser(nn.Module):
         spectrum: univariate spectrum of the training data.
         config: size of the network.
         mixed: run the network in bfloat16 (the transforms stay in float32).
+        context: channels of the context.
     """
 
-    def __init__(self, spectrum: Spectrum, config: NetworkConfig, mixed: bool = False):
+    def __init__(self, spectrum: Spectrum, config: NetworkConfig, mixed: bool = False, context: int = CONTEXT_CHANNELS):
         super().__init__()
         channels = spectrum.shape[0]
         self.spectrum, self.mixed = spectrum, mixed
         size = config.as_dict()
         self.scaling = spectrum if size.pop("preconditioning") == "wiener" else White(spectrum.shape)
         self.linear_estimate = size.pop("linear_estimate")
-        self.network = UNet(channels * (1 + self.linear_estimate) + CONTEXT_CHANNELS, channels, **size)
+        self.network = UNet(channels * (1 + self.linear_estimate) + context, channels, **size)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
-        """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5, ny, nx)."""
+        """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5 or more, ny, nx)."""
         s = self.scaling
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
@@ -118,6 +119,7 @@ class DiffusionPrior:
     """
 
     name = "diffusion"
+    context_channels = CONTEXT_CHANNELS
 
     def __init__(
         self,
@@ -135,7 +137,9 @@ class DiffusionPrior:
         self.inflation = tuple(tuned.inflation.get(name, 1.0) for name in self.state.channels)
         self.config = config or NetworkConfig()
         self.cross_covariance = covariance
-        self.denoiser = Denoiser(Spectrum(covariance, univariate=True, basis=basis), self.config, mixed)
+        self.denoiser = Denoiser(
+            Spectrum(covariance, univariate=True, basis=basis), self.config, mixed, self.context_channels
+        )
         # The network is preconditioned channel by channel; guidance takes all covariances, so that an innovation in
         # one channel reaches the others in the same step.
         self.spectrum = Spectrum(covariance, basis=basis)

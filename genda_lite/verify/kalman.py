@@ -129,6 +129,8 @@ def linear_filter(ocean: Ocean, seen: Observed, error: float, believed: Tensor |
         cross, forecast = gain @ covariance[cells], covariance  # K H F
         innovation = covariance[cells][:, cells] + noise
         covariance = covariance - cross - cross.T + gain @ innovation @ gain.T
+        # Rounding leaves it less symmetric each day: in some oceans the filter is lost after sixty.
+        covariance = 0.5 * (covariance + covariance.T)
         kept.append((mean, covariance.diagonal(), (b.diagonal() - (gain * b[:, cells]).sum(1)), forecast, covariance))
     return Filtered(*map(torch.stack, zip(*kept, strict=True)))
 

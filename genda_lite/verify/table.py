@@ -31,6 +31,11 @@ single estimates with a Gaussian spread (`verify.dress`). Metrics and their unit
     separation                of synthetic from real drifters, by days since the start (the zone) (km)
     score, score_deviation    of the SSH mapping data challenge, see `verify.ose.tracks`; points, of the track
     units                     how many of the boxes of the real map are independent
+    days lost, rmse from the truth
+                              of forecasts from analyses, see `verify.ose.lead_time` (d, units)
+    rmse over persistence, size over the truth's, small scales
+                              of forecasts, by lead time (the case): ratios, and how far the power of sea level between
+                              50 and 150 km is from the truth's (decades)
     CRPS / exact, bias, variance, observed, ..., forwards, VJPs
                               of known posteriors, see `verify.closed_form` (1, or counts)
 

@@ -52,6 +52,10 @@ from ..engine import (
 )
 from ..osse.sweep import southwest
 
+# Ways of a cycle, which analyse day after day from a forecast.
+CLIMATE, THREE_D_VAR, LETKF = "OI, past only", "3D-Var", "LETKF"
+WITH_BACKGROUND, CONDITIONED = "prior with background", "conditioned"
+TRANSITIONS, DIFFDA = "guided transitions", "DiffDA"
 BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
 COMMON_NAMES = {  # of the methods that an experiment knows: on the command line, of folders, in sentences
     CLIMATOLOGY: "climatology",
@@ -61,6 +65,16 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     OURS_FAST: "ours, fast",
     OURS: "ours",
 }
+CYCLED = {  # ways of a cycle (`cycling`), by other commands
+    CLIMATE: "optimal interpolation, past only",
+    THREE_D_VAR: "3D-Var",
+    WITH_BACKGROUND: "prior with background",
+    CONDITIONED: "conditioned prior",
+    TRANSITIONS: "guided transitions",
+    DIFFDA: "DiffDA",
+    LETKF: "LETKF",
+}
+KEPT = COMMON_NAMES | CYCLED  # all whose analyses a folder may hold
 USUAL = (CLIMATOLOGY, OI, REGRESSION, OURS)  # GenDA's takes five times as long; in so few steps ours is fast itself
 STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
 PRODUCTS = ("temperature L3", "salinity", "winds")  # besides the tracks
@@ -195,11 +209,14 @@ class Experiment:
         not to be estimated."""
         return _reference(self.archive.folder, self.archive.withheld, self.setting)
 
-    def observations(self, date: np.datetime64, timely: bool = False) -> tuple[Observations, list[Report]]:
+    def observations(
+        self, date: np.datetime64, timely: bool = False, past: bool = False
+    ) -> tuple[Observations, list[Report]]:
         """What was seen of a day, errors as they are stated to every method; sea level in the prior's reference.
 
         Args:
             timely: the age of altimetry is not among the errors, for methods to which it is told as a time.
+            past: no altimetry after noon of the date, as a forecaster has it. What is a mean of the day is of its noon.
 
         Raises:
             InputError: see `read_observations`.
@@ -212,6 +229,8 @@ class Experiment:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
             seen, reports = read_observations(files, noon, setting.box, setting.window, errors)
+        if past:
+            seen = seen.select(~((seen.channel == "zos") & (seen.time > noon)))
         level = seen.channel == "zos"
         known = np.where(level, REFERENCE_ERROR, seen.reference_error) if setting.reference else seen.reference_error
         seen = replace(
@@ -387,7 +406,7 @@ def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -
 
 def result_path(folder: Path, name: str, date: np.datetime64) -> Path:
     """Where the analysis of a day by a method is kept."""
-    place = COMMON_NAMES[name].replace(" ", "_").replace(",", "").replace("'", "")
+    place = KEPT[name].replace(" ", "_").replace(",", "").replace("'", "")
     return folder / place / f"{np.datetime64(date, 'D')}.nc"
 
 
@@ -495,7 +514,7 @@ def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] 
             days.append(day[list(variables)].load().astype("f4"))
             settings.add((day.attrs.get("setting"), day.attrs.get("withheld")))
     if not days:
-        raise InputError(f"{place}: no analyses by {COMMON_NAMES[name]}, expected those that `genda ose` writes")
+        raise InputError(f"{place}: no analyses by {KEPT[name]}, expected those that `genda ose` writes")
     if len(settings) > 1:
         raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
     found = xr.concat(days, "time", combine_attrs="override", join="exact")
