@@ -23,7 +23,7 @@ NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regressi
 KEPT    := runs/results/$(NETWORKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab student test test-slow lint tables data samples train latents osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve lab student slides test test-slow lint tables data samples train latents osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -66,8 +66,11 @@ $(VENV)/.lab: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
-	$(BIN)/genda student book _build/student
+student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student, and a key to all exercises for the tutor
+	$(BIN)/genda student book _build/student --key _build/key.md
+
+slides: $(VENV)/.installed  ## the chapters' figures for slides and the deck of the lab, in _build/slides; after `make book`
+	$(BIN)/python book/_ext/slides.py
 
 lint: $(VENV)/.installed  ## check the style of the code and the spelling of all
 	$(BIN)/ruff check .

@@ -1231,12 +1231,19 @@ def evaluate_ose(
 def student(
     book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Also write the tutor's key to this Markdown file: all exercises, solved.")
+    ] = None,
 ) -> None:
     """Write the notebooks without solutions and outputs, with an empty cell for each answer (nbgrader's metadata)."""
-    from .teaching import write_student_versions
+    from .teaching import write_key, write_student_versions
 
+    if key and key.suffix != ".md":
+        raise InputError(f"--key {key}: expected a name that ends in .md")
     for path in write_student_versions(book, out):
         typer.echo(str(path))
+    if key:
+        typer.echo(str(write_key(book, key)))
 
 
 def counted(number: int, thing: str) -> str:
