@@ -23,7 +23,7 @@ NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regressi
 KEPT    := runs/results/$(NETWORKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab student test test-slow lint tables data samples train osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve lab student slides test test-slow lint tables data samples train latents osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -66,8 +66,11 @@ $(VENV)/.lab: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
-	$(BIN)/genda student book _build/student
+student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student, and a key to all exercises for the tutor
+	$(BIN)/genda student book _build/student --key _build/key.md
+
+slides: $(VENV)/.installed  ## the chapters' figures for slides and the deck of the lab, in _build/slides; after `make book`
+	$(BIN)/python book/_ext/slides.py
 
 lint: $(VENV)/.installed  ## check the style of the code and the spelling of all
 	$(BIN)/ruff check .
@@ -96,6 +99,16 @@ train: $(VENV)/.installed  ## train the wide prior on those of these oceans that
 		$(if $(START),--warm-start $(START)) --out runs/prior_wide.safetensors
 	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
 		--threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) --out runs/regression_wide.safetensors
+
+latents: | $(VENV)/.installed runs/validation_daily.nc  ## train the autoencoder, the prior of its latents and the encoders, then the ablation (nine hours)
+	OMP_NUM_THREADS=1 $(BIN)/genda train --config autoencoder $(OCEANS) --held 8000 --out runs/autoencoder.safetensors
+	OMP_NUM_THREADS=1 $(BIN)/genda train --config latent $(OCEANS) --held 8000 --autoencoder runs/autoencoder.safetensors --out runs/prior_latent.safetensors
+	OMP_NUM_THREADS=1 $(BIN)/genda train --config encoders $(OCEANS) --autoencoder runs/autoencoder.safetensors --out runs/encoders.safetensors
+	mkdir -p runs/ablation
+	OMP_NUM_THREADS=1 $(BIN)/genda evaluate latent --truth runs/validation_daily.nc --latent runs/prior_latent.safetensors \
+		--encoders runs/encoders.safetensors --folder runs/ablation --table data_samples/results/latent_ablation.csv
+
+latents: OCEANS = $(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) --validation runs/validation_daily.nc
 
 osse-data: runs/heldout_daily.nc runs/validation_daily.nc  ## simulate the daily fields that `genda evaluate osse` observes, and those it tunes on (an hour)
 

@@ -117,7 +117,13 @@ def prepare(
 def train(
     data: Annotated[list[Path], typer.Option(help="Simulated or reanalysis data; give it once for each file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
-    config: Annotated[str, typer.Option(help="lite, wide, trajectory (a laptop); full (a graphics card).")] = "lite",
+    config: Annotated[
+        str,
+        typer.Option(
+            help="lite, wide, trajectory (a laptop); full (a graphics card); autoencoder (about 1.2 CPU-hours), then "
+            "latent (2.5) and encoders (2)."
+        ),
+    ] = "lite",
     validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
     images: Annotated[int | None, typer.Option(help="Windows to train on, in all.")] = None,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of weights, windows and noise.")] = 0,
@@ -131,14 +137,18 @@ def train(
     ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
     warm_start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network to begin with.")] = None,
+    autoencoder: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose latents they are, with --config latent or encoders.")
+    ] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
-    """Train a diffusion prior. Started again with the same settings, it goes on where it stopped.
+    """Train a diffusion prior, or an autoencoder. Started again with the same settings, it goes on where it stopped.
 
     Ctrl-C and SIGTERM leave a checkpoint. For several processes: `torchrun --nproc-per-node N -m genda_lite train ...`.
     """
     from dataclasses import replace
 
+    from .latent.checkpoint import load_autoencoder
     from .prepare.frames import HELD, training_set
     from .prior import load_prior
     from .processors import chosen_device
@@ -146,6 +156,7 @@ def train(
     from .verify.protocol import in_words, refuse_test
 
     try:
+        from .latent import training as latent
         from .prior.climate import WIDE
         from .prior.train import CONFIGURATIONS, Trainer
         from .prior.train import train as run
@@ -154,19 +165,26 @@ def train(
 
     if out.suffix != ".safetensors":
         raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
-    check_places(out, read=[*data, validation, warm_start])
-    if config not in CONFIGURATIONS:
-        raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(CONFIGURATIONS)}")
+    check_places(out, read=[*data, validation, warm_start, autoencoder])
+    known = CONFIGURATIONS | latent.CONFIGURATIONS
+    if config not in known:
+        raise InputError(f"configuration {config!r} is unknown, expected one of {', '.join(known)}")
     device = chosen_device(device)
-    network, settings = CONFIGURATIONS[config]
+    network, settings = known[config]
     settings = replace(settings, images=images or settings.images, seed=seed)
     if climate:
         settings = replace(settings, climate=WIDE)
     refuse_test(filter(None, [*data, validation]))
-    training = training_set([open_product(path) for path in data], held=held or HELD)
+    climate_of = load_autoencoder(autoencoder).standardizer if autoencoder else None
+    training = training_set([open_product(path) for path in data], climate_of, held=held or HELD)
     held_out = training_set(open_product(validation), training.standardizer) if validation else None
     begun = load_prior(str(warm_start)) if warm_start else None
-    trainer = Trainer(training, held_out, settings, network, device, mixed, accumulate, workers, processes, begun)
+    kind, parts = Trainer, (training, held_out, settings, network)
+    options = {"device": device, "mixed": mixed, "accumulate": accumulate, "workers": workers, "processes": processes}
+    if config in latent.CONFIGURATIONS:
+        made = load_autoencoder(autoencoder) if autoencoder else None
+        kind = latent.trainer(config, made, out.with_suffix(".tracers.npz"))
+    trainer = kind(*parts, **options, start=begun)
     trainer.prior.training |= {"config": config, "data": [path.name for path in data]}
     if begun:
         trainer.prior.training["start"] = {"file": warm_start.name, "images_seen": begun.training.get("images_seen")}
@@ -444,9 +462,10 @@ def assimilate(
     from matplotlib.backend_bases import FigureCanvasBase
 
     from .files import write_dataset
+    from .latent.checkpoint import load_any
     from .posterior import assimilate as run
     from .posterior.problem import best_observed_grid
-    from .prior import load_prior
+    from .prior.base import state_shape
     from .sources.files import source_name
     from .state import Grid
 
@@ -455,9 +474,9 @@ def assimilate(
     check_places(plot, read=[*read, out], suffixes=tuple(f".{kind}" for kind in FigureCanvasBase.filetypes))
     if centre is not None and not (abs(centre[0]) <= 360 and abs(centre[1]) <= 90):
         raise InputError(f"centre {centre[0]:g} {centre[1]:g}: expected a longitude and a latitude (degrees)")
-    model = load_prior(prior)
+    model = load_any(prior)
     everywhere = observed(files, date, variable, error)
-    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, model.shape[1:])
+    grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, state_shape(model)[1:])
     observations = everywhere.inside(grid)
     if not len(observations):
         raise InputError(f"{source_name(files)}: none of its {len(everywhere)} points lies in the box {grid}")
@@ -814,13 +833,13 @@ def prior(
     quick: Annotated[bool, typer.Option(help="At most 64 states, in fewer steps, and fewer dates: a minute.")] = False,
 ) -> None:
     """Measure a prior on oceans it never saw: how well it denoises, and how much its draws resemble these oceans."""
-    from .prior import load_prior
+    from .latent.checkpoint import load_any
     from .prior.trajectory import check_kind
     from .sources import load_sample
     from .verify.prior import evaluate_prior, read_oceans
 
     check_places(json, table, read=[*(truth or ()), *(training or ())])
-    model, steps = load_prior(checkpoint), 20 if quick else 40
+    model, steps = load_any(checkpoint), 20 if quick else 40
     check_kind(model, False, "this evaluation")
     samples = min(samples, 64) if quick else samples
     with ExitStack() as stack:
@@ -976,11 +995,36 @@ def latent(
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of truths, observations and ensembles.")] = 0,
     json: JsonFile = None,
     table: TableFile = None,
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Daily oceans: the ablation on these, in place of what is known exactly."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--latent", help="Latent prior of `genda train --config latent`, with --truth.")
+    ] = None,
+    encoders: Annotated[
+        Path | None, typer.Option(help="Encoders of `genda train --config encoders`, with --latent.")
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="A checkpoint to compare with; by default the shipped one.")] = None,
+    cases: Annotated[int, typer.Option(min=1, help="Boxes and dates, with --truth.")] = 30,
+    members: Annotated[int, typer.Option(min=2, help="Size of each ensemble, with --truth.")] = 8,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep each case's scores here, with --truth, and go on from them.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Fewer truths, members and guidances: half a minute.")] = False,
 ) -> None:
-    """Sample posteriors through a latent space, and measure how far the ensembles are from the exact ones."""
+    """Sample posteriors through a latent space, and measure how far the ensembles are from the exact ones.
+
+    With --truth, on oceans: what is observed, how well, with which other data, and how a latent prior does beside one
+    of states, one factor at a time. Interrupted, the same command with --folder goes on.
+    """
     from .verify.latent import evaluate_latent, rows_of_latent
 
+    if truth:
+        return ablate_latent(context, truth, checkpoint, encoders, prior, cases, members, folder, seed, quick)
+    for name, given in (("--latent", checkpoint), ("--encoders", encoders), ("--folder", folder), ("--prior", prior)):
+        if given is not None:
+            raise InputError(f"{name} goes with --truth, expected daily oceans to run the ablation on")
     check_places(json, table)
     if quick:
         typer.echo("quick: fewer truths, members and guidances; the last digit is chance")
@@ -992,6 +1036,56 @@ def latent(
         header = list(line)
         lines.append(line)
     rows = rows_of_latent(lines)
+    typer.echo("")
+    print_judged(rows)
+    save(context, rows)
+
+
+def ablate_latent(
+    context: typer.Context, truth: list[Path], checkpoint: Path | None, encoders: Path | None, prior: str | None,
+    cases: int, members: int, folder: Path | None, seed: int, quick: bool,
+) -> None:  # fmt: skip
+    """`genda evaluate latent --truth`."""
+    from .latent.checkpoint import load_encoders, load_latent
+    from .prepare.decompose import require
+    from .prior import load_prior
+    from .prior.trajectory import check_kind
+    from .sources.samples import checksum
+    from .verify.osse import ablation
+    from .verify.table import pivot, tidy
+
+    check_places(*(context.params[name] for name in ("json", "table")), read=[*truth, checkpoint, encoders])
+    if encoders is not None and checkpoint is None:
+        raise InputError("--encoders goes with --latent, expected the latent prior whose latents they estimate")
+    model = load_prior(prior)
+    check_kind(model, False, "this evaluation")
+    latent = load_latent(checkpoint) if checkpoint else None
+    joint = load_encoders(encoders, latent.autoencoder) if encoders else None
+    chosen = ablation.ways(ablation.Models(model, load_prior(prior, gaussian=True), latent, joint))
+    if quick:
+        cases, members, middle = 2, 2, ablation.MIDDLE
+        context.params |= {"cases": cases, "members": members}
+        chosen = {name: one for name, one in chosen.items() if one[1] == middle or one[1].kinds}
+    if folder is not None:
+        check_results(folder)
+        folder.mkdir(exist_ok=True)
+    given = [*truth, *filter(None, (checkpoint, encoders, Path(prior) if prior else None))]
+    made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in given)
+    with ExitStack() as stack:
+        series = open_to_judge(context, stack, truth)
+        for ds in series:
+            require(ds)
+        drawn = ablation.OceanCases(series, model, cases, seed)
+        found = ablation.run(drawn, chosen, members, folder, lambda text: typer.echo(text, err=True), made_of)
+    rows = ablation.rows_of_ablation(found)
+    typer.echo(f"{'quick: ' if quick else ''}{counted(cases, 'case')}, {counted(members, 'member')}")
+    frame = tidy(rows)
+    for setting in dict.fromkeys(frame["case"]):
+        here = frame[(frame["case"] == setting) & (frame["channel"] == "zos") & frame["method"].astype(bool)]
+        here = here[here["metric"].isin(("rmse", "crps", "spread_skill", "member_departure", "wasserstein"))]
+        if len(here):
+            typer.echo(f"\nsea level, {setting}\n")
+            print_frame(pivot(here).rename_axis("method"))
     typer.echo("")
     print_judged(rows)
     save(context, rows)
@@ -1139,12 +1233,19 @@ def evaluate_ose(
 def student(
     book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Also write the tutor's key to this Markdown file: all exercises, solved.")
+    ] = None,
 ) -> None:
     """Write the notebooks without solutions and outputs, with an empty cell for each answer (nbgrader's metadata)."""
-    from .teaching import write_student_versions
+    from .teaching import write_key, write_student_versions
 
+    if key and key.suffix != ".md":
+        raise InputError(f"--key {key}: expected a name that ends in .md")
     for path in write_student_versions(book, out):
         typer.echo(str(path))
+    if key:
+        typer.echo(str(write_key(book, key)))
 
 
 def counted(number: int, thing: str) -> str:

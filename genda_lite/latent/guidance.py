@@ -20,124 +20,18 @@ however few they are. Without S_r the ensemble is overconfident: it explains wit
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..observe.likelihood import LinearGaussian
-from ..observe.nonlinear import Nonlinear
 from ..posterior.assimilate import DEFAULT, sample_posterior
-from ..posterior.solve import InnovationSolver, perturbations
-from ..prior.samplers import Denoise, MemberNoise
-from ..prior.spectral import ALL, INFINITE_NOISE, Spectrum
+from ..prior.samplers import Denoise
 from .autoencoder import Autoencoder
 from .prior import LatentPrior
-
-DENSE = 2000  # observations whose errors of representation are told as correlated; of more, their variances alone
-
-
-class ThroughDecoder:
-    """H D of a linear decoder, with its transpose D' H': latents (B, c, h, w) -> values (B, m)."""
-
-    def __init__(self, operator, autoencoder: Autoencoder):
-        self.operator, self.autoencoder, self.shape = operator, autoencoder, autoencoder.shape
-
-    def to(self, like: Tensor) -> "ThroughDecoder":
-        """Move to the device and precision of a tensor."""
-        self.operator.to(like)
-        return self
-
-    def __call__(self, z: Tensor) -> Tensor:
-        """H D z."""
-        return self.operator(self.autoencoder.decode(z))
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """D' H' y."""
-        return self.autoencoder.pull(self.operator.adjoint(y))
-
-
-def representation(
-    likelihood: LinearGaussian, residual: Spectrum | None, dense: int = DENSE
-) -> tuple[Tensor, Tensor | None]:
-    """R + H S_r H' as a diagonal (m,) and shared terms (k, m), see `LinearGaussian`.
-
-    Of up to `dense` observations all covariances are kept, as eigenvectors of H S_r H'; of more, the variances.
-
-    Raises:
-        InputError: observations that are not linear: H S_r H' is then no covariance of theirs.
-    """
-    if residual is None:
-        return likelihood.variance, likelihood.shared
-    if not likelihood.common:
-        raise InputError("observations of a state with a residual are not linear, expected H x, or no residual")
-    operator, covariance = likelihood.operator, residual.posterior_covariance(INFINITE_NOISE)
-    m = likelihood.value.shape[-1]
-    identity = torch.eye(m, device=likelihood.value.device)
-    rows = [operator(covariance(operator.adjoint(some))) for some in identity.split(64)]
-    if m > dense:
-        diagonal = torch.cat([part.diagonal(64 * i) for i, part in enumerate(rows)])
-        return likelihood.variance + diagonal.clamp(min=0), likelihood.shared
-    matrix = torch.cat(rows).double()
-    values, vectors = torch.linalg.eigh(0.5 * (matrix + matrix.T))
-    keep = values > 1e-7 * values[-1].clamp(min=1e-30)
-    terms = (vectors[:, keep] * values[keep].sqrt()).T.float()
-    return likelihood.variance, torch.cat([likelihood.shared, terms])
-
-
-def latent_likelihood(
-    autoencoder: Autoencoder, likelihood: LinearGaussian, residual: bool = True, dense: int = DENSE
-) -> LinearGaussian:
-    """What observations of states say about latents.
-
-    Args:
-        likelihood: of states: y = H x + e, or y = f(x) + e (`Nonlinear`) where there is no residual.
-        residual: count the error of representation. Without it the latents are held to explain all that is seen.
-        dense: see `representation`.
-
-    Raises:
-        InputError: observations of states of another shape.
-    """
-    shape = getattr(likelihood.operator, "shape", autoencoder.state_shape)
-    if tuple(shape) != tuple(autoencoder.state_shape):
-        raise InputError(
-            f"observations are of states of shape {tuple(shape)}, and the decoder draws "
-            f"{tuple(autoencoder.state_shape)}: expected a decoder of the same states"
-        )
-    variance, shared = representation(likelihood, autoencoder.residual if residual else None, dense)
-    operator, value = likelihood.operator, likelihood.value
-    if autoencoder.linear and likelihood.common:
-        return LinearGaussian(ThroughDecoder(operator, autoencoder), value, variance, shared)
-    return Nonlinear(lambda z: operator(autoencoder.decode(z)), value, variance, shared)
-
-
-class _Residual:
-    """The residual as a prior, as far as `InnovationSolver` asks for one."""
-
-    def __init__(self, spectrum: Spectrum):
-        self.spectrum = spectrum
-
-    def covariance(self, sigma: Tensor, channels=ALL) -> Callable[[Tensor], Tensor]:
-        """v -> S_r v at infinite noise."""
-        return self.spectrum.posterior_covariance(sigma, channels)
-
-
-def draw_residual(
-    spectrum: Spectrum, likelihood: LinearGaussian, states: Tensor, seed: int = 0, batch: int = 32
-) -> Tensor:
-    """A draw of r for each of the states D(z) (M, C, ny, nx), given y and z, see the module's equation.
-
-    Args:
-        likelihood: of states, with values (m,) or (M, m). seed: of its noise; that of member i is its own.
-    """
-    noise = MemberNoise(seed, range(len(states)), spectrum.shape, spectrum.variance.device)
-    unseen = spectrum.from_modes(spectrum.variance.sqrt() * noise())
-    errors = likelihood.draw_errors(noise(likelihood.value.shape[-1]), noise(len(likelihood.shared)))
-    solve = InnovationSolver(_Residual(spectrum), likelihood, tolerance=1e-5)
-    # `perturbations` draws r~ - K (H r~ + e), and so of e + D(z) - y in place of e what is asked for.
-    wanted = errors - likelihood.innovation(states)
-    parts = zip(unseen.split(batch), wanted.split(batch), strict=True)
-    return torch.cat([perturbations(solve, INFINITE_NOISE, *part) for part in parts])
+from .representation import DENSE, latent_likelihood
 
 
 def sample_states(
@@ -160,15 +54,12 @@ def sample_states(
         residual: count the error of representation, and draw it. Without it this is a latent analysis as often made.
         dense: see `representation`.
     """
-    autoencoder = prior.autoencoder
-    known = latent_likelihood(autoencoder, likelihood, residual, dense)
+    known = latent_likelihood(prior.autoencoder, likelihood, residual, dense)
     z = sample_posterior(prior, known, context, members, seed, guidance, sampler, steps, batch)
+    if residual:
+        return prior.completed(z, likelihood, seed, batch)
     with torch.no_grad():
-        states = torch.cat([autoencoder.decode(part) for part in z.split(batch)])
-        if residual and autoencoder.residual is not None:
-            # Noise of its own: the sampler has spent that of the seed.
-            states = states + draw_residual(autoencoder.residual, likelihood, states, seed + 500_009, batch)
-    return states
+        return torch.cat([prior.autoencoder.decode(part) for part in z.split(batch)])
 
 
 def iterated(method: Callable[..., Denoise], times: int = 2) -> Callable[..., Denoise]:
@@ -227,6 +118,74 @@ def statistical(prior, likelihood: LinearGaussian, context, draws: int = 64) -> 
         return estimate + (unknown * share).sum(1)
 
     return denoise
+
+
+def weighted(prior, likelihood: LinearGaussian, context, draws: int = 256, wider: float = 1.5) -> Denoise:
+    """A guidance for a few latents that is exact in the limit of many draws, however far from linear the decoder: the
+    mean of z0 ~ N(z^, P), weighted with what the observations say,
+
+        E[z0 | z, y] ~ sum_i w_i z_i,    w_i ~ N(z_i; z^, P) N(y; H D(z_i), R) / q(z_i)
+
+    Half of the draws are about z^, and half about what `statistical` makes of these, a little wider than it says: the
+    proposal of the weighted ensemble Kalman filter (Papadakis et al. 2010, doi:10.1111/j.1600-0870.2010.00461.x); q is
+    the mean of both. With many latents one draw takes all the weight: it is for some, not for hundreds.
+
+    Args:
+        draws: the same for all steps. wider: factor on the deviations of the second half.
+    """
+    size, spectrum = math.prod(prior.shape), prior.spectrum
+    uniform = torch.quasirandom.SobolEngine(size, scramble=True, seed=0).draw(draws // 2).double()
+    white = torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6)).to(spectrum.variance.device)
+    error = likelihood.covariance(torch.eye(likelihood.value.shape[-1]).to(likelihood.value)).double()
+    precision, least = torch.linalg.inv(error), 1e-9 * torch.eye(size).to(error)
+
+    @torch.no_grad()
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        estimate = prior.denoise(x, sigma, context)
+        deviation = spectrum.posterior_variance(sigma).sqrt()
+
+        def states(modes: Tensor) -> Tensor:
+            """Latents of departures from z^ in modes (B, K, n), in units of their deviation."""
+            away = spectrum.from_modes((deviation * modes.to(x).unflatten(2, prior.shape)).flatten(0, 1))
+            return estimate[:, None] + away.unflatten(0, modes.shape[:2])
+
+        def seen(modes: Tensor) -> Tensor:
+            return likelihood.operator(states(modes).flatten(0, 1)).unflatten(0, modes.shape[:2]).double()
+
+        zero = white.new_zeros(len(x), size)
+        wide = _Proposal(zero, torch.eye(size).to(zero).expand(len(x), -1, -1))
+        first = wide.draw(white)
+        values = seen(first)
+        anomaly, response = first - first.mean(1, keepdim=True), values - values.mean(1, keepdim=True)
+        cross = anomaly.mT @ response / len(white)
+        gain = torch.linalg.solve(response.mT @ response / len(white) + error, cross.mT).mT
+        mean = (gain @ (likelihood.value - values.mean(1)).double()[..., None])[..., 0]
+        left = anomaly.mT @ anomaly / len(white) - gain @ cross.mT
+        near = _Proposal(mean, torch.linalg.cholesky(wider**2 * 0.5 * (left + left.mT) + least))
+        second = near.draw(white)
+        modes, values = torch.cat([first, second], 1), torch.cat([values, seen(second)], 1)
+        misfit = likelihood.value[..., None, :] - values
+        told = wide.log(modes) - 0.5 * ((misfit @ precision) * misfit).sum(-1)
+        share = (told - torch.logaddexp(wide.log(modes), near.log(modes))).softmax(1)[..., None]
+        return states((share * modes).sum(1, keepdim=True))[:, 0]
+
+    return denoise
+
+
+class _Proposal(NamedTuple):
+    """Gaussians with means (B, n) and Cholesky factors (B, n, n) of their covariances."""
+
+    mean: Tensor
+    factor: Tensor
+
+    def draw(self, white: Tensor) -> Tensor:
+        """Draws (B, K, n) of white noise (K, n)."""
+        return self.mean[:, None] + white @ self.factor.mT
+
+    def log(self, x: Tensor) -> Tensor:
+        """Logarithm of the density at (B, K, n) but for a constant, (B, K)."""
+        away = torch.linalg.solve_triangular(self.factor, (x - self.mean[:, None]).mT, upper=False).mT
+        return -0.5 * away.square().sum(-1) - self.factor.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
 
 
 def encoded_observations(

@@ -6,7 +6,8 @@ Each is what a learned encoder is for: the sea is in it, and so is something els
 *An image of a stirred tracer*, such as chlorophyll: folded by weeks of currents, out of an unknown source.
 *Velocities of drifters*: displacements along paths that the current itself decides.
 
-Random numbers belong to the instrument, the day and the seed, as those of `observe.instruments`.
+Random numbers belong to the instrument, the day and the seed, as those of `observe.instruments`. Figures with a source
+name it. All others are assumptions: of the right order, chosen so that an instrument has the difficulty it stands for.
 """
 
 from typing import NamedTuple
@@ -56,9 +57,10 @@ def draw_sky(grid: Grid, cloud: float, rng: np.random.Generator, thickest: float
     far a cell is inside, and with it the height of the top, 1 to 4 km.
 
     Args:
-        cloud: share of the cells that are not clear. thickest: greatest optical depth; stratocumulus have 3 to 30 in
-            the visible, and about half of that in the infrared.
-        base: temperature of a top at 1 km (degC), from where it falls by 6.5 K each km (standard atmosphere).
+        cloud: share of the cells that are not clear. thickest: greatest optical depth, assumed; exp(-8) is 0.03 %, so
+            that thick cloud hides the sea.
+        base: temperature of a top at 1 km (degC), assumed; from there it falls by 6.5 K each km (ISO 2533, standard
+            atmosphere).
     """
     rank = (cloud_rank(grid, rng) + 0.5) / (grid.shape[0] * grid.shape[1])
     inside = np.clip((rank - (1 - cloud)) / max(cloud, 1e-9), 0, 1)
@@ -70,11 +72,12 @@ def brightness(thetao: Tensor, depth: Tensor, top: Tensor, vapour: float = 1.5) 
 
         B = t (T - d) + (1 - t) T_top,   t = exp(-depth),   d = vapour exp(0.064 (T - 15))
 
-    Vapour over a warm sea hides more of it: its column grows by 6.4 % a degree (Stephens 1990, J. Climate 3, 634-645),
-    and the deficit d is taken to grow with it. Under cloud of depth 8 no more than 0.03 % is of the sea.
+    Vapour over a warm sea hides more of it: the pressure of saturation grows by L / (R_v T^2) = 6.4 % a degree at
+    15 degC (Clausius and Clapeyron), and the deficit d is assumed to grow with it. Under cloud of depth 8 no more than
+    0.03 % is of the sea.
 
     Args:
-        thetao: temperature of the sea (degC). depth, top: see `Sky`; all broadcast. vapour: d at 15 degC (K).
+        thetao: temperature of the sea (degC). depth, top: see `Sky`; all broadcast. vapour: d at 15 degC (K), assumed.
     """
     through = torch.exp(-depth)
     return through * (thetao - vapour * torch.exp(0.064 * (thetao - 15.0))) + (1 - through) * top
@@ -84,7 +87,7 @@ def infrared_image(thetao: xr.DataArray, cloud: float = 0.5, noise: float = 0.1,
     """The image that a radiometer takes of a true temperature (dims latitude, longitude, degC; a coordinate `time`).
 
     Args:
-        cloud: share that is not clear. noise: of the radiometer (K); 0.1 K is usual at 300 K.
+        cloud: share that is not clear. noise: of the radiometer (K), assumed.
 
     Returns:
         `brightness` (degC), complete, the clouds in it; and, which no user of a real image has, `optical_depth` (1) and
@@ -120,6 +123,7 @@ def draw_source(grid: Grid, rng: np.random.Generator, scale: float = 200.0, cont
 
     Args:
         scale: of the random part (km), standard deviation of its filter. contrast: its standard deviation (decades).
+            Both, and the decade, are assumed.
     """
     steps = [abs(np.diff(v).mean()) * KM_PER_DEGREE for v in (grid.latitude, grid.longitude)]
     steps[1] *= np.cos(np.radians(grid.latitude.mean()))
@@ -148,9 +152,9 @@ def stirred_tracer(
 
     Args:
         truth: `uo`, `vo` (m s-1), dims time, latitude, longitude, daily, from `days` before the date.
-        days: that paths are followed. memory: days that the tracer forgets its past in.
-        cloud: share that is hidden (NaN). noise: in decades; 0.13 is 35 %, what ocean colour is asked for (Hooker et
-            al. 1992, NASA TM 104566, 1).
+        days: that paths are followed. memory: days that the tracer forgets its past in, assumed.
+        cloud: share that is hidden (NaN). noise: in decades; 0.13 is 35 %, the goal for chlorophyll from SeaWiFS
+            (Mueller & Austin 1995, NASA TM 104566, 25).
         source: S, (ny, nx); drawn where not given, for nobody knows it.
 
     Returns:
@@ -209,8 +213,8 @@ def drifter_velocities(
     Args:
         truth: `uo`, `vo` and, where there are any, the winds `uas`, `vas` (m s-1), dims time, latitude, longitude.
         number: of drifters, released at random in the inner four fifths of the box. hours: of the displacement,
-            centred on the date. position_error: of each end (m), GPS. windage: share of the wind (Niiler et al. 1995,
-            with a drogue; see `nature.drifters`).
+            centred on the date. position_error: of each end (m), assumed. windage: share of the wind (Niiler et al.
+            1995, with a drogue; see `nature.drifters`).
 
     Returns:
         dims (obs,): `u`, `v` (m s-1), `latitude`, `longitude` half-way between the ends, `time`; drifters that have

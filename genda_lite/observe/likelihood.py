@@ -59,10 +59,12 @@ class LinearGaussian:
     Attributes:
         observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
         common: whether H is the same for all rows of a batch.
+        near: of an H that is not, a likelihood with one for all rows that comes near it: to precondition by.
         observations: the table that they are of, its values first, or none.
     """
 
     common = True
+    near: "LinearGaussian | None" = None
     observations: Observations | None = None
 
     def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):

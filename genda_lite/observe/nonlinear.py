@@ -8,11 +8,13 @@ one with G', and no further call of the prior.
 """
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from .likelihood import LinearGaussian
+from .operators import Operator
 
 
 class Tangent:
@@ -69,6 +71,8 @@ class Nonlinear(LinearGaussian):
 
     Args:
         function: f, states (B, C, ny, nx) -> values (B, m), differentiable, of each row by itself.
+        near: a linear operator that comes near f, for all states the same. Systems of innovations are then
+            preconditioned by it, and few iterations solve them (see `posterior.solve`).
     """
 
     common = False
@@ -79,13 +83,22 @@ class Nonlinear(LinearGaussian):
         value: Tensor,
         variance: Tensor,
         shared: Tensor | None = None,
+        near: Operator | None = None,
     ):
+        self.near = None if near is None else LinearGaussian(near, value, variance, shared)
         super().__init__(Function(function), value, variance, shared)
+
+    def to(self, device: str | torch.device) -> Self:
+        """Move to a device."""
+        super().to(device)
+        if self.near is not None:
+            self.near.to(device)
+        return self
 
     def at(self, x: Tensor) -> LinearGaussian:
         """Linearized about states x (B, C, ny, nx), one for each row."""
         tangent = Tangent(self.operator, x)
         value = self.value - tangent.value + tangent(x)
         linear = LinearGaussian(tangent, value, self.variance, self.shared)
-        linear.common = False
+        linear.common, linear.near = False, self.near
         return linear

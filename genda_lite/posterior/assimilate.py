@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..observe.likelihood import LinearGaussian, LinearObservations
 from ..observe.table import Observations
 from ..prepare.decompose import total_current
-from ..prior.base import Prior
+from ..prior.base import Prior, state_shape
 from ..prior.samplers import SAMPLERS, Denoise, MemberNoise
 from ..prior.spectral import INFINITE_NOISE
 from ..sources import read_climatology
@@ -235,18 +235,23 @@ def assimilate(
     if climatology is not None:
         if grid is None:
             raise InputError("climatology= goes with grid=, expected the latitudes and longitudes to analyse")
-        climatology, grid = read_climatology(climatology), given_grid(grid, prior.shape[1:], larger=True)
+        climatology, grid = read_climatology(climatology), given_grid(grid, state_shape(prior)[1:], larger=True)
         prior, source = relocated(prior, climatology, grid), climatology.attrs["source"]
     if date is not None and dates is not None:
         raise InputError("give either date=, one, or dates=, several days to analyse together, not both")
     prior, grid, middle, days = prepared(prior, grid, dates)
     problem = build_problem(prior, observations, region, grid, date if days is None else middle, [*linear, *further])
     observations = problem.observations
-    solve = InnovationSolver(prior, problem.likelihood)
+    # A latent prior says what observations tell of its latents, and makes complete states of these.
+    latent = tuple(prior.shape) != state_shape(prior)
+    told = prior.told(problem.likelihood) if latent else problem.likelihood
+    solve = InnovationSolver(prior, told)
     check_innovations(solve, observations)
     draws = sample_posterior(
-        prior, problem.likelihood, problem.context, members, seed, guidance, sampler, steps, batch, progress, solve
+        prior, told, problem.context, members, seed, guidance, sampler, steps, batch, progress, solve
     )
+    if latent:
+        draws = prior.completed(draws, problem.likelihood, seed, batch)
     level = level_source(observations)
     if level is not None:
         white = MemberNoise(seed, range(-1, -1 - members, -1), (), draws.device)  # of seeds that no member has

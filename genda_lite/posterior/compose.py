@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import InputError
-from ..prior.base import Prior
+from ..prior.base import Prior, state_shape
 from ..prior.spectral import ALL, Basis, Spectrum
 from ..prior.trajectory import check_kind, spacing
 from ..state import Grid, StateVector, later
@@ -186,14 +186,20 @@ def prepared(prior: Prior, grid=None, dates=None) -> tuple[Prior, Grid | None, n
         InputError: a grid smaller than a window, or see `choose_days`, `covering`.
     """
     days = date = None
-    shape, shifts = prior.shape[1:], [0.0]
+    shape, shifts = state_shape(prior)[1:], [0.0]
+    whole = tuple(shape)
     if dates is not None:
         days = choose_days(dates)
         date, shifts = covering(prior, days)
     if grid is not None:
         grid = given_grid(grid, shape, larger=True)
         shape = grid.shape
-    if len(shifts) > 1 or shape != tuple(prior.shape[1:]):
+    if len(shifts) > 1 or tuple(shape) != whole:
+        if tuple(prior.shape) != state_shape(prior):
+            raise InputError(
+                f"a latent prior of {whole[0]} x {whole[1]} points cannot be composed to {shape[0]} x {shape[1]}, "
+                f"expected a grid of its size"
+            )
         prior = ComposedPrior(prior, shape, shifts)
     return prior, grid, date, days
 

@@ -47,11 +47,16 @@ ADVICE = (
 def checks(solve: InnovationSolver, draws: int = DRAWS) -> Tensor:
     """How far each value lies from the climatology, and from what the others let one expect, in standard deviations,
     (2, m)."""
-    likelihood, generator = solve.likelihood, torch.Generator().manual_seed(0)
-    white = [torch.randn(draws, n, generator=generator) for n in (len(likelihood.value), len(likelihood.shared))]
-    errors = likelihood.draw_errors(*(noise.to(likelihood.value) for noise in white))
-    drawn = likelihood.operator(solve.prior.spectrum.sample(draws, generator=generator)) + errors
-    innovations = torch.cat([likelihood.value[None], drawn])
+    generator = torch.Generator().manual_seed(0)
+    mean = solve.prior.spectrum.variance.new_zeros(1 + draws, *solve.prior.shape)
+    solve = solve.at(mean)  # where it is not linear
+    likelihood = solve.likelihood
+    value = torch.atleast_2d(likelihood.value)[:1]
+    white = [torch.randn(draws, n, generator=generator) for n in (value.shape[1], len(likelihood.shared))]
+    errors = likelihood.draw_errors(*(noise.to(value) for noise in white))
+    drawn = solve.prior.spectrum.sample(draws, generator=generator)
+    drawn = likelihood.operator(torch.cat([mean[:1], drawn]))[1:] + errors
+    innovations = torch.cat([value, drawn])
     found = torch.stack([innovations, solve(INFINITE_NOISE, innovations)])
     return found[:, 0].abs() / found[:, 1:].square().mean(1).sqrt()
 

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..observe.likelihood import Likelihood, LinearObservations
 from ..observe.table import Observations
 from ..prepare.local import local_standardizer
-from ..prior.base import Prior, grid_context
+from ..prior.base import Prior, grid_context, state_shape
 from ..prior.trajectory import check_kind
 from ..sources.files import as_date
 from ..state import VARIABLES, Grid
@@ -31,7 +31,7 @@ def choose_grid(prior: Prior, observations: Observations, region, grid) -> tuple
     Raises:
         InputError: both or an ill-formed `region` and `grid`, a region outside the prior's domain, a wrong size.
     """
-    shape = prior.shape[1:]
+    shape = state_shape(prior)[1:]
     if region is not None and grid is not None:
         raise InputError("give either region= (inside the prior's domain) or grid= (at its latitudes), not both")
     if grid is not None:
@@ -94,7 +94,7 @@ def best_observed_grid(prior: Prior, observations: Observations) -> Grid:
     """
     (south, north), (west, east) = prior.domain.latitude, prior.domain.longitude
     centres = [(lon, lat) for lat in np.arange(south, north, 0.5) for lon in np.arange(west, east, 0.5)]
-    grids = [prior.domain.fit(lon, lat, prior.shape[1:]) for lon, lat in centres]
+    grids = [prior.domain.fit(lon, lat, state_shape(prior)[1:]) for lon, lat in centres]
     counts = [grid.holds(observations.latitude, observations.longitude).sum() for grid in grids]
     if not max(counts):
         raise InputError(f"none of the {len(observations)} observations lies in the prior's domain ({prior.domain})")

@@ -12,6 +12,7 @@ from ..prior.spectral import INFINITE_NOISE
 DIRECT = 2000  # observations; for more, a factor takes much memory, and soon longer than iterations without it
 REUSE = 30.0  # a factor serves until the noise has fallen by this much; with 3 a third more time for the same result
 MAX_ITERATIONS, TOLERANCE = 100, 1e-3
+FEW = 3  # iterations, where H is another for each row and something near it is known
 
 
 def conjugate_gradients(
@@ -70,6 +71,10 @@ class InnovationSolver:
     end early; the finest differences between neighbouring observations then wait for a later step, at less noise, where
     they converge. What must be right at once, optimal interpolation itself, is given more of them.
 
+    Where H differs from row to row, as that of a decoder does, there is no common factor. A likelihood that names one
+    `near` it is preconditioned by the system of that, and ends after `FEW` iterations, each of which costs a product
+    with H and one with H'.
+
     Args:
         max_iterations: of conjugate gradients. tolerance: residual at which a row is solved, relative to its start.
     """
@@ -85,13 +90,17 @@ class InnovationSolver:
         self.max_iterations, self.tolerance = max_iterations, tolerance
         self.direct = likelihood.common and likelihood.value.shape[-1] <= DIRECT
         self.factor, self.factored_at = None, torch.tensor(0.0)
+        self.near = None if likelihood.near is None else InnovationSolver(prior, likelihood.near)
 
     def at(self, x: Tensor) -> "InnovationSolver":
         """With H as it is near states x; itself for observations that are linear."""
         here = self.likelihood.at(x)
         if here is self.likelihood:
             return self
-        return InnovationSolver(self.prior, here, self.max_iterations, self.tolerance)
+        iterations = self.max_iterations if self.near is None else min(FEW, self.max_iterations)
+        solve = InnovationSolver(self.prior, here, iterations, self.tolerance)
+        solve.near = self.near  # with its factor
+        return solve
 
     def __call__(self, sigma: Tensor, innovation: Tensor) -> Tensor:
         """v for each row of d, (B, m)."""
@@ -106,6 +115,8 @@ class InnovationSolver:
             self.factor, self.factored_at = cholesky(lambda v: matrix(v)[0], innovation), sigma
 
         def precondition(residual: Tensor, _: int) -> Tensor:
+            if self.near is not None:
+                return self.near(sigma, residual)
             if self.factor is not None:
                 return torch.cholesky_solve(residual.mT, self.factor).mT
             unknown = self.prior.spectrum.posterior_variance(sigma).mean() if sigma.isfinite() else 0.0

@@ -78,6 +78,11 @@ def grid_context(domain: Domain, grid: Grid, time, known: bool) -> Tensor:
     return make_context(domain, rows, columns, season, torch.tensor([float(known)]))
 
 
+def state_shape(prior: "Prior") -> tuple[int, int, int]:
+    """The shape (K, ny, nx) of the states that a prior speaks of: its own, but for a latent one."""
+    return tuple(getattr(prior, "state_shape", prior.shape))
+
+
 class Prior(Protocol):
     """A distribution of standardized anomalies x0 (C, ny, nx), known through its denoiser.
 

@@ -53,10 +53,7 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
     if len(basis.rows) == 1:
         once = [0]
     tensors["basis.rows"], tensors["basis.columns"] = basis.rows[once], basis.columns[once]
-    tensors["climatology.latitude"] = torch.tensor(s.latitude)
-    tensors["climatology.harmonics"] = torch.tensor(s.harmonics)
-    tensors["climatology.scale"] = torch.tensor(s.scale)
-    tensors["climatology.ekman"] = torch.from_numpy(np.stack([s.ekman.real, s.ekman.imag]))
+    tensors |= climatology_tensors(s)
     metadata = {
         "channels": json.dumps(s.channels),  # of the climatology
         "config": json.dumps(prior.config.as_dict()),
@@ -71,6 +68,38 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
         if prior.between:
             metadata["between"] = json.dumps(prior.between)
     write_safetensors(path, file_format, tensors, metadata)
+
+
+def climatology_tensors(s: Standardizer) -> dict[str, Tensor]:
+    """A standardizer as the tensors of a file, but for the names of its channels."""
+    return {
+        "climatology.latitude": torch.tensor(s.latitude),
+        "climatology.harmonics": torch.tensor(s.harmonics),
+        "climatology.scale": torch.tensor(s.scale),
+        "climatology.ekman": torch.from_numpy(np.stack([s.ekman.real, s.ekman.imag])),
+    }
+
+
+def standardizer_of(tensors: dict[str, Tensor], channels: tuple[str, ...]) -> Standardizer:
+    """The standardizer of a file.
+
+    Raises:
+        ValueError: its parts do not fit together, or a scale is not positive.
+    """
+    ekman = tensors["climatology.ekman"].numpy()
+    standardizer = Standardizer(
+        tensors["climatology.latitude"].numpy(),
+        tensors["climatology.harmonics"].numpy(),
+        tensors["climatology.scale"].numpy(),
+        ekman[0] + 1j * ekman[1],
+        channels,
+    )
+    size = len(standardizer.latitude)
+    if standardizer.harmonics.shape != (3, len(channels), size) or ekman.shape != (2, size):
+        raise ValueError("the parts of the climatology have other latitudes or channels")
+    if not (standardizer.scale > 0).all():
+        raise ValueError("a scale is not positive")
+    return standardizer
 
 
 def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
@@ -207,19 +236,7 @@ def read_prior(
         covariance = covariance_of(tensors, state)
         if covariance.shape[-1] != len(state):
             raise ValueError(f"a covariance of {covariance.shape[-1]} for a state of {len(state)}")
-        ekman = tensors["climatology.ekman"].numpy()
-        standardizer = Standardizer(
-            tensors["climatology.latitude"].numpy(),
-            tensors["climatology.harmonics"].numpy(),
-            tensors["climatology.scale"].numpy(),
-            ekman[0] + 1j * ekman[1],
-            channels,
-        )
-        size = len(standardizer.latitude)
-        if standardizer.harmonics.shape != (3, len(channels), size) or ekman.shape != (2, size):
-            raise ValueError("the parts of the climatology have other latitudes or channels")
-        if not (standardizer.scale > 0).all():
-            raise ValueError("a scale is not positive")
+        standardizer = standardizer_of(tensors, channels)
         domain = Domain(*((float(low), float(high)) for low, high in json.loads(metadata["domain"])))
         basis = basis_of(tensors, state)
         basis(torch.zeros(len(state), *covariance.shape[:2]))  # fits, or raises

@@ -177,6 +177,8 @@ class Trainer:
             prior to start from, or see `Windows`.
     """
 
+    cut: Callable[..., Windows] = Windows  # what cuts windows from frames
+
     def __init__(
         self,
         data: TrainingSet,
@@ -282,7 +284,7 @@ class Trainer:
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
         c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)
         hidden = c.hide_position, c.hide_season
-        return Windows(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
+        return self.cut(data, domain, c.size, noise, *hidden, seed, climate=c.climate, state=c.state)
 
     def _batches(self):
         """This process's share of each batch from the present step on, in `accumulate` parts."""

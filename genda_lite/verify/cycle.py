@@ -1,10 +1,9 @@
 """How well a cycle filters: every way of cycling, in closed form and sampled, beside the Kalman filter.
 
-The ocean and its filters are those of `verify.kalman`. What a conditioned denoiser can know at best is a background
-covariance that is the same everywhere and every day: its figures come in closed form first, so that those of sampled
-cycles, with denoisers trained on pairs of forecast and truth, can be told from what sampling and training add. Scores
-are root mean squares over all points and days after the spin-up; sampled cycles and Kalman filter see the same truths
-and values.
+The ocean and its filters are those of `verify.kalman`. At best, a conditioned denoiser knows a background covariance
+that is the same everywhere and every day. Its scores are computed in closed form first. Sampled cycles follow, with
+denoisers trained on pairs of forecast and truth; the difference is what sampling and training add. Scores are root mean
+squares over all points and days after the spin-up; sampled cycles and Kalman filter see the same truths and values.
 """
 
 import math
@@ -304,12 +303,12 @@ def evaluate_cycle(quick: bool = False, seed: int = 0) -> Iterator[dict]:
 
 
 def rows_of_cycle(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_cycle` as rows (see `verify.table.row`). Targets are those of the conditioned denoiser that
-    was trained on forecasts from its own analyses: RMSE at most 1.04 of the Kalman filter's, spread over error 0.95 to
-    1.05; and of a sampler that is told the filter's own background.
+    """Lines of `evaluate_cycle` as rows (see `verify.table.row`). Targets are for the conditioned denoiser that was
+    trained on forecasts from its own analyses: RMSE at most 1.04 of the Kalman filter's, and spread over error 0.95 to
+    1.05. A sampler that is told the filter's own background has targets, too.
 
     Beside the former is the least error of several constant B: of the last round's at several scales, and of the mean
-    over the days of the Kalman filter's own covariance. Where that misses the target, it is not for want of training:
+    over the days of the Kalman filter's own covariance. Where that misses the target, more training would not help:
     with few observations and a long memory the background's error depends on where the last ones lay, which a constant
     B cannot say.
     """

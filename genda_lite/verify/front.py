@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from ..latent.autoencoder import Differentiable
-from ..latent.guidance import iterated, latent_likelihood, statistical
+from ..latent.guidance import iterated, statistical, weighted
 from ..latent.prior import LatentPrior, unit_basis
+from ..latent.representation import latent_likelihood
 from ..observe.likelihood import LinearGaussian
 from ..observe.operators import Linear
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
@@ -72,12 +73,13 @@ FRONT_METHODS = {
     "fast": (FAST, None),
     "fast, iterated": (FAST, iterated(GUIDANCES["oi"], 3)),
     "statistical": (FAST, statistical),
+    "weighted": (FAST, weighted),
     "MMPS": (Settings("mmps", "sde-2m", 20), None),
     "OI-Jacobian": (Settings("oi-jacobian", "sde-2m", 80), None),
     "SDA, gamma 0.1": (Settings("sda", "vp", 64), None),
     "DPS": (Settings("dps", "vp", 128), None),
 }
-QUICK_FRONT_METHODS = ("default", "fast", "fast, iterated", "statistical")
+QUICK_FRONT_METHODS = ("default", "fast", "fast, iterated", "statistical", "weighted")
 
 
 class Atoms:

@@ -104,8 +104,8 @@ def observe(ocean: Ocean, share: float, error: float, days: int, truths: int, se
 
 
 class Filtered(NamedTuple):
-    """A filter's days: means (D, T, n n) given the values, the true variance of their error and the variance that the
-    filter believes, (D, n n), and the covariances of forecasts F and analyses A, (D, n n, n n), double precision."""
+    """A filter's days, in double precision: means (D, T, n n) given the values; the true variance of their error and
+    the variance that the filter believes, (D, n n); the covariances of forecasts F and analyses A, (D, n n, n n)."""
 
     mean: Tensor
     variance: Tensor

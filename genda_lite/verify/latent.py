@@ -5,13 +5,14 @@ Three questions, each with its own exact answer.
 *Linear latents.* Truths are draws of a Gaussian or a mixture on 64 x 64 points, and the posterior is that of the
 complete state, not of what latents can draw of it (`verify.closed_form`). With the error of representation told and the
 residual drawn, the latents of a Gaussian must reach it at any compression; without, the overconfidence is measured. A
-mixture's residual is a mixture, too, and drawn as a Gaussian: a second row compares with the posterior of just that.
+mixture's residual is a mixture, too. Drawn as a Gaussian it falls short, and a second row compares with the posterior
+of just that; told component by component (`latent.components`) it must reach the full one.
 
 *A decoder that is not linear*: a front of two parameters (`verify.front`).
 
 *An oracle*: latents observed as the encoder sees the complete truth (`latent.guidance.encoded_observations`). Its draws
-are scored against the truth itself, and so are others beside it; the distance of the pooled values of one draw from
-those of the truth (Wasserstein-1) is given, too, which does not see where anything is.
+are scored against the truth itself, and others beside it likewise. Wasserstein-1 is given, too: the distance between
+the pooled values of one draw and those of the truth. It does not see where anything is.
 """
 
 import math
@@ -25,6 +26,7 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from ..baselines.closed_form import exact_posterior
+from ..latent.components import sample_components
 from ..latent.guidance import encoded_observations, sample_states
 from ..latent.prior import LatentPrior, linear_latents
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
@@ -35,16 +37,19 @@ from .front import evaluate_fronts, repeated
 KEPT = {4: 32, 16: 16, 64: 8}  # compression -> modes along y and x that are kept, of 64
 GAUSSIAN, MIXTURE = "Gaussian, 10 %", "mixture, 10 %"
 OWN = "mixture of Gaussian residual, 10 %"  # the posterior of what is sampled
+BY_COMPONENT = "by component"
 TRUTHS, QUICK_TRUTHS = {GAUSSIAN: 8, MIXTURE: 48}, {GAUSSIAN: 2, MIXTURE: 8}
 TARGETS = {"Gaussian": 1.01, "mixture": 1.02, "front": 1.05, "variance": (0.95, 1.05)}
+JUDGED = (("Gaussian", "fast"), ("mixture", BY_COMPONENT), ("front", "statistical"), ("front", "weighted"))
 ORACLE = {"every": 1, "error": 0.5}  # of latents, standard deviations
 
 # --- Linear latents --------------------------------------------------------------------------------------------------
 
 
 def calibration(draws: Tensor, experiment: Experiment) -> dict[str, float]:
-    """Spread over error of the mean, and its error over the exact posterior's, of draws (T M, C, ny, nx): expected over
-    all truths that the exact posterior allows, and freed of what the number of members adds."""
+    """Of draws (T M, C, ny, nx): spread over error of the mean, and error of the mean over the exact posterior's. Both
+    are expectations over all truths that the exact posterior allows. What the finite number of members adds is
+    removed."""
     members = draws.double().unflatten(0, (experiment.case.truths, experiment.case.members))
     size, exact = experiment.case.members, experiment.exact
     spread, left = members.var(1).mean(), exact.variance.mean()
@@ -67,6 +72,14 @@ def run_linear(
     )
     seconds = time.perf_counter() - start
     return draws, {"forwards": counted.forwards, "VJPs": counted.products, "seconds": seconds}
+
+
+def run_components(experiment: Experiment, prior: LatentPrior, seed: int = 0) -> tuple[Tensor, dict[str, float]]:
+    """Draws by `latent.components`, and what they cost: no call of the prior, which is known in closed form."""
+    case, start = experiment.case, time.perf_counter()
+    likelihood = repeated(experiment.likelihood, case.members)
+    draws = sample_components(experiment.prior, prior, likelihood, case.truths * case.members, seed)
+    return draws, {"forwards": 0, "VJPs": 0, "seconds": time.perf_counter() - start}
 
 
 def of_gaussian_residual(prior: MixturePrior, kept: int) -> MixturePrior:
@@ -104,15 +117,19 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
                     exact = exact_posterior(own, experiment.likelihood, experiment.likelihood.value)
                     known = experiment._replace(exact=exact)
                     yield label | {"case": OWN} | scores(draws, known) | calibration(draws, known) | cost
+            if name == MIXTURE:
+                draws, cost = run_components(experiment, prior, seed)
+                label = {"case": name, "method": f"latent linear {compression}x, {BY_COMPONENT}"}
+                yield label | scores(draws, experiment) | calibration(draws, experiment) | cost
 
 
 # --- Against the truth itself ----------------------------------------------------------------------------------------
 
 
 def against_truth(draws: Tensor, experiment: Experiment) -> dict[str, float]:
-    """Scores of draws (T M, C, ny, nx) against the truths that were drawn: fair CRPS and error of the mean over what
-    the exact posterior leaves, spread over error, and Wasserstein-1 between the pooled values of one draw and those of
-    the truth (standard deviations)."""
+    """Scores of draws (T M, C, ny, nx) against the truths: fair CRPS and the error of the mean, both over those of the
+    exact posterior; spread over error; and Wasserstein-1 between the pooled values of one draw and those of the truth
+    (standard deviations)."""
     truth, exact = experiment.truth.double()[:, None], experiment.exact
     members = draws.double().unflatten(0, (len(truth), -1))
     size = members.shape[1]
@@ -166,14 +183,14 @@ def evaluate_latent(quick: bool = False, seed: int = 0) -> Iterator[dict]:
 
 def rows_of_latent(lines: list[dict]) -> list[dict]:
     """Lines of `evaluate_latent` as rows, see `closed_form.rows_of`. Targets are those of the default, of the fast
-    method for a Gaussian and of the statistical one for a front: CRPS, and of linear latents of a Gaussian the
-    variances."""
+    method for a Gaussian, of the exact one for a mixture, and of those for few latents for a front: CRPS, and of linear
+    latents of a Gaussian the variances."""
     shown = ("CRPS", "spread / error", "variance, observed", "variance, unobserved", "Wasserstein-1", "RMSE of truth")
     rows = []
     for line in lines:
         kind = line["case"].split(",")[0].split(" ")[0]
         way = line["method"].split(", ", 1)[-1]
-        judged = way == "default" or (kind, way) in (("Gaussian", "fast"), ("front", "statistical"))
+        judged = way == "default" or (kind, way) in JUDGED
         for score in (name for name, value in line.items() if name not in ("case", "method") and value == value):
             target: tuple = ()
             if judged and score == "CRPS / exact":

@@ -1,10 +1,10 @@
 """How good a prior is on oceans it never saw: how well it denoises them, and how like them are the states it draws.
 
-Fixed random windows of unseen oceans are the truth. Denoising is measured on them against the Wiener filter, the best
-that is linear; then one state is drawn from the prior for each window, with the window's position and date as its
-context, so that draws and truth are paired in place and season, and every statistic of the draws is set beside that of
-the truth. Unseen oceans are few and differ among themselves: windows of the training data in place of the draws (what a
-perfect memory of the training would score) and one half of the truth against the other say what is within chance.
+Fixed random windows of unseen oceans are the truth. First, denoising is compared with the Wiener filter, the best
+linear denoiser. Then the prior draws one state for each window, with the window's position and date as its context. So
+draws and truth are paired in place and season, and each statistic of the draws stands beside that of the truth. Unseen
+oceans are few and differ among themselves. Two comparisons say what is within chance: windows of the training data in
+place of the draws (the score of a perfect memory), and one half of the truth against the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +19,11 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor
 
 from ..errors import InputError
+from ..latent.prior import LatentPrior
 from ..ocean.currents import geostrophic_current, gradient_wind, relative_vorticity, smooth
 from ..prepare.frames import members_of, training_set
 from ..prior import Domain, Prior, sample_prior
-from ..prior.base import make_context
+from ..prior.base import make_context, state_shape
 from ..prior.spectral import Spectrum
 from ..prior.windows import Noise, sea_corners
 from ..state import (
@@ -148,7 +149,7 @@ def read_oceans(ds: xr.Dataset | list[xr.Dataset], prior: Prior, what: str, date
     sets = ds if isinstance(ds, list) else [ds]
     sets = [sparse(one, dates) if dates and "time" in one.dims else one for one in sets]
     data = training_set(sets, prior.standardizer, held=HELD)
-    grid, shape = Grid(data.latitude, data.longitude), tuple(prior.shape[1:])
+    grid, shape = Grid(data.latitude, data.longitude), state_shape(prior)[1:]
     if any(n < m for n, m in zip(grid.shape, shape, strict=True)):
         raise InputError(f"the {what} has {grid}, expected at least the {shape[0]} x {shape[1]} of the prior's windows")
     steps = [np.diff(values).mean() for values in (grid.latitude, grid.longitude)]
@@ -166,6 +167,9 @@ def evaluate_prior(
 ) -> list[dict]:
     """Measure a prior on unseen oceans.
 
+    Of a latent prior the states are judged that its draws decode to, each with a draw of what no latents can draw, and
+    how well they are written in latents. How well it denoises is not: its noise is on latents.
+
     Args:
         truth: oceans that the prior was not trained on. training: those it was trained on, or some of them.
         samples: states to draw, and windows of the truth to set them beside.
@@ -173,9 +177,9 @@ def evaluate_prior(
 
     Returns:
         rows with the keys `name`, `value`, `target` (text, or None), `met` (true, false, or None without a target),
-        `beside` (the same figure of the training data or of the halves of the truth in place of the samples, or that of
-        the truth itself) and `detail` (true for figures of single channels that a table may leave out). Targets are for
-        the shipped prior.
+        `beside` and `detail`. `beside` is the same figure with training data or halves of the truth in place of the
+        samples, or that of the truth itself. `detail` is true for figures of single channels, which a table may leave
+        out. Targets are for the shipped prior.
 
     Raises:
         InputError: fewer than 16 samples.
@@ -183,13 +187,25 @@ def evaluate_prior(
     if samples < FEWEST:
         raise InputError(f"samples must be at least {FEWEST}, got {samples}")
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    windows = truth.draw(prior.shape[1:], samples, rng)
-    rows = denoising(prior, windows.take(slice(None, None, -(-samples // DENOISED))), generator)
-    rows += validation_loss(prior, windows, generator)
+    windows = truth.draw(state_shape(prior)[1:], samples, rng)
     x = sample_prior(prior, windows.context(prior.domain), samples, seed, steps, BATCH, progress)
+    if isinstance(prior, LatentPrior):
+        rows, x = reconstruction(prior, windows), prior.completed(x, None, seed, BATCH)
+    else:
+        rows = denoising(prior, windows.take(slice(None, None, -(-samples // DENOISED))), generator)
+        rows += validation_loss(prior, windows, generator)
     drawn, memory = windows._replace(x=x), training.like(windows, rng)
     rows += statistics(drawn, windows, memory, prior.standardizer)
     return [*rows, neighbours(drawn, windows, memory, training)]
+
+
+@torch.no_grad()
+def reconstruction(prior: LatentPrior, windows: Windows) -> list[dict]:
+    """RMSE of states that an autoencoder has written in latents and drawn again, standardized units."""
+    lost = [(x - prior.autoencoder.decode(prior.autoencoder.encode(x))).square() for x in windows.x.split(BATCH)]
+    errors = torch.cat(lost).mean((0, 2, 3))
+    name = "reconstruction RMSE"
+    return [row(name, errors.mean().sqrt(), metric=name), *by_channel(prior, name, errors.sqrt())]
 
 
 # --- Denoising -------------------------------------------------------------------------------------------------------

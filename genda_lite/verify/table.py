@@ -113,8 +113,8 @@ def is_met(value: float, lowest: float | None, highest: float | None) -> bool | 
 def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
     """The table of rows that say what they are of; those without a metric are left out.
 
-    A figure of no method, such as one of a prior or of a simulated ocean, is followed by what stands beside it, by its
-    name in the place of a method, and by its target, whose ends are `low` and `high`.
+    A figure that belongs to no method, such as one of a prior or of a simulated ocean, is followed by two more rows.
+    One is what stands beside it, with its name in the place of a method. The other is its target, from `low` to `high`.
 
     Returns:
         columns `COLUMNS`; labels that do not apply are empty.

@@ -94,9 +94,9 @@ class Setting:
             3.5, 5, 7, 10 and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not
             scored.
         drift_length: of that error (`InstrumentErrors.drift`), km along a track within which it is one and the same;
-            the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km,
-            the last of which serves sea level best on the training oceans, 40 had the least error of sea level and next
-            to the least of the current on two days of the twin (4 and 7 August) that are not scored.
+            the shorter, the more of an old track's slopes, which are currents, is believed. We tried 0, 40, 100 and 250
+            km on two days of the twin (4 and 7 August) that are not scored. 40 km had the least error of sea level, and
+            next to the least of the current. On the training oceans, 250 km is best for sea level.
         error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2. What the sea
             itself changes between two days (`decorrelation`) stays as it is.
         representativity: what instruments see and the grid cannot hold is part of the error.
@@ -454,9 +454,9 @@ def run(
 ) -> None:
     """Analyse days, and keep the results as `folder/<method>/<day>.nc`; interrupted, the same call goes on.
 
-    Days are independent of each other, so that they can be shared among processes of this machine (`workers`), of
-    several by `torchrun` (each rank takes its share), or among the workers of a dask scheduler. Random numbers belong
-    to a day and a window: the numbers are the same whoever computes them.
+    Days are independent of each other, so they can be shared: among processes of this machine (`workers`), among
+    several machines by `torchrun` (each rank takes its share), or among the workers of a dask scheduler. Random numbers
+    belong to a day and a window, so the results do not depend on who computes them.
 
     Args:
         scheduler: address of a dask.distributed scheduler, whose workers see the same folders.

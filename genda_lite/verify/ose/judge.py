@@ -271,9 +271,9 @@ def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = 
     """Methods, and mapped sea level (L4) with its currents, against the twin's truth; None if there is none.
 
     Sea level is compared up to a constant: the products' reference is not the model's. The CRPS of a product without an
-    ensemble is its mean absolute error. `dressed` it has a Gaussian spread by classes of its own value and gradient (of
-    a current: speed and gradient), either half of the days by what was fitted on the other: close to the middle the two
-    know of each other, which is to the product's good.
+    ensemble is its mean absolute error. `dressed`, it gets a Gaussian spread by classes of its own value and gradient
+    (of a current: speed and gradient). The spread of each half of the days is fitted on the other half. Days close to
+    the middle are alike in both, which favours the product.
 
     Returns:
         a row a product, columns `MEASURES`: RMSE, CRPS, spread/skill and the shape of the rank histogram of each
