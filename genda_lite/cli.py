@@ -128,7 +128,9 @@ def train(
         int | None, typer.Option(min=1, help="Frames that each process keeps in memory, 0.7 MB each; by default 5120.")
     ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
-    warm_start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network, or of single days, to begin with.")] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network, or of single days, to begin with.")
+    ] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder to log to, besides the table.")] = None,
 ) -> None:
     """Train a diffusion prior. Started again with the same settings, it goes on where it stopped.

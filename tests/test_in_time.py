@@ -2,19 +2,27 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 from conftest import red_covariance
-from test_trajectory import DAYS, STATE, in_time
+from test_trajectory import DATE, DAYS, STATE, in_time, table
 
-from genda_lite.errors import InputError
-from genda_lite.prior import DiffusionPrior, NetworkConfig, load_prior
+from genda_lite.baselines.interpolation import optimal_interpolation
+from genda_lite.baselines.regression import KINDS, ObservedWindows, Regression, RegressionConfig, parts_of, patterns
+from genda_lite.observe.likelihood import within
+from genda_lite.observe.systems import NADIR, ObservingSystem
+from genda_lite.prepare.frames import TrainingSet
+from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, load_prior
 from genda_lite.prior.checkpoint import FORMAT_3, save_prior
 from genda_lite.prior.diffusion import Denoiser, frame_by_frame
 from genda_lite.prior.spectral import Spectrum
 from genda_lite.prior.trajectory import compact, expanded, widened
-from genda_lite.prior.train import Trainer
-from genda_lite.state import CHANNELS, StateVector
+from genda_lite.prior.windows import Windows
+from genda_lite.state import CHANNELS, Grid, StateVector, harmonics
+from genda_lite.verify import engine
+from genda_lite.verify.engine import GENDA, IN_TIME, OI, OURS, OURS_FAST, OWN, REGRESSION, Case
 
 TINY = NetworkConfig(width=8, multipliers=(1,))
 SIGMA = torch.tensor([0.3, 4.0])
@@ -59,7 +67,8 @@ def test_a_network_without_an_answer_is_the_linear_estimate_that_was_chosen(stan
 def test_joint_estimates_are_shown_with_unit_variance_and_leave_what_they_leave():
     made, shown = denoiser(replace(TINY, joint="skip")), []
     known = made.joint.pointwise_variance().mean((-1, -2)).float()
-    torch.testing.assert_close(made._of_channels(made.joint.variance[None])[0, :, 0, 0] ** 2, known, rtol=1e-3, atol=1e-5)
+    found = made._of_channels(made.joint.variance[None])[0, :, 0, 0]
+    torch.testing.assert_close(found**2, known, rtol=1e-3, atol=1e-5)
     made.network.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
     x = made.joint.sample(400, 4.0, torch.Generator().manual_seed(2))
     made(x, torch.tensor([4.0]), torch.zeros(1, 5, 16, 16))
@@ -114,3 +123,154 @@ def test_a_network_of_single_days_starts_one_of_several(refuses):
     torch.testing.assert_close(answer[:, today], alone, atol=1e-5, rtol=1e-4)
     others = [place for place in range(len(STATE)) if place not in today]
     assert (answer[:, others] == 0).all() and alone.abs().max() > 0.1
+
+
+# --- Observations of all days ----------------------------------------------------------------------------------------
+
+DAY = np.timedelta64(1, "D")
+DAILY = ObservingSystem(NADIR[:3], cloud=0.4, l4=("so",), wind=True, window=2.0, seed=4)
+
+
+def standing(prior, grid: Grid, days: int = 7) -> xr.Dataset:
+    """A draw of a prior of single days that stands still, a frame a day about the date."""
+    torch.manual_seed(3)
+    x = prior.spectrum.sample(1, generator=torch.Generator().manual_seed(3))
+    one = prior.standardizer.to_dataset(x, grid, DATE).isel(member=0, drop=True).drop_vars("time")
+    return xr.concat([one.assign_coords(time=DATE + day * DAY) for day in range(-(days // 2), days // 2 + 1)], "time")
+
+
+def test_a_system_sees_every_day_of_its_window(gaussian_prior, grid):
+    """Altimetry without the error of its age, and the rest day by day, each with its own clouds and errors."""
+    truth = standing(gaussian_prior, grid)
+    once, seen = DAILY.observe(truth, DATE), DAILY.in_time(truth, DATE)
+    level = [some.select(some.channel == "zos") for some in (once, seen)]
+    np.testing.assert_array_equal(level[0].value, level[1].value)
+    assert (level[1].error < level[0].error).mean() > 0.5 and level[1].error.max() < 0.03
+    warm = seen.select(seen.channel == "thetao")
+    assert np.unique((warm.time - DATE) / DAY).tolist() == [-2, -1, 0, 1, 2]
+    places = [set(zip(*(getattr(some, name) for name in ("latitude", "longitude")), strict=True))
+              for some in (warm.select(warm.time == DATE), warm.select(warm.time == DATE + DAY))]  # fmt: skip
+    assert places[0] != places[1]
+    assert set(seen.channel[seen.time == DATE - 2 * DAY]) >= {"so", "uas", "vas"}
+    blind = replace(DAILY, cloud=1.0, l4=(), wind=False)
+    assert len(blind.in_time(truth, DATE)) == len(blind.observe(truth, DATE))
+
+
+def test_what_a_state_holds_no_day_of_is_left_out(grid):
+    lean = StateVector(("zos", "zos", "thetao"), (0.0, 2.0, 0.0))
+    seen = table(grid, [-1.0, 0.0, 1.0, 3.0]) + table(grid, [0.0, 1.0], 15.0, "thetao") + table(grid, 0.0, 5.0, "uas")
+    kept = within(seen, lean, DATE)
+    assert sorted(zip(kept.channel, (kept.time - DATE) / DAY, strict=True)) == [("thetao", 0), ("zos", 0), ("zos", 1)]
+
+
+# --- Methods ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def several(standardizer, domain) -> GaussianPrior:
+    return GaussianPrior(covariance(), standardizer, domain, state=STATE)
+
+
+def test_methods_of_several_days_answer_for_the_date_in_the_units_of_the_others(several, gaussian_prior, grid, refuses):
+    """In the units of a prior with another climatology; observations of the days beside it count, and those further
+    away are left out."""
+    s = gaussian_prior.standardizer
+    elsewhere = replace(s, harmonics=s.harmonics + 1, scale=2 * s.scale)
+    other = GaussianPrior(red_covariance(16, 16, 7), elsewhere, several.domain)
+    seen = table(grid, [-1.0, 2.0, 6.0], 0.9) + table(grid, 1.0, 25.0, "thetao")
+    case = Case(grid, DATE, table(grid, 0.0, 0.9), dated=seen)
+    known = engine.methods_in_time(several, several, other)
+    assert list(known) == [f"{name}, {IN_TIME}" for name in (OI, OURS, OURS_FAST, GENDA)]
+    for place in ({"grid": grid}, {"region": {"southwest": (grid.longitude[0], grid.latitude[0])}}):
+        found = known[f"{OI}, {IN_TIME}"].run(case.task(other, 5, 0, **place))
+        exact = optimal_interpolation(several, within(seen, STATE, DATE), date=DATE, **place).mean
+        fields = other.standardizer.to_dataset(found.mean[None], grid, DATE)
+        assert found.draws.shape == (5, 7, 16, 16)
+        for name in ("zos", "thetao", "uas"):
+            np.testing.assert_allclose(fields[name][0], exact[name], atol=2e-3 * s.scale[CHANNELS.index(name)])
+    assert abs(exact.zos.values[8, 8] - 0.9) < 0.1
+    draws = known[f"{OURS_FAST}, {IN_TIME}"].run(case.task(other, 40, 0, grid=grid)).draws
+    spread = other.standardizer.scale[0] * draws[:, 0, 8, 8].std()
+    assert 0.01 < float(spread) < 0.2 and abs(float(draws[:, 0].mean(0)[8, 8] - found.mean[0, 8, 8])) < 0.05
+    with refuses("observations at their own time"):
+        known[f"{OI}, {IN_TIME}"].run(case.task(other, 2, 0, grid=grid)._replace(dated=None))
+    with refuses("a method in time needs a prior of several days"):
+        engine.methods_in_time(other, other, other)
+
+
+# --- The regression --------------------------------------------------------------------------------------------------
+
+TWO_DAYS = RegressionConfig(width=8, multipliers=(1, 1), variance=True, days=(-2.0, 0.0, 2.0))
+
+
+def test_observations_are_shown_day_by_day(standardizer, grid):
+    """One a day and a half after the date counts three times as much two days after it as on it; anomalies are those
+    about the climatology of their own day."""
+    usual = [standardizer.climatology(grid.latitude, DATE + n * DAY)[1, 8] for n in (0, 2)]
+    value = 0.25 * usual[0] + 0.75 * usual[1] + standardizer.scale[1]
+    seen = replace(table(grid, [1.5], value, "thetao"), error=np.full(1, standardizer.scale[1]))
+    part = parts_of(seen + table(grid, 4.0), grid, standardizer, DATE, days=DAYS)[KINDS.index(("thetao", False))]
+    maps = part.maps(part.error)
+    assert maps.shape == (6, 16, 16)
+    value, known = maps[:3, 8, 8], maps[3:, 8, 8]
+    torch.testing.assert_close(known, torch.tensor([0.0, 0.25 / 1.25, 0.75 / 1.75]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(value, known, atol=1e-3, rtol=0)
+    assert parts_of(seen + table(grid, 4.0), grid, standardizer, DATE, days=DAYS)[0] is None  # outside the days
+
+
+def test_training_in_time_shows_what_a_case_shows(gaussian_prior, grid):
+    """A pattern laid over an ocean that stands still is the simulated observation of that ocean, day by day."""
+    truth, standardizer = standing(gaussian_prior, grid), gaussian_prior.standardizer
+    times = DATE + 2 * np.arange(-5, 6) * DAY
+    flat = replace(standardizer, harmonics=standardizer.harmonics * np.array([1, 0, 0])[:, None, None])
+    x = flat.to_tensor(truth.isel(time=0))
+    data = TrainingSet([x] * 11, torch.from_numpy(harmonics(times)).float(), grid.latitude, grid.longitude, flat)
+    data = data._replace(frames=Still(data.frames))
+    state = StateVector.series(CHANNELS, DAYS)
+    (made,) = patterns(lambda _: DAILY, range(1), flat, gaussian_prior.domain, 2.0, 16, np.array([DATE]), DAYS)
+    assert {part.maps(part.error).shape for part in made if part} == {(6, 16, 16)}
+    bank = [parts_of(DAILY.in_time(xr.zeros_like(truth), DATE), grid, flat, DATE, lags=DAYS, days=DAYS)]
+    windows = ObservedWindows(data, Windows(data, gaussian_prior.domain, 16, state=state), bank)
+    case = parts_of(DAILY.in_time(truth, DATE), grid, flat, DATE, days=DAYS)
+    shown, state_of_date = windows[0]
+    assert shown.shape == (2 * len(KINDS) * 3 + 5, 16, 16)
+    torch.testing.assert_close(state_of_date, x)
+    for i, part in enumerate(case):
+        expected = torch.zeros(6, 16, 16) if part is None else part.maps(part.error)
+        known = shown[6 * i + 3 : 6 * i + 6]
+        torch.testing.assert_close(known, expected[3:], atol=2e-3, rtol=0)
+    torch.testing.assert_close(bank[0][0].maps(bank[0][0].operator(x[0].expand(1, 3, -1, -1))[0] + bank[0][0].error),
+                               case[0].maps(case[0].error), atol=5e-3, rtol=0)  # fmt: skip
+
+
+class Still(list):
+    """Frames of an ocean, two days apart."""
+
+    def series(self, lags) -> np.ndarray:
+        rows = np.arange(1, len(self) - 1)
+        return rows[:, None] + np.rint(np.array(lags) / 2).astype(int)
+
+
+def test_a_regression_in_time_is_a_method_and_survives_the_disk(gaussian_prior, grid, tmp_path, refuses, monkeypatch):
+    scale = gaussian_prior.standardizer.scale
+    made = Regression(TWO_DAYS, scale, gaussian_prior.domain, (16, 16))
+    torch.nn.init.normal_(made.network.last[-1].weight, std=0.1)
+    made.save(tmp_path / "in_time.safetensors")
+    again = Regression.load(tmp_path / "in_time.safetensors")
+    assert again.config == TWO_DAYS
+    known = {method.name: method for method in engine.regressions(gaussian_prior, again)}
+    assert list(known) == [f"{REGRESSION}, {IN_TIME}", f"{REGRESSION}, {IN_TIME}, {OWN}"]
+    seen = table(grid, [-1.0, 2.0, 6.0], 0.9)
+    case = Case(grid, DATE, table(grid, 0.0, 0.9), dated=seen)
+    task = case.task(gaussian_prior, 2, 0, grid=grid)
+    found = known[f"{REGRESSION}, {IN_TIME}"].run(task)
+    assert found.draws is None and found.mean.shape == found.deviation.shape == (7, 16, 16)
+    fewer = known[f"{REGRESSION}, {IN_TIME}"].run(task._replace(dated=seen.select([1])))
+    assert (fewer.mean - found.mean).abs().max() > 1e-4  # the day before counts
+    with refuses("observations at their own time"):
+        known[f"{REGRESSION}, {IN_TIME}"].run(task._replace(dated=None))
+    with refuses("in_time.safetensors", "one by one"):
+        engine.load_methods(regression=tmp_path / "in_time.safetensors")
+    Regression(replace(TWO_DAYS, days=()), scale, gaussian_prior.domain, (16, 16)).save(tmp_path / "day.safetensors")
+    with refuses("day.safetensors", "expected a regression in time"):
+        engine.load_methods(regression_in_time=tmp_path / "day.safetensors")

@@ -31,7 +31,6 @@ from .base import CONTEXT_CHANNELS, Domain
 from .spectral import ALL, Basis, Spectrum, White
 from .unet import UNet
 
-
 CHOICES = {"joint": ("no", "shown", "skip"), "days": ("folded", "convolved")}  # the usual one first
 
 
@@ -42,8 +41,8 @@ class NetworkConfig:
     Args:
         preconditioning: "wiener", by the training spectrum, or "edm", by scalars.
         linear_estimate: show the network c_skip x beside c_in x.
-        joint: where the linear estimate takes all channels and days together: "no"where; where it is "shown"; or as
-            the "skip", too.
+        joint: where the linear estimate takes all channels and days together: "no"where; where it is "shown"; or also as
+            the "skip".
         days: of a state of several: "folded" into channels, or "convolved", each day a frame, with convolutions in time
             (all channels on all days).
 
