@@ -101,7 +101,7 @@ def main() -> None:
     size, mixed, paths = prior.shape[1], native_bfloat16(torch.device("cpu")), oceans_of(a.folder)
     days = tuple(sorted(a.days))
     if days and (0.0 not in days or len(days) < 2):
-        raise InputError(f"--days {' '.join(f'{day:g}' for day in days)}: expected several, with the date (0) among them")
+        raise InputError(f"--days: got {', '.join(f'{day:g}' for day in days)}, expected several, with the date (0)")
     validation = a.validation or a.folder / ("validation_daily.nc" if days else "validation.nc")
     refuse_test([*paths, validation])
     windows = observed(paths, prior, a.patterns, FIRST, a.seed, size, a.held, WIDE if a.climate else ONE, days)

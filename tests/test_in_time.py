@@ -1,20 +1,26 @@
 """Networks of several days, and what is made of them: variants, a start from single days, methods, forecasts."""
 
+import importlib.util
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from conftest import red_covariance
+from test_prepare import ocean
 from test_trajectory import DATE, DAYS, STATE, in_time, table
 
 from genda_lite.baselines.interpolation import optimal_interpolation
 from genda_lite.baselines.regression import KINDS, ObservedWindows, Regression, RegressionConfig, parts_of, patterns
+from genda_lite.errors import InputError
 from genda_lite.observe.likelihood import within
 from genda_lite.observe.systems import NADIR, ObservingSystem
-from genda_lite.prepare.frames import TrainingSet
+from genda_lite.prepare.frames import TrainingSet, training_set
 from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, load_prior
+from genda_lite.prior import train as training
 from genda_lite.prior.checkpoint import FORMAT_3, save_prior
 from genda_lite.prior.diffusion import Denoiser, frame_by_frame
 from genda_lite.prior.spectral import Spectrum
@@ -23,6 +29,7 @@ from genda_lite.prior.windows import Windows
 from genda_lite.state import CHANNELS, Grid, StateVector, harmonics
 from genda_lite.verify import engine
 from genda_lite.verify.engine import GENDA, IN_TIME, OI, OURS, OURS_FAST, OWN, REGRESSION, Case
+from genda_lite.verify.table import number, read_table
 
 TINY = NetworkConfig(width=8, multipliers=(1,))
 SIGMA = torch.tensor([0.3, 4.0])
@@ -274,3 +281,60 @@ def test_a_regression_in_time_is_a_method_and_survives_the_disk(gaussian_prior, 
     Regression(replace(TWO_DAYS, days=()), scale, gaussian_prior.domain, (16, 16)).save(tmp_path / "day.safetensors")
     with refuses("day.safetensors", "expected a regression in time"):
         engine.load_methods(regression_in_time=tmp_path / "day.safetensors")
+
+
+# --- Trainings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ablation(monkeypatch):
+    """The command, on windows of 8 x 8 cells and tiny networks."""
+    path = Path(__file__).parents[1] / "benchmarks" / "trajectory.py"
+    spec = importlib.util.spec_from_file_location("trajectory_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module.training, "COVARIANCE_WINDOWS", 100)
+    short = replace(module.CONFIG, batch=8, size=8, state=STATE)
+    monkeypatch.setattr(module, "CONFIG", short)
+    monkeypatch.setattr(module, "NETWORK", TINY)
+    tiny = {
+        "first": module.Variant(state=STATE),
+        "convolved": module.Variant({"days": "convolved"}, STATE),
+        "begun": module.Variant(state=STATE, begun=True),
+    }
+    monkeypatch.setattr(module, "VARIANTS", tiny)
+    monkeypatch.setattr(module, "FIRST", "first")
+    return module
+
+
+def weeks(seed: int) -> xr.Dataset:
+    """Thirty days of a random sea."""
+    days = ocean(30, seed)
+    return days.assign_coords(time=DATE + np.arange(30) * DAY)
+
+
+def test_the_ablation_trains_goes_on_and_tells(ablation, tmp_path, monkeypatch, capsys):
+    """All variants, from the same data, with a table of every figure; a second call trains nothing."""
+    for name, seed in (("wide00", 0), ("wide01", 1), ("validation_daily", 2)):
+        weeks(seed).to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
+    data = training_set([weeks(0), weeks(1)])
+    single = training.Trainer(data, None, training.TrainingConfig(images=8, batch=8, size=8), TINY, mixed=False)
+    save_prior(single.prior, tmp_path / "single.safetensors", FORMAT_3)
+    table_of = tmp_path / "table.csv"
+    command = ["trajectory.py", str(tmp_path), "--images", "32", "--cases", "1", "--members", "2"]
+    command += ["--beside", str(tmp_path / "single.safetensors"), "--table", str(table_of)]
+    monkeypatch.setattr("sys.argv", command)
+    ablation.main()
+    found = read_table(table_of)
+    assert set(found["method"]) == {*ablation.VARIANTS, ablation.SINGLE}
+    assert number(found, method="first", metric="images") == 32
+    assert number(found, method="begun", metric="images") == 32
+    crps = [number(found, method=m, case=OURS_FAST, channel="zos", metric="crps") for m in ablation.VARIANTS]
+    assert all(np.isfinite(crps)) and len(set(crps)) == 3
+    assert number(found, method="convolved", metric="parameters") > 0
+    monkeypatch.setattr(training, "train", None)
+    ablation.main()  # nothing is left to train
+    monkeypatch.setattr("sys.argv", [*command[:3], "64", *command[4:]])
+    with pytest.raises(InputError, match="by 32 windows, expected 64"):
+        ablation.main()

@@ -41,8 +41,8 @@ class NetworkConfig:
     Args:
         preconditioning: "wiener", by the training spectrum, or "edm", by scalars.
         linear_estimate: show the network c_skip x beside c_in x.
-        joint: where the linear estimate takes all channels and days together: "no"where; where it is "shown"; or also as
-            the "skip".
+        joint: "shown": the network is shown the linear estimate of all channels and days together in place of that of
+            each alone, "no"; "skip": that is also what it corrects.
         days: of a state of several: "folded" into channels, or "convolved", each day a frame, with convolutions in time
             (all channels on all days).
 

@@ -223,7 +223,8 @@ class Trainer:
         self.model = self.accelerator.prepare_model(self.denoiser)
         self.validate = None
         if validation is not None:
-            self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum)
+            count = max(128, 512 // len(config.state.days))  # they are kept in memory
+            self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum, count)
         self.step = 0
         self.batches = None
         self.running = [0.0, 0]  # sum and count of the losses since the last report
