@@ -713,6 +713,12 @@ def osse(
         typer.Option(metavar="FILE", help="Daily fields of oceans it never saw; by default the held-out sample."),
     ] = None,
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped prior.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option(help="A checkpoint of several days, or 'trajectory': its methods, too.")
+    ] = None,
+    regression_in_time: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a regression that is shown days one by one, too.")
+    ] = None,
     regression: Annotated[
         Path | None, typer.Option(help="Checkpoint of the U-Net regression; by default the shipped one.")
     ] = None,
@@ -735,8 +741,10 @@ def osse(
 
     Altimetry samples the ocean of its own day, so the truth should be daily:
     `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. The embedded sample is not daily, and
-    its nearest day is taken. The spread of the dressed regression comes from oceans that are not scored:
-    `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing dressing.csv`.
+    its nearest day is taken. Methods in time (--trajectory, --regression-in-time) are shown the same altimetry at its
+    own time, and temperature, maps and winds of all days of the window. The spread of the dressed regression comes from
+    oceans that are not scored: `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing
+    dressing.csv`.
     """
     from dataclasses import replace
 
@@ -749,7 +757,8 @@ def osse(
     from .verify.protocol import refuse_test
 
     checkpoint = Path(prior) if prior else None
-    check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing])
+    of_days = [path for path in (trajectory and Path(trajectory), regression_in_time) if path]
+    check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing, *of_days])
     if fit_dressing is not None:
         if not truth or quick:
             raise InputError("expected --truth, oceans that are not scored, to fit a spread on, and no --quick")
@@ -760,15 +769,15 @@ def osse(
     if folder is not None:
         check_results(folder)
         folder.mkdir(exist_ok=True)
-    model, known = load_methods(prior, regression)
+    model, known = load_methods(prior, regression, trajectory=trajectory, regression_in_time=regression_in_time)
     chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         for ds in series:
             require(ds)
-        drawn = scoreboard.Cases(series, model, cases, seed)
+        drawn = scoreboard.Cases(series, model, cases, seed, in_time=bool(of_days))
         given = (*(truth or ()), checkpoint or sample_path(SHIPPED), regression or sample_path(SHIPPED_REGRESSION))
-        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in given)
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in (*given, *of_days))
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
             if REGRESSION not in known:
@@ -780,7 +789,7 @@ def osse(
             return
         spread = single.shipped_dressing(dressing, regression)
         found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread, made_of)
-        rows = scoreboard.targets(found)
+        rows = [*scoreboard.targets(found), *scoreboard.targets_in_time(found)]
         if not quick:
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
             two = [known[OI], known[OURS]]
@@ -792,6 +801,73 @@ def osse(
     typer.echo("")
     print_judged(rows)
     save(context, [*rows, *scoreboard.details(found)])
+
+
+@evaluate.command()
+def forecast(
+    context: typer.Context,
+    prior: Annotated[str, typer.Option(help="A checkpoint of several days, or 'trajectory'.")] = "trajectory",
+    truth: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Daily fields of oceans it never saw.")
+    ] = None,
+    cases: Annotated[int, typer.Option(min=1, help="Boxes, dates and observing systems.")] = 24,
+    members: Annotated[int, typer.Option(min=2, help="Size of each ensemble.")] = 16,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of cases.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the error by days ahead to draw (.png, .pdf).")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
+    quick: Annotated[bool, typer.Option(help="Two cases, four members, fast guidance only.")] = False,
+) -> None:
+    """Score nowcasts and forecasts, given observations of the past alone, by how many days ahead they look.
+
+    Beside a prior of several days stand optimal interpolation in space and time, and persistence: nowcasts that are
+    kept, and the truth that is kept. `genda simulate --days 365 --seed 2 --out runs/validation_daily.nc` makes a truth.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from .files import atomic_path
+    from .prepare.decompose import require
+    from .prior import load_prior
+    from .sources.samples import checksum
+    from .verify.engine import IN_TIME, OURS
+    from .verify.osse import forecast as ahead
+    from .verify.table import tidy
+
+    checkpoint = Path(prior)
+    check_places(json, table, read=[*(truth or ()), checkpoint])
+    check_places(plot, read=[*(truth or ()), checkpoint], suffixes=tuple(f".{k}" for k in FigureCanvasBase.filetypes))
+    if not truth:
+        raise InputError("expected --truth, daily fields of oceans that the prior never saw")
+    if folder is not None:
+        check_results(folder)
+        folder.mkdir(exist_ok=True)
+    model, gaussian = (load_prior(prior, only) for only in (False, True))
+    known = ahead.forecast_methods(model, gaussian)
+    if quick:
+        cases, members = 2, 4
+        context.params |= {"cases": cases, "members": members}  # which the table tells
+        del known[f"{OURS}, {IN_TIME}"]
+    with ExitStack() as stack:
+        series = open_to_judge(context, stack, truth)
+        for ds in series:
+            require(ds)
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in (*truth, checkpoint))
+        drawn, say = ahead.ForecastCases(series, model, cases, seed=seed), partial(typer.echo, err=True)
+        found = ahead.run(drawn, list(known.values()), model, members, folder, say, made_of)
+    rows = ahead.rows_of(found)
+    typer.echo(f"{'quick: ' if quick else ''}{counted(cases, 'case')}, {counted(members, 'member')}")
+    for title, part in ahead.board(found).items():
+        typer.echo(f"\n{title}\n")
+        print_frame(part.rename_axis("method"))
+    if plot is not None:
+        from .show.forecast import plot_forecast
+
+        figure = plot_forecast(tidy(rows))
+        with atomic_path(plot) as temporary:
+            figure.savefig(temporary, dpi=150)
+        typer.echo(f"{plot}: drawn")
+    save(context, rows)
 
 
 @evaluate.command("ose")

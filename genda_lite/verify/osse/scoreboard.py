@@ -34,7 +34,7 @@ from ...prior import Prior
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
 from ..dress import Dressing
-from ..engine import DRESSED, OI, OURS, OWN, Case, Method, analyse
+from ..engine import DRESSED, IN_TIME, OI, OURS, OWN, REGRESSION, Case, Method, analyse
 from ..spectra import isotropic_spectrum
 from ..table import less, pick, pivot, row, tidy
 from .single import SCORED, check_apart, dressed, judged_truth, own_deviation, physical, with_derived
@@ -428,7 +428,8 @@ def targets(table: xr.Dataset) -> list[dict]:
     judged, rows = figures(table), []
     found = judged.sel(experiment=OURS)
     names = [str(m) for m in table["experiment"].values]
-    baselines = [m for m in names if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
+    alike = [m for m in names if IN_TIME not in m]
+    baselines = [m for m in alike if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
     unseen = table.isel(case=np.flatnonzero(table["l4_so"].values == 0))
     for channel in OCEAN:
         for than in baselines:
@@ -450,6 +451,31 @@ def targets(table: xr.Dataset) -> list[dict]:
         member, mean, other = (a.sel(state=channel) for a in (found.member_departure, found.mean_departure, theirs))
         name = f"largest departure of single members' spectrum of {channel} above 40 km (decades), {OURS}"
         rows.append(row(name, member, highest=0.15, beside={"its mean": mean, "OI": other}))
+    return rows
+
+
+def targets_in_time(table: xr.Dataset) -> list[dict]:
+    """What a prior of several days is to gain, where the table has it, as rows of `verify.table.row`: in sea level over
+    the prior of single days with the same guidance; and over optimal interpolation in space and time and the regression
+    that is shown the days, in all channels of the ocean and the total current."""
+    ours, names = f"{OURS}, {IN_TIME}", [str(m) for m in table["experiment"].values]
+    if ours not in names:
+        return []
+    judged, rows = figures(table), []
+    ratio = judged["rmse"].sel(experiment=ours) / judged["rmse"].sel(experiment=OURS)
+    for channel in (*OCEAN, "uo", "vo"):
+        goal = {"highest": 0.85} if channel == "zos" else {}
+        labels = {"method": ours, "channel": channel, "zone": "all", "metric": f"rmse / rmse of {OURS}"}
+        title = f"RMSE of {channel}, {ours}, over that of {OURS}"
+        rows.append(row(title, ratio.sel(channel=channel), **goal, **labels))
+        goal = {"highest": -0.18} if channel == "zos" else {}
+        rows += paired_rows(table, ours, OURS, channel, **goal)
+        for than in (f"{OI}, {IN_TIME}", f"{REGRESSION}, {IN_TIME}, {OWN}"):
+            known = than in names and bool(judged["spread_skill"].sel(experiment=than, channel=channel).notnull())
+            rows += paired_rows(table, ours, than, channel, highest=0.0) if known else []
+        if channel in OCEAN:
+            value = judged["spread_skill"].sel(experiment=ours, channel=channel)
+            rows.append(row(f"spread/skill of {channel}, {ours}", value, lowest=0.9, highest=1.1))
     return rows
 
 
