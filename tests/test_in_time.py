@@ -13,6 +13,7 @@ from conftest import red_covariance
 from test_prepare import ocean
 from test_trajectory import DATE, DAYS, STATE, in_time, table
 
+from genda_lite import cli
 from genda_lite.baselines.interpolation import optimal_interpolation
 from genda_lite.baselines.regression import KINDS, ObservedWindows, Regression, RegressionConfig, parts_of, patterns
 from genda_lite.errors import InputError
@@ -338,3 +339,50 @@ def test_the_ablation_trains_goes_on_and_tells(ablation, tmp_path, monkeypatch, 
     monkeypatch.setattr("sys.argv", [*command[:3], "64", *command[4:]])
     with pytest.raises(InputError, match="by 32 windows, expected 64"):
         ablation.main()
+
+
+# --- Twin experiments ------------------------------------------------------------------------------------------------
+
+
+def test_twin_experiments_hold_methods_in_time(standardizer, domain, gaussian_prior, tmp_path, monkeypatch, capsys):
+    """The command: one table of all methods on the same cases, from two oceans of draws, each day another."""
+    grid, generator = Grid.around(-60.0, 38.0, (24, 24)), torch.Generator().manual_seed(7)
+    fields = torch.nn.functional.interpolate(gaussian_prior.spectrum.sample(24, generator=generator), size=grid.shape)
+    days = [
+        standardizer.to_dataset(x[None], grid, DATE + i * DAY).isel(member=0, drop=True) for i, x in enumerate(fields)
+    ]
+    truth = xr.concat(days, "time").rename(u_ageo_eddy="uo", v_ageo_eddy="vo")
+    truth.to_netcdf(tmp_path / "truth.nc", engine="h5netcdf")
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("single", "several", "day", "days")}
+    single = DiffusionPrior(red_covariance(16, 16, 7), standardizer, domain, TINY)
+    save_prior(single, paths["single"], FORMAT_3)
+    save_prior(DiffusionPrior(covariance(), standardizer, domain, TINY, state=STATE), paths["several"], FORMAT_3)
+    for name, shown in (("day", ()), ("days", DAYS)):
+        made = Regression(replace(TWO_DAYS, days=shown), standardizer.scale, domain, (16, 16))
+        made.save(paths[name])
+
+    def run(*more) -> int:
+        command = ["genda", "evaluate", "osse", "--quick", "--truth", tmp_path / "truth.nc", "--prior", paths["single"]]
+        monkeypatch.setattr("sys.argv", [str(word) for word in (*command, "--regression", paths["day"], *more)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code
+
+    given = ("--trajectory", paths["several"], "--regression-in-time", paths["days"])
+    assert not run(*given, "--table", tmp_path / "table.csv", "--folder", tmp_path / "cases")
+    found = read_table(tmp_path / "table.csv")
+    for name in (OI, OURS, OURS_FAST, f"{REGRESSION}, {IN_TIME}", f"{REGRESSION}, {IN_TIME}, {OWN}"):
+        timely = name if name.startswith(REGRESSION) else f"{name}, {IN_TIME}"
+        values = [number(found, method=m, metric="crps", channel="zos", zone="all") for m in {name, timely}]
+        assert np.isfinite(values).all() and len(set(values)) == len({name, timely})
+    ours = f"{OURS}, {IN_TIME}"
+    for than in (OURS, f"{OI}, {IN_TIME}", f"{REGRESSION}, {IN_TIME}, {OWN}"):
+        assert np.isfinite(number(found, method=ours, channel="zos", zone="all", ocean="", metric=f"crps less {than}"))
+    ratio = number(found, method=ours, channel="zos", metric=f"rmse / rmse of {OURS}")
+    rmse = [number(found, method=m, channel="zos", metric="rmse", zone="all") for m in (ours, OURS)]
+    assert ratio == pytest.approx(rmse[0] / rmse[1], rel=1e-4)
+    capsys.readouterr()
+    assert run("--trajectory", paths["single"]) == 2
+    assert "a method in time needs a prior of several days" in capsys.readouterr().err
+    assert run("--folder", tmp_path / "cases") == 2
+    assert "is of a run with other settings" in capsys.readouterr().err
