@@ -329,6 +329,14 @@ def ose(
     box: Annotated[
         tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
     ] = (-65.0, -55.0, 33.0, 43.0),
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    regression: Annotated[str | None, typer.Option(help="Checkpoint of a regression; by default the shipped.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option(help="A checkpoint of several days, or 'trajectory': for methods in time.")
+    ] = None,
+    regression_in_time: Annotated[
+        str | None, typer.Option(help="Checkpoint of a regression that is shown days one by one.")
+    ] = None,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensembles.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
@@ -337,7 +345,8 @@ def ose(
     """Run an observing system experiment: analyse day after day from files of real sensors, and withhold the drifters.
 
     Interrupted, the same command goes on. On several machines, `torchrun --nproc-per-node N -m genda_lite ose ...`
-    gives each process its share of the days. `genda evaluate ose` judges the results.
+    gives each process its share of the days. `genda evaluate ose` judges the results. With --trajectory there are
+    three methods more, "ours in time", "ours in time, fast" and "optimal interpolation in time".
     """
     from .processors import chosen_device
     from .sources import Archive
@@ -345,7 +354,8 @@ def ose(
 
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
-                      products=tuple(product or PRODUCTS), box=box)
+                      products=tuple(product or PRODUCTS), box=box, prior=prior, regression=regression,
+                      trajectory=trajectory, regression_in_time=regression_in_time)
     check_results(out)
     device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)

@@ -39,9 +39,8 @@ def series(gaussian_prior) -> xr.Dataset:
     x = torch.nn.functional.interpolate(gaussian_prior.spectrum.sample(1, generator=generator), size=grid.shape)
     one = gaussian_prior.standardizer.to_dataset(x, grid, DATE).isel(member=0, drop=True).drop_vars("time")
     one = one.rename(u_ageo_eddy="uo", v_ageo_eddy="vo")
-    return xr.concat(
-        [one.assign(zos=one["zos"] + 0.02 * (day - 15)).assign_coords(time=DATE + day * DAY) for day in range(30)], "time"
-    )
+    levels = {day: one["zos"] + 0.02 * (day - 15) for day in range(30)}
+    return xr.concat([one.assign(zos=v).assign_coords(time=DATE + day * DAY) for day, v in levels.items()], "time")
 
 
 @pytest.fixture(scope="module")
