@@ -217,7 +217,8 @@ def assimilate(
     """Map the sea from observations: an ensemble of surface states that agree with them.
 
     Without --date, altimeter tracks alone count as simultaneous. In all other cases the error of a value includes that
-    of its sensor and that of its age, and maps are those of the date. Observations outside the box are left out.
+    of its sensor and that of its age, and maps are those of the date. Observations outside the box are left out. A
+    prior of several days takes each value at its own time instead, and leaves out what is of none of its days.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 
@@ -234,7 +235,7 @@ def assimilate(
     if centre is not None and not (abs(centre[0]) <= 360 and abs(centre[1]) <= 90):
         raise InputError(f"centre {centre[0]:g} {centre[1]:g}: expected a longitude and a latitude (degrees)")
     model = load_prior(prior)
-    everywhere = observed(files, date, variable, error)
+    everywhere = observed(files, date, variable, error, model.state)
     grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, model.shape[1:])
     observations = everywhere.inside(grid)
     if not len(observations):
@@ -1003,21 +1004,29 @@ def print_table(rows: list[dict], header: bool = True) -> None:
         typer.echo("| " + " | ".join(cells) + " |")
 
 
-def observed(files: list[Path], date: str | None, variable: str | None, error: float | None):
-    """The observations in files, see `assimilate`."""
+def observed(files: list[Path], date: str | None, variable: str | None, error: float | None, state):
+    """The observations in files, see `assimilate`; for a state of several days, those of its days, each at its own time
+    and its age not among its errors."""
+    from dataclasses import replace
+
     from .observe.files import kind_of, read_observations
+    from .observe.instruments import InstrumentErrors
+    from .observe.likelihood import within
     from .observe.table import Observations
+    from .posterior.problem import middle_of_day
     from .sources import read_tracks
-    from .sources.files import listed
+    from .sources.files import as_date, listed
 
     if date is None and {kind_of(path) for path in listed(files)} == {"tracks"}:
         return Observations.from_points(read_tracks(files, variable), "zos", 0.03 if error is None else error)
     if variable is not None or error is not None:
         raise InputError("--variable and --error go with tracks alone, and without --date: sensors have their own")
-    observations, reports = read_observations(files, date)
+    in_time, errors = date is not None and len(state.days) > 1, InstrumentErrors()
+    errors = replace(errors, variability=0.0) if in_time else errors
+    observations, reports = read_observations(files, date, errors=errors)
     for report in reports:
         typer.echo(str(report), err=True)
-    return observations
+    return within(observations, state, middle_of_day(as_date(date))) if in_time else observations
 
 
 def check_places(

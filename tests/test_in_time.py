@@ -19,6 +19,7 @@ from genda_lite.baselines.regression import KINDS, ObservedWindows, Regression, 
 from genda_lite.errors import InputError
 from genda_lite.observe.likelihood import within
 from genda_lite.observe.systems import NADIR, ObservingSystem
+from genda_lite.posterior.problem import build_problem
 from genda_lite.prepare.frames import TrainingSet, training_set
 from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, load_prior
 from genda_lite.prior import train as training
@@ -204,6 +205,40 @@ def test_methods_of_several_days_answer_for_the_date_in_the_units_of_the_others(
         known[f"{OI}, {IN_TIME}"].run(case.task(other, 2, 0, grid=grid)._replace(dated=None))
     with refuses("a method in time needs a prior of several days"):
         engine.methods_in_time(other, other, other)
+
+
+def test_a_day_is_its_noon_for_a_state_of_several(several, gaussian_prior, grid):
+    """The mean of a day stands at its noon; an hour that is given is kept, and so is the date of a single day."""
+    day = np.datetime64("2017-06-10", "ns")
+    asked = {"date": day, "grid": grid}
+    assert build_problem(several, table(grid, [0.2, -1.0]), **asked).date == DATE
+    assert build_problem(several, table(grid, [0.2, 0.3, -1.0]), grid=grid).date == DATE
+    hour = day + np.timedelta64(9, "h")
+    assert build_problem(several, table(grid, 0.2), grid=grid, date=hour).date == hour
+    assert build_problem(gaussian_prior, table(grid, 0.2), **asked).date == day
+
+
+def test_the_command_takes_files_at_their_own_time(several, standardizer, domain, tmp_path, monkeypatch, capsys):
+    """The age of altimetry is a time and no error; what is of none of the days is left out."""
+    n = 40
+    where = {"latitude": ("time", np.linspace(37, 39, n)), "longitude": ("time", np.linspace(-60.5, -59.5, n) % 360)}
+    for name, units in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
+        where[name] = (*where[name], {"units": units})
+    times = DATE + np.where(np.arange(n) < 30, 1, 4) * DAY
+    ds = xr.Dataset({"adt": ("time", np.full(n, 0.5), {"units": "m"})}, {"time": times, **where})
+    ds.to_netcdf(tmp_path / "tracks.nc", engine="h5netcdf")
+    files, day = [tmp_path / "tracks.nc"], "2017-06-10"
+    aged = cli.observed(files, day, None, None, StateVector.today())
+    timely = cli.observed(files, day, None, None, STATE)
+    assert len(aged) == n and len(timely) == 30 and timely.error.max() < 0.03 < aged.error.min()
+    made = DiffusionPrior(covariance(), standardizer, domain, TINY, state=STATE)
+    save_prior(made, tmp_path / "p.safetensors", FORMAT_3)
+    command = ["genda", "assimilate", tmp_path / "tracks.nc", "--prior", tmp_path / "p.safetensors", "--fast"]
+    command += ["--date", day, "--centre", "-60,38", "--members", 2, "--out", tmp_path / "a.nc"]
+    monkeypatch.setattr("sys.argv", list(map(str, command)))
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code and "2 members from" in capsys.readouterr().out
 
 
 # --- The regression --------------------------------------------------------------------------------------------------
