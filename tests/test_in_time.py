@@ -376,6 +376,57 @@ def test_the_ablation_trains_goes_on_and_tells(ablation, tmp_path, monkeypatch, 
         ablation.main()
 
 
+SHORT = training.TrainingConfig(images=32, batch=8, size=8, state=STATE)
+
+
+@pytest.fixture
+def few(monkeypatch) -> TrainingSet:
+    """Frames of one ocean, two days apart."""
+    monkeypatch.setattr(training, "COVARIANCE_WINDOWS", 100)
+    return training_set(weeks(0).isel(time=slice(None, None, 2)))
+
+
+@pytest.mark.parametrize("choice", [{}, {"joint": "skip"}, {"days": "convolved"}])
+def test_an_interrupted_training_of_several_days_goes_on_exactly(few, tmp_path, choice):
+    network = replace(TINY, **choice)
+    through, before, after = (training.Trainer(few, None, SHORT, network, mixed=False) for _ in range(3))
+    losses = [through.train_step() for _ in range(4)]
+    assert [before.train_step() for _ in range(2)] == losses[:2]
+    before.save_state(tmp_path / "state.safetensors")
+    after.resume(tmp_path / "state.safetensors")
+    assert [after.train_step() for _ in range(2)] == losses[2:]
+    for one, other in zip(through.average.parameters(), after.average.parameters(), strict=True):
+        assert one.equal(other)
+    save_prior(after.prior, tmp_path / "prior.safetensors", FORMAT_3)
+    x, context = (part[..., :8, :8] for part in noisy())
+    again = load_prior(tmp_path / "prior.safetensors")
+    expected = after.prior.denoise(x, SIGMA, context)
+    torch.testing.assert_close(again.denoise(x, SIGMA, context), expected, atol=0.01, rtol=0.01)
+
+
+def test_what_lies_between_frames_comes_from_daily_validation_data(few):
+    """The training oceans have no days between their frames."""
+    daily = training_set(weeks(2), few.standardizer)
+    assert training.Trainer(few, None, SHORT, TINY).prior.between == {}
+    found = training.Trainer(few, daily, SHORT, TINY).prior.between
+    assert set(found) == set(CHANNELS) and found["zos"] > 0.5  # each day is another
+
+
+def test_a_training_of_several_days_begins_with_single_ones(few, refuses):
+    single = training.Trainer(few, None, replace(SHORT, state=StateVector.today()), TINY, mixed=False)
+    for _ in range(2):
+        single.train_step()
+    begun = training.Trainer(few, None, SHORT, TINY, mixed=False, start=single.prior)
+    inner = "middle.0.conv1.weight"
+    assert begun.denoiser.network.state_dict()[inner].equal(single.average.network.state_dict()[inner])
+    last = begun.denoiser.network.last[-1].weight.unflatten(0, (len(STATE), -1)).abs().sum((1, 2, 3, 4))
+    assert (last[[STATE.index(name) for name in CHANNELS]] > 0).all() and (last > 0).sum() == len(CHANNELS)
+    with refuses("another network", "expected one of the same layers"):
+        training.Trainer(few, None, SHORT, replace(TINY, width=16), mixed=False, start=single.prior)
+    with refuses("another network"):
+        training.Trainer(few, None, SHORT, replace(TINY, joint="shown"), mixed=False, start=single.prior)
+
+
 # --- Twin experiments ------------------------------------------------------------------------------------------------
 
 
