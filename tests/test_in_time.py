@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -425,6 +426,30 @@ def test_a_training_of_several_days_begins_with_single_ones(few, refuses):
         training.Trainer(few, None, SHORT, replace(TINY, width=16), mixed=False, start=single.prior)
     with refuses("another network"):
         training.Trainer(few, None, SHORT, replace(TINY, joint="shown"), mixed=False, start=single.prior)
+
+
+def test_the_regression_in_time_is_trained_by_a_command(gaussian_prior, standardizer, domain, tmp_path, monkeypatch):
+    """On days of oceans that are two days apart, and watched on daily ones."""
+    path = Path(__file__).parents[1] / "benchmarks" / "train_regression.py"
+    spec = importlib.util.spec_from_file_location("train_regression_in_time", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "RegressionConfig", partial(RegressionConfig, multipliers=(1, 1)))
+    for name, seed, every in (("wide00", 0, 2), ("validation_daily", 2, 1)):
+        weeks(seed).isel(time=slice(None, None, every)).to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
+    single = DiffusionPrior(red_covariance(8, 8, 7), standardizer, domain, TINY)
+    save_prior(single, tmp_path / "single.safetensors", FORMAT_3)
+    out = tmp_path / "regression.safetensors"
+    command = ["train_regression.py", tmp_path, "--prior", tmp_path / "single.safetensors", "--out", out, "--variance"]
+    command += ["--images", 32, "--patterns", 2, "--width", 8, "--checked", 4, "--held", 40, "--days", *DAYS]
+    monkeypatch.setattr("sys.argv", list(map(str, command)))
+    module.main()
+    made = Regression.load(out)
+    assert made.config.days == DAYS and made.config.variance and made.training["days"] == list(DAYS)
+    assert made.training["images_seen"] == 32
+    monkeypatch.setattr("sys.argv", [*map(str, command[:-3]), "2", "4"])
+    with pytest.raises(InputError, match=r"got 2, 4, expected several, with the date \(0\)"):
+        module.main()
 
 
 # --- Twin experiments ------------------------------------------------------------------------------------------------
