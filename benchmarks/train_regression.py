@@ -19,6 +19,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -76,12 +77,27 @@ def validate(regression: Regression, network, batches, mixed: bool, crps: bool) 
     return {"validation": loss.mean().item()} | dict(zip(CHANNELS, loss.tolist(), strict=True))
 
 
+def begin_with(regression: Regression, path: Path) -> dict:
+    """Take the weights of a checkpoint, and say of what training they are.
+
+    Raises:
+        InputError: it is of another architecture, or of anomalies in other units.
+    """
+    other = Regression.load(path)
+    if other.config != regression.config or not np.allclose(other.scale, regression.scale):
+        told = [f"{one.config} and scales {np.round(one.scale, 3)}" for one in (other, regression)]
+        raise InputError(f"{path}: is of {told[0]}, expected {told[1]}")
+    regression.network.load_state_dict(other.network.state_dict())
+    return {"warm_start": other.training}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the regression baseline.")
     parser.add_argument("folder", type=Path, help="with the oceans of `make data`")
     parser.add_argument("--prior", default=None, help="whose climatology to take; by default the shipped one")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (.safetensors)")
     parser.add_argument("--images", type=int, default=192_000, help="windows to train on, in all")
+    parser.add_argument("--warm-start", type=Path, help="a regression whose weights to begin with")
     parser.add_argument("--patterns", type=int, default=1000, help="different observing systems")
     parser.add_argument("--width", type=int, default=32, help="channels of the network's first level")
     parser.add_argument("--report", type=int, default=500, help="steps between reports and checkpoints")
@@ -110,6 +126,7 @@ def main() -> None:
 
     shape = RegressionConfig(width=a.width, variance=a.variance, days=days)
     regression = Regression(shape, prior.standardizer.scale, prior.domain, (size, size))
+    begun = begin_with(regression, a.warm_start) if a.warm_start else {}
     average = regression.network.eval().requires_grad_(False)
     network = copy.deepcopy(average).train().requires_grad_(True)
     optimizer_list = optimizers(network, config)
@@ -119,6 +136,7 @@ def main() -> None:
     settings |= {"variance": a.variance, "crps": a.crps} if a.variance else {}
     settings |= {"days": list(days)} if days else {}
     settings |= {"climate": asdict(WIDE), "oceans": [path.name for path in paths]} if a.climate else {}
+    settings |= begun
     state, step, spent = a.out.with_suffix(".state.safetensors"), 0, 0.0
     if state.exists():
         tensors, metadata = read_safetensors(state, FORMAT)

@@ -746,7 +746,8 @@ def widths() -> list[Claim]:
 
     level, warmth = gain("real sea level", "zos"), gain("real temperature", "thetao")
     seas, salt = value("width", case="real sea level", metric="units"), {"case": "tuning twin", "channel": "so"}
-    climate = gain("real sea level", "zos", everything, wide)
+    climate, larger = gain("real sea level", "zos", everything, wide), f"{everything}, larger"
+    too_large = gain("real sea level", "zos", larger, wide)
     return [
         Claim(
             CARD,
@@ -758,14 +759,21 @@ def widths() -> list[Claim]:
         ),
         Claim(
             CARD,
-            "The random climate takes salinity {:+.0f} % on the twin, and costs real sea level {:+.1f} % ({:+.1f} to "
-            "{:+.1f} %). Together they make salinity too wide for the twin: spread/error {:.2f}.",
+            "The random climate takes salinity {:+.0f} % on the twin and {:+.0f} % on the old oceans, and leaves real sea "
+            "level within noise, {:+.1f} % ({:+.1f} to {:+.1f} %). Together they make salinity too wide for the twin: "
+            "spread/error {:.2f}.",
             (
-                gain("tuning twin", "so", everything, wide)[0],
+                *(gain(judge, "so", everything, wide)[0] for judge in ("tuning twin", "old oceans")),
                 *climate,
                 value("width", method=f"{everything}: Gaussian", metric="spread_skill", **salt),
             ),
-            holds=climate[1] > 0,
+            holds=climate[1] < 0 < climate[2],
+        ),
+        Claim(
+            CARD,
+            "spread/error {:.2f} in the twin's salinity and a cost of {:.1f} % ({:.1f} to {:.1f} %) in real sea level",
+            (value("width", method=f"{larger}: Gaussian", metric="spread_skill", **salt), *too_large),
+            holds=too_large[1] > 0,
         ),
     ]
 

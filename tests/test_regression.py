@@ -1,7 +1,10 @@
 """The regression baseline: what it is shown, what it is trained on, and that it learns."""
 
 import json
+import sys
 from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +33,8 @@ from genda_lite.prior.windows import Windows
 from genda_lite.sources.samples import sample_path
 from genda_lite.state import CHANNELS, Grid, harmonics
 from genda_lite.verify.scores import observed_crps
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 DATE = np.datetime64("2001-02-03T12:00", "ns")
 EVERYTHING = ObservingSystem(NADIR, swot=True, cloud=0.4, l4=L4, wind=True)
@@ -200,6 +205,18 @@ def test_losses_of_a_head_are_those_of_a_gaussian(gaussian_prior):
     one = xr.DataArray([[0.1]], dims=("member", "x"))
     crps = float(observed_crps(one, xr.DataArray([0.4], dims="x"), deviation))
     torch.testing.assert_close(score, torch.full((1, 7), crps), atol=1e-3, rtol=0)
+
+
+def test_a_training_begins_with_the_weights_of_a_like_regression_alone(tmp_path, refuses):
+    begin_with = import_module("train_regression").begin_with
+    path = sample_path("regression_lite.safetensors")
+    other = Regression.load(path)
+    new = Regression(other.config, other.scale, other.domain, other.shape)
+    assert begin_with(new, path) == {"warm_start": other.training}
+    for mine, theirs in zip(new.network.parameters(), other.network.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    with refuses("is of RegressionConfig"):
+        begin_with(Regression(other.config, 2 * other.scale, other.domain, other.shape), path)
 
 
 def test_a_checkpoint_without_a_head_is_read_as_before(gaussian_prior, tmp_path):

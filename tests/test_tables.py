@@ -52,6 +52,7 @@ SETTINGS = {
         "1,000 observations",
     ),
     "data_samples/README.md": (
+        "displacements of 1.8 degrees and 0.5 in salinity",
         "3.8 MB",
         "2.7 MB",
         "0.3 MB",

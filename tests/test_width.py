@@ -32,9 +32,10 @@ def test_windows_are_displaced_as_those_of_a_training():
 
 
 def test_the_parts_of_the_climate_make_up_all_of_it():
-    parts = [c for name, c in width.CLIMATES.items() if name not in ("one climate", "all")]
+    parts = [c for name, c in width.CLIMATES.items() if name not in ("one climate", "all", "all, larger")]
     for field in ("temperature", "salinity", "salinity_alone", "amplitude", "contrast"):
-        assert [getattr(c, field) for c in parts if getattr(c, field)] == [getattr(WIDE, field)]
+        assert [getattr(c, field) for c in parts if getattr(c, field)] == [getattr(width.LARGER, field)]
+        assert 0 < getattr(WIDE, field) < getattr(width.LARGER, field)
 
 
 def test_a_gaussian_prior_is_as_wide_as_its_climate():
