@@ -57,7 +57,8 @@ def plot_forecast(table: pd.DataFrame, drawn: Mapping[str, tuple[str, dict]] = D
                 ax.set_ylim(bottom=0)
         for ax, channel in zip(axes[0], channels, strict=True):
             ax.set_title(SHOWN[channel])
-        figure.supxlabel("Days after the last observation", fontsize=FONT["font.size"])
+        for ax in axes[1]:
+            ax.set_xlabel("days after the last observation")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
