@@ -18,12 +18,12 @@ export OMP_WAIT_POLICY ?= passive
 PROCESSES ?= 2  # that simulate and train side by side
 
 # What the stored results of the shipped networks come from. What is kept on the way lies in a folder of these networks.
-RESULTS  = posterior prior choice lag_time osse ose attenuation
+RESULTS  = posterior cycle prior choice lag_time osse ose attenuation
 NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regression_lite.safetensors | cksum | cut -d' ' -f1)
 KEPT    := runs/results/$(NETWORKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab student test test-slow lint tables data samples train trajectory osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve lab student slides test test-slow lint tables data samples train trajectory osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -66,8 +66,11 @@ $(VENV)/.lab: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student
-	$(BIN)/genda student book _build/student
+student: $(VENV)/.installed  ## the notebooks without solutions, in _build/student, and a key to all exercises for the tutor
+	$(BIN)/genda student book _build/student --key _build/key.md
+
+slides: $(VENV)/.installed  ## the chapters' figures for slides and the deck of the lab, in _build/slides; after `make book`
+	$(BIN)/python book/_ext/slides.py
 
 lint: $(VENV)/.installed  ## check the style of the code and the spelling of all
 	$(BIN)/ruff check .
@@ -118,6 +121,7 @@ results: $(RESULTS:%=$(KEPT)/%.done)  ## make the stored results of the shipped 
 	$(MAKE) tables
 
 $(KEPT)/posterior.done: DO = $(BIN)/genda evaluate posterior
+$(KEPT)/cycle.done:     DO = $(BIN)/genda evaluate cycle
 $(KEPT)/prior.done:     DO = $(BIN)/genda evaluate prior
 $(KEPT)/choice.done:    DO = $(BIN)/python benchmarks/guidance.py --truth runs/validation_daily.nc --cases 18 --folder $(KEPT)/choice
 $(KEPT)/lag_time.done:  DO = $(BIN)/python benchmarks/lag_time.py runs/validation_daily.nc

@@ -1,6 +1,6 @@
 """How easily does the prose of the pages read?
 
-    pip install "textstat<0.7.5"
+    pip install "textstat<0.7.5" "setuptools<81"
     python benchmarks/reading.py [PAGE ...] [--worst 50]
 
 Without names all pages of the book are read. For each page: Flesch's reading ease (higher is easier; 60 is plain
@@ -8,7 +8,8 @@ English), the Flesch-Kincaid grade (years of school), words a sentence, and the 
 the sentences of the highest grade, to be rewritten. Code, tables, formulas and headings are left out, so the figures
 are those of the sentences. A formula counts as one short word.
 
-Later versions of textstat fetch a dictionary of pronunciation when they start; the older ones count syllables offline.
+Later versions of textstat fetch a dictionary of pronunciation when they start. The older ones count syllables offline,
+and import what setuptools has dropped since.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def main() -> None:
     try:
         import textstat
     except ImportError:
-        sys.exit('counting syllables needs textstat: pip install "textstat<0.7.5"')
+        sys.exit('counting syllables needs textstat: pip install "textstat<0.7.5" "setuptools<81"')
 
     textstat.set_rounding(False)  # it would round syllables a word to a tenth: eight points of ease
     pages = arguments.pages or [ROOT / "README.md", *sorted((ROOT / "book").glob("0*.ipynb")),

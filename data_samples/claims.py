@@ -151,7 +151,8 @@ def closed_form() -> list[Claim]:
         Claim(RESULTS, "the highest CRPS was {:.3f} times the exact one", (worst,), holds=worst < 2),
         Claim(
             RESULTS,
-            "scales, the default's CRPS is at most {:.3f} times the exact one (`fast`, which has nothing else: {:.3f})",
+            "The default's CRPS is then at most {:.3f} times the exact one. `fast` has nothing but the covariance, and "
+            "reaches {:.3f}.",
             (wrong["default"], wrong["fast"]),
         ),
         Claim(
@@ -161,13 +162,12 @@ def closed_form() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "the variance at the observed points falls to {:.2f} of what it should be",
+            "variance at the observed points falls to {:.2f} of what it should be",
             (observed.min(),),
         ),
         Claim(
             RESULTS,
-            "SDA's guidance, GenDA's, has a tenth of that variance in the Gaussian cases, and several times too much "
-            "in the mixture",
+            "It has a tenth of the right variance in the Gaussian cases, and several times too much in the mixture.",
             holds=genda.between(0.05, 0.15).all() and (mixed > 2.5).all(),
         ),
         Claim(
@@ -197,9 +197,9 @@ def real() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "they tie, with the default guidance (RMSE {:+.3f} m in sea level, {:+.3f} to {:+.3f} from box to box, "
-            "{:+.3f} m/s in currents, {:+.3f} to {:+.3f}) as with the fast one ({:+.3f} m, {:+.3f} to {:+.3f}; "
-            "{:+.3f} m/s, {:+.3f} to {:+.3f})",
+            "they tie. With the default guidance its RMSE differs by {:+.3f} m in sea level ({:+.3f} to {:+.3f} from "
+            "box to box) and by {:+.3f} m/s in currents ({:+.3f} to {:+.3f}). With the fast guidance it differs by "
+            "{:+.3f} m ({:+.3f} to {:+.3f}) and by {:+.3f} m/s ({:+.3f} to {:+.3f}).",
             tuple(v for one in less for v in one),
             holds=all(low < 0 < high for _, low, high in less),
         ),
@@ -246,21 +246,22 @@ def peers() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "ours has less CRPS in all five cases, in four by more than noise: {:.0f} to {:.0f} units, {:.2f} to "
-            "{:.2f}.",
+            "ours has less CRPS in all five cases, and in four by more than noise. It takes {:.0f} to {:.0f} units and "
+            "scores {:.2f} to {:.2f}.",
             (*reach(pick(table, method=twentieth, **units)), *cheap),
             holds=sorted(apart(twentieth, case) < -2 for case in cases) == [False] + 4 * [True]
             and all(apart(twentieth, case) < 0 for case in cases),
         ),
         Claim(
             RESULTS,
-            "it cannot be told from it in all five: with {:.0f} units by the fast method in two of the Gaussian ones",
+            "ours is within noise of that peer in all five cases. In two of the Gaussian ones it is the fast method "
+            "with {:.0f} units.",
             (reach(pick(table, method=f"{third}, fast", **units))[0],),
             holds=len(thirds) == len(cases) and all(abs(apart(*one)) < 2 for one in thirds),
         ),
         Claim(
             RESULTS,
-            "azula's MMPS reaches {:.3f} with {:.0f}, at {:.3f} with {:.0f} ({:.3f} ± {:.3f} more)",
+            "azula's MMPS reaches {:.3f} with {:.0f} units, and ours {:.3f} with {:.0f} ({:.3f} ± {:.3f} more)",
             (
                 *(get(method=m, **metric, **mixture) for m in ("azula MMPS", third) for metric in (crps, units)),
                 *(get(method=third, metric=metric, **mixture) for metric in ("difference", "standard error")),
@@ -299,13 +300,13 @@ def scoreboard() -> list[Claim]:
         Claim(
             RESULTS,
             "The default is ahead of optimal interpolation and of the Gaussian prior** in sea level, temperature and "
-            "the residual current: by {:.0f} % of multivariate optimal interpolation's CRPS in sea level ({:.0f} to "
-            "{:.0f}), {:.0f} % in temperature ({:.0f} to {:.0f}), {:.0f} % ({:.0f} to {:.0f}) and {:.0f} % ({:.0f} to "
-            "{:.0f}) in the residual current's u and v.",
+            "the residual current. Its CRPS is lower than that of multivariate optimal interpolation by {:.0f} % in "
+            "sea level ({:.0f} to {:.0f}) and by {:.0f} % in temperature ({:.0f} to {:.0f}). In the residual current's "
+            "u and v it is lower by {:.0f} % ({:.0f} to {:.0f}) and {:.0f} % ({:.0f} to {:.0f}).",
             (*zos, *thetao, *u, *v),
             holds=all(gain_of_oceans(c, m)[1] > 0 for m in with_covariance for c in OCEAN if c != "so"),
         ),
-        Claim(RESULTS, "it gains {:.0f} % ({:.0f} to {:.0f}): within noise", so, holds=so[1] < 0 < so[2]),
+        Claim(RESULTS, "There it gains {:.0f} % ({:.0f} to {:.0f}): within noise", so, holds=so[1] < 0 < so[2]),
         Claim(
             RESULTS,
             "The default is ahead of it by {:.0f} % in temperature ({:.0f} to {:.0f}).",
@@ -315,7 +316,7 @@ def scoreboard() -> list[Claim]:
         Claim(
             RESULTS,
             "In the residual current the regression is ahead, by {:.0f} % ({:.0f} to {:.0f}) and {:.0f} % "
-            "({:.0f} to {:.0f}), and so it is in the total current, by {:.0f} % and {:.0f} %.",
+            "({:.0f} to {:.0f}). In the total current it is ahead by {:.0f} % and {:.0f} %.",
             (*behind(OCEAN[3]), *behind(OCEAN[4]), *total),
             holds=all(against[c][2] < 0 for c in OCEAN[3:]) and min(total) > 0,
         ),
@@ -337,13 +338,13 @@ def scoreboard() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "The default's ratio of spread and error is within a tenth of one in these five channels.",
+            "The default's ratio of spread to error is within a tenth of one in these five channels.",
             holds=all(0.9 <= ratio <= 1.1 for ratio in spread),
         ),
         Claim(
             RESULTS,
-            "in salinity the truth lies outside all members {:.2f} times as often as promised, in the residual current "
-            "{:.2f} and {:.2f} times",
+            "In salinity the truth lies outside all members {:.2f} times as often as promised, and in the residual "
+            "current {:.2f} and {:.2f} times.",
             tuple(outside[c] for c in OCEAN[2:]),
         ),
         Claim(
@@ -356,14 +357,15 @@ def scoreboard() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "above 40 km, to {:.2f} decades in sea level, temperature and salinity; so do those of optimal "
-            "interpolation",
+            "above 40 km, to {:.2f} decades in sea level, temperature and salinity. So do those of optimal "
+            "interpolation.",
             (max(away["member"][c] for c in OCEAN[:3]),),
             holds=max(away["member"][c] for c in OCEAN[:3]) <= 0.15 and max(theirs.values()) <= 0.15,
         ),
         Claim(
             RESULTS,
-            "in sea level ours {:.2f} decades, optimal interpolation's {:.2f}, the regression's one map {:.2f}",
+            "In sea level ours lose {:.2f} decades, those of optimal interpolation {:.2f}, and the regression's one "
+            "map {:.2f}.",
             tuple(
                 value("osse", method=m, channel="zos", metric="mean_departure") for m in (OURS, YARDSTICK, REGRESSION)
             ),
@@ -376,15 +378,15 @@ def scoreboard() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "RMSE of {:.3f} against the ensemble mean's {:.3f} m in sea level (optimal interpolation {:.3f}), {:.3f} "
-            "against {:.3f} in salinity ({:.3f}), {:.3f} and {:.3f} against {:.3f} and {:.3f} m/s in the residual "
-            "current ({:.3f} and {:.3f})",
+            "In sea level the regression's RMSE is {:.3f} m, the ensemble mean's {:.3f} m, and that of optimal "
+            "interpolation {:.3f} m. In salinity they are {:.3f}, {:.3f} and {:.3f}. In the residual current they are "
+            "{:.3f} and {:.3f} m/s, {:.3f} and {:.3f} m/s, {:.3f} and {:.3f} m/s.",
             (*rmse["zos"], *rmse["so"], *(x for pair in zip(*(rmse[c] for c in OCEAN[3:]), strict=True) for x in pair)),
             holds=all(rmse[c][0] < rmse[c][1] for c in OCEAN if c != "thetao"),
         ),
         Claim(
             RESULTS,
-            "in temperature it is behind, {:.2f} against {:.2f} degC ({:.2f})",
+            "In temperature the regression is behind: {:.2f} against {:.2f} degC ({:.2f}).",
             tuple(rmse["thetao"]),
             holds=rmse["thetao"][0] > rmse["thetao"][1],
         ),
@@ -469,35 +471,37 @@ def drifters() -> list[Claim]:
         Claim(
             RESULTS,
             "**Ours is ahead of climatology, the geostrophic current, optimal interpolation and the dressed "
-            "regression**",
+            "regression** by more than chance.",
             holds=beats,
         ),
         Claim(
             RESULTS,
-            "the differences are {:+.4f} m/s ({:+.4f} to {:+.4f}) in vector error and {:+.4f} ({:+.4f} to {:+.4f}) in "
-            "CRPS hour by hour, {:+.4f} ({:+.4f} to {:+.4f}) and {:+.4f} ({:+.4f} to {:+.4f}) in daily means",
+            "Hour by hour, the differences are {:+.4f} m/s ({:+.4f} to {:+.4f}) in vector error and {:+.4f} ({:+.4f} "
+            "to {:+.4f}) in CRPS. In daily means they are {:+.4f} ({:+.4f} to {:+.4f}) and {:+.4f} ({:+.4f} to "
+            "{:+.4f}).",
             tuple(v for one in against_ekman for v in one),
             holds=all(low < 0 < high for _, low, high in against_ekman),
         ),
         Claim(
             RESULTS,
-            "The spread at drifters, {:.2f} of the error, says little: most of that error is the drifters' own "
-            "inertial motion. Against the truth it is {:.2f} in sea level, {:.2f} in temperature, {:.2f} in salinity, "
-            "{:.2f} and {:.2f} in the current",
+            "The spread at drifters is {:.2f} of the error. That says little, because most of this error is the "
+            "drifters' own inertial motion. Against the truth the ratio is {:.2f} in sea level, {:.2f} in temperature, "
+            "{:.2f} in salinity, {:.2f} and {:.2f} in the current.",
             (ratio, *(get(case="truth", method=OURS, channel=c, metric="spread_skill") for c in spread)),
         ),
         Claim(
             RESULTS,
-            "the nearest in currents ({:.0f} to {:.0f} % over the regression, {:.0f} to {:.0f} % over optimal "
-            "interpolation), temperature and salinity",
+            "Against the twin's truth ours is the nearest in currents, temperature and salinity. In currents it errs "
+            "less than the regression by {:.0f} to {:.0f} %, and less than optimal interpolation by {:.0f} to {:.0f} "
+            "%.",
             (*nearer(REGRESSION), *nearer(YARDSTICK)),
             holds=is_nearest,
         ),
         Claim(
             RESULTS,
-            "is nearer on {:.0f} of the 61 days, which are not independent of each other ({:.1f} against {:.1f} cm; "
-            "dressed, its CRPS is {:.0f} % lower), and the regression is level with ours ({:.1f}; dressed, its CRPS is "
-            "{:.0f} % lower)",
+            "is nearer on {:.0f} of the 61 days (which are not independent of each other). Its error is {:.1f} cm and "
+            "ours {:.1f} cm; dressed, its CRPS is {:.0f} % lower. The regression is level with ours: its error is "
+            "{:.1f} cm, and its CRPS, dressed, is {:.0f} % lower.",
             (
                 get(case="truth", method="L4", channel="zos", metric="days_ahead"),
                 *(100 * level[m] for m in ("L4", OURS)),
@@ -509,15 +513,15 @@ def drifters() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "ours errs by {:.1f} cm (L4 {:.1f}, regression {:.1f}, optimal interpolation {:.1f}) and resolves {:.0f} "
-            "km ({:.0f}, {:.0f}, {:.0f})",
+            "ours errs by {:.1f} cm, L4 by {:.1f}, the regression by {:.1f} and optimal interpolation by {:.1f}. Ours "
+            "resolves {:.0f} km there, the others {:.0f}, {:.0f} and {:.0f} km.",
             (*(100 * v for v in rmse), *resolved),
         ),
-        Claim(RESULTS, "On sixteen of these days ({:.0f} drifters;", (sixteen(metric="drifters", **few),)),
+        Claim(RESULTS, "On sixteen of these days ({:.0f} drifters)", (sixteen(metric="drifters", **few),)),
         Claim(
             RESULTS,
-            "vector error {:.3f} against ours {:.3f} m/s, **difference {:.3f} ({:.3f} to {:.3f})**, CRPS {:.4f} "
-            "against {:.4f} (**{:.4f}, {:.4f} to {:.4f}**)",
+            "GenDA's vector error is {:.3f} m/s and ours {:.3f} m/s, a **difference of {:.3f} ({:.3f} to {:.3f})**. "
+            "Its CRPS is {:.4f} and ours {:.4f} (**{:.4f}, {:.4f} to {:.4f}**)",
             tuple(
                 v
                 for score in scores
@@ -530,7 +534,7 @@ def drifters() -> list[Claim]:
         ),
         Claim(
             RESULTS,
-            "the fast method, {:.3f}, was not to be told from that default",
+            "The fast method has {:.3f} m/s, within noise of that default.",
             (sixteen(method=FAST, metric="vector_error", **few),),
             holds=less_fast[1] < 0 < less_fast[2],
         ),
@@ -582,8 +586,8 @@ def speed() -> list[Claim]:
     return [
         Claim(
             RESULTS,
-            "Four times as many members cost {:.1f} times as much, four times as many points {:.1f} times; eight "
-            "times as many observations {:.1f} times.",
+            "Four times as many members cost {:.1f} times as much, and four times as many points {:.1f} times. Eight "
+            "times as many observations cost {:.1f} times as much.",
             tuple(get(case=case, metric="seconds") / usual for case in cases),
         ),
         Claim(
@@ -759,9 +763,9 @@ def widths() -> list[Claim]:
         ),
         Claim(
             CARD,
-            "The random climate takes salinity {:+.0f} % on the twin and {:+.0f} % on the old oceans, and leaves real sea "
-            "level within noise, {:+.1f} % ({:+.1f} to {:+.1f} %). Together they make salinity too wide for the twin: "
-            "spread/error {:.2f}.",
+            "The random climate takes salinity {:+.0f} % on the twin and {:+.0f} % on the old oceans, and leaves real "
+            "sea level within noise, {:+.1f} % ({:+.1f} to {:+.1f} %). Together they make salinity too wide for the "
+            "twin: spread/error {:.2f}.",
             (
                 *(gain(judge, "so", everything, wide)[0] for judge in ("tuning twin", "old oceans")),
                 *climate,

@@ -29,6 +29,7 @@ from genda_lite.nature.physics import LIMITS, PARAMETERS
 from genda_lite.nature.structure import TRAINING
 from genda_lite.nature.twins import DESIGNS, Twin
 from genda_lite.show.board import DIVERGED
+from genda_lite.verify import cycle as cycling
 from genda_lite.verify import protocol as parts
 from genda_lite.verify import realism
 from genda_lite.verify.closed_form import POINTS, VARIANCES_OF
@@ -599,6 +600,67 @@ def choice() -> str:
     return markdown(["oceans", "guidance", "calls", "sea level", "temperature", "salinity", "residual current"], rows)
 
 
+CYCLED = {
+    "smoother": "Kalman smoother, which sees later days, too",
+    "filter's own background, sampled": "sampled, told the Kalman filter's own covariance",
+    cycling.CONSTANT: "the best constant covariance tried, closed form",
+    f"{cycling.OWN}, round {cycling.ROUNDS}": "conditioned denoiser, trained on its own forecasts",
+    f"{cycling.OWN}, round 1": "the same, first round",
+    cycling.PERFECT: "conditioned denoiser, trained on perfect forecasts",
+    cycling.CORRECTED: "conditioned denoiser that corrects its forecasts, too",
+    cycling.PRODUCT: "prior with background, no training",
+    cycling.GUIDED: "guided transitions",
+    f"{cycling.LETKF}, 32 members": "LETKF, 32 members",
+    f"{cycling.ENKF}, 32 members": "EnKF, 32 members",
+    "single day": "each day by itself",
+}
+
+
+def missing(name: str) -> str:
+    """What a page says in the place of a table that no command has stored yet; nothing of one that is there."""
+    return "" if (RESULTS / f"{name}.csv").exists() else "*(Not stored yet: the command below makes it.)*"
+
+
+def cycle() -> str:
+    """Ways of cycling beside the Kalman filter: error over its error and, in brackets, spread over error."""
+    if told := missing("cycle"):
+        return told
+    cases, rows = [case.name for case in cycling.SAMPLED_CASES], []
+    for method, told in CYCLED.items():
+        cells = []
+        for case in cases:
+            here = {"case": case, "method": method}
+            error, known = value("cycle", metric="RMSE / Kalman", **here), names("cycle", "metric", **here)
+            spread = f" ({value('cycle', metric='spread / error', **here):.2f})" if "spread / error" in known else ""
+            cells.append(f"{error:.3f}{spread}" if np.isfinite(error) else "grows without bound")
+        rows.append([told, *cells])
+    return markdown(["error / Kalman (spread / error)", *(case.removeprefix("Kalman, ") for case in cases)], rows)
+
+
+def repainted() -> str:
+    """RePaint on a known posterior, a tenth of the points observed: CRPS over exact, and variances over exact ones."""
+    if told := missing("cycle"):
+        return told
+    cases = [case for case in names("cycle", "case") if case.startswith("repainting, 10 %")]
+    methods = list(dict.fromkeys(method for case in cases for method in names("cycle", case=case)))
+    rows = []
+    for method in methods:
+        there = [case for case in cases if method in names("cycle", case=case)]
+        calls, cells = value("cycle", case=there[0], method=method, metric="calls"), []
+        for case in cases:
+            if case not in there:
+                cells.append("")
+                continue
+            known = names("cycle", "metric", case=case, method=method)
+            zones = [f"variance, {zone}" for zone in ("observed", "unobserved")]
+            found = [value("cycle", case=case, method=method, metric=one) if one in known else None for one in zones]
+            crps = value("cycle", case=case, method=method, metric="CRPS / exact")
+            cells.append(f"{crps:.2f} ({', '.join('none' if v is None else f'{v:.2f}' for v in found)})")
+        rows.append([method, f"{calls:,.0f}", *cells])
+    heads = (case.removeprefix("repainting, 10 %, ") for case in cases)
+    return markdown(["CRPS / exact (variance / exact, observed and elsewhere)", "calls", *heads], rows)
+
+
 def mutants() -> str:
     """What readers made of files that were spoilt: how many of each product, and of all."""
     outcomes = names("mutants", "metric")
@@ -640,6 +702,8 @@ TABLES = {
         protocol,
         choice,
         mutants,
+        cycle,
+        repainted,
         results,
     )
 }

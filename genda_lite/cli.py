@@ -180,6 +180,228 @@ def train(
         raise typer.Exit(1)
 
 
+FORECASTS, BACKGROUNDS = ("emulator", "linear"), ("conditioned", "gaussian")
+Climate = Annotated[Path | None, typer.Option("--prior", help="Prior whose climatology it has; by default ours.")]
+Forecasts = Annotated[str, typer.Option("--forecast", help="persistence, nature, or a file of `genda train-forecast`.")]
+
+
+@app.command("train-forecast")
+def train_forecast(
+    data: Annotated[list[Path], typer.Option(help="Simulated oceans; give it once for each file.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
+    kind: Annotated[str, typer.Option(help="emulator, a network; linear, an inverse model.")] = "emulator",
+    prior: Climate = None,
+    validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
+    images: Annotated[int | None, typer.Option(help="Windows to train on, in all; of linear, to fit.")] = None,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of weights and windows.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    held: Annotated[int | None, typer.Option(min=1, help="Frames in memory, 0.7 MB each; by default 5120.")] = None,
+) -> None:
+    """Train a forecast of two days a step. Started again with the same settings, it goes on where it stopped."""
+    from .prior import load_prior
+    from .processors import chosen_device
+
+    check_checkpoint(out, [*data, validation, prior], kind, FORECASTS)
+    learned, device = load_prior(prior), chosen_device(device)
+    training, held_out = oceans_to_train_on(data, validation, learned, held)
+    if kind == "linear":
+        from .cycle.forecast import LinearInverseModel
+        from .cycle.passages import Passages, consecutive
+        from .cycle.stored import save_linear
+        from .cycle.training import STEP
+
+        count, size = images or 6000, learned.shape[1]
+        passages = Passages(training, learned.domain, size, STEP, seed=seed)
+        model = LinearInverseModel.fit(consecutive(passages, count), learned.spectrum.basis, STEP)
+        save_linear(model, out, learned, {"windows": count, "seed": seed, "data": [path.name for path in data]})
+        typer.echo(f"{out}: fitted to {count:,} windows of {len(training.frames)} frames")
+        return
+    EmulatorTrainer, settings, network = trainers("EmulatorTrainer", "EMULATOR", images, seed)
+    trainer = EmulatorTrainer(training, held_out, settings, network, device, workers=workers)
+    run_training(trainer, out, data)
+
+
+@app.command("train-background")
+def train_background(
+    data: Annotated[list[Path], typer.Option(help="Simulated oceans; give it once for each file.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
+    kind: Annotated[str, typer.Option(help="conditioned, a network; gaussian, a covariance.")] = "conditioned",
+    prior: Climate = None,
+    forecast: Forecasts = "persistence",
+    pairs: Annotated[list[Path] | None, typer.Option(help="Files of `genda pairs`; once for each.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Data of an ocean that is not trained on.")] = None,
+    lead: Annotated[float, typer.Option(help="Days from an analysis to the next.")] = 2.0,
+    images: Annotated[int | None, typer.Option(help="Windows to train on, in all; of gaussian, to fit.")] = None,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of weights, windows and noise.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    held: Annotated[int | None, typer.Option(min=1, help="Frames in memory, 0.7 MB each; by default 5120.")] = None,
+) -> None:
+    """Train what is known of a forecast's error: of forecasts from perfect states, or --pairs, of a cycle's own."""
+    from .cycle.background import error_of
+    from .cycle.pairs import KeptPairs
+    from .cycle.passages import Passages
+    from .cycle.stored import load_forecast, save_error
+    from .prior import load_prior
+    from .processors import chosen_device
+
+    check_checkpoint(out, [*data, validation, prior, *(pairs or [])], kind, BACKGROUNDS)
+    learned, device = load_prior(prior), chosen_device(device)
+    model = load_forecast(forecast, learned, lead)
+    kept = KeptPairs.load(pairs, learned.domain, seed=seed) if pairs else None
+    training, held_out = oceans_to_train_on(data, validation, learned, held)
+    if kind == "gaussian":
+        count, size = images or 3000, learned.shape[1]
+        passages = Passages(training, learned.domain, size, lead, seed=seed)
+        made = kept.batches(count) if kept else passages.pairs(model, count)
+        about = {"windows": count, "seed": seed, "forecast": Path(forecast).name, "lead": lead}
+        save_error(error_of(made, learned.spectrum), out, about | {"pairs": [path.name for path in pairs or []]})
+        typer.echo(f"{out}: the error of {Path(forecast).name} after {lead:g} days")
+        return
+    ConditionedTrainer, settings, network = trainers("ConditionedTrainer", "CONDITIONED", images, seed, lead)
+    shown = {"kept": kept} if kept else {"forecast": model}
+    trainer = ConditionedTrainer(training, held_out, settings, network, device, workers=workers, **shown)
+    trainer.prior.training |= {"forecast": Path(forecast).name, "pairs": [path.name for path in pairs or []]}
+    run_training(trainer, out, data)
+
+
+@app.command("pairs")
+def own_pairs(
+    data: Annotated[list[Path], typer.Option(help="Simulated oceans; give it once for each file.")],
+    out: Annotated[Path, typer.Option(help="File to write (.safetensors).")],
+    way: Annotated[str, typer.Option(help="Way of the cycle, as of `genda cycle`.")] = "3D-Var",
+    prior: Climate = None,
+    forecast: Forecasts = "persistence",
+    background: Annotated[Path | None, typer.Option(help="File of `genda train-background`.")] = None,
+    every: Annotated[float, typer.Option(help="Days between analyses.")] = 2.0,
+    days: Annotated[int, typer.Option(help="Length of a passage.")] = 40,
+    spin: Annotated[int, typer.Option(help="Days of it that are left out.")] = 12,
+    passages: Annotated[int, typer.Option(help="Passages of each ocean.")] = 4,
+    members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 8,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of passages, systems and ensembles.")] = 0,
+) -> None:
+    """Cycle over training oceans under random observing systems, and keep forecasts with their truths to train on."""
+    from tqdm.auto import tqdm
+
+    from .cycle.pairs import save_pairs
+    from .sources import open_product
+    from .verify.ose.cycling import load_tools
+    from .verify.ose.own import Passing, own_pairs
+    from .verify.protocol import refuse_test
+
+    check_places(out, read=[*data, prior, background], suffixes=(".safetensors",))
+    refuse_test(data)
+    passing = Passing(way, every, days, spin, members, passages, seed)
+    tools = load_tools(prior and str(prior), forecast, background, every)
+    made = list(tqdm(own_pairs([open_product(path) for path in data], tools, passing), desc="pairs", unit="pair"))
+    about = {"way": way, "forecast": tools.names[0], "background": tools.names[1], "every": every, "seed": seed}
+    save_pairs(made, out, about | {"days": days, "spin": spin, "members": members, "data": [p.name for p in data]})
+    typer.echo(f"{out}: {counted(len(made), 'pair')} of forecast and truth")
+
+
+@app.command()
+def cycle(
+    out: Annotated[Path, typer.Option(help="Folder to write to, one file for each day.")],
+    way: Annotated[str, typer.Option(help="Way to analyse: 3D-Var, prior with background, conditioned, LETKF, …")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of `genda download ose`; by default the embedded twin's.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="How long; by default all days with altimetry.")] = None,
+    first: Annotated[str | None, typer.Option(help="First day, such as 2017-06-01.")] = None,
+    every: Annotated[float, typer.Option(help="Days between analyses, steps of the forecast.")] = 2.0,
+    prior: Climate = None,
+    forecast: Forecasts = "persistence",
+    background: Annotated[Path | None, typer.Option(help="File of `genda train-background`.")] = None,
+    members: Annotated[int, typer.Option(help="Size of the ensemble.")] = 12,
+    radius: Annotated[float, typer.Option(help="Of the LETKF's localization (km).")] = 150.0,
+    inflation: Annotated[float, typer.Option(help="Of the LETKF's ensemble.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Of DiffDA's sampler.")] = 300,
+    samples: Annotated[int, typer.Option(help="How often DiffDA resamples a stretch.")] = 10,
+    fresh: Annotated[bool, typer.Option(help="New noise each time; --no-fresh, as DiffDA's published code.")] = True,
+    error_told: Annotated[bool, typer.Option(help="Tell DiffDA an error of the observations.")] = False,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(help="Product besides tracks; give it once for each. By default temperature L3, salinity, winds."),
+    ] = None,
+    withheld: Annotated[str, typer.Option(help="The altimeter that is not assimilated.")] = "c2",
+    box: Annotated[
+        tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
+    ] = (-65.0, -55.0, 33.0, 43.0),
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensembles.")] = 0,
+) -> None:
+    """Cycle forecasts and analyses over the days of an experiment, with nothing of the future.
+
+    Interrupted, the same command goes on. `genda evaluate ose` judges the results.
+    """
+    from .sources import Archive
+    from .verify.ose.cycling import DIFFDA, WAYS, dates_of, load_tools, run_cycle
+    from .verify.ose.experiment import PRODUCTS, Experiment, Setting
+
+    if way not in WAYS:
+        raise InputError(f"way {way!r} is unknown, expected one of: {'; '.join(WAYS)}")
+    setting = Setting(members, seed, window=every, decorrelation=0.0, products=tuple(product or PRODUCTS), box=box,
+                      prior=None if prior is None else str(prior))
+    check_results(out)
+    experiment = Experiment(Archive(data, withheld), setting)
+    dates = dates_of(experiment, days, every, first)
+    painting = ("steps", steps), ("samples", samples), ("fresh", fresh), ("error_told", error_told)
+    options = {"grid": setting.grid, "radius": radius, "inflation": inflation}
+    options |= {"painting": painting} if way == DIFFDA else {}
+    tools = load_tools(setting.prior, forecast, background, every, **options)
+    typer.echo(f"{counted(len(dates), 'date')}, {dates[0]} to {dates[-1]}; {counted(members, 'member')}; to {out}")
+    run_cycle(experiment, way, tools, out, dates, typer.echo)
+
+
+def check_checkpoint(out: Path, read: list[Path | None], kind: str, kinds: tuple[str, ...]) -> None:
+    """Whether a checkpoint of a kind can be written.
+
+    Raises:
+        InputError: another suffix or kind, or see `check_places`.
+    """
+    if out.suffix != ".safetensors":
+        raise InputError(f"{out}: checkpoints are safetensors files, expected a name ending in .safetensors")
+    if kind not in kinds:
+        raise InputError(f"kind {kind!r} is unknown, expected one of {', '.join(kinds)}")
+    check_places(out, read=read)
+
+
+def oceans_to_train_on(data: list[Path], validation: Path | None, prior, held: int | None) -> tuple:
+    """Training sets of files in the climatology of a prior, none of test data."""
+    from .prepare.frames import HELD, training_set
+    from .sources import open_product
+    from .verify.protocol import refuse_test
+
+    refuse_test(filter(None, [*data, validation]))
+    sets = ([open_product(path) for path in data], [open_product(validation)] if validation else None)
+    return tuple(ds and training_set(ds, prior.standardizer, held or HELD) for ds in sets)
+
+
+def trainers(trainer: str, configuration: str, images: int | None, seed: int, lead: float | None = None) -> tuple:
+    """A trainer of `cycle.training`, its settings and network."""
+    try:
+        from .cycle import training
+    except ImportError:
+        raise InputError("training needs Accelerate: `pip install genda_lite[train]`") from None
+    network, settings = getattr(training, configuration)
+    return getattr(training, trainer), training.configured(settings, lead, images=images, seed=seed), network
+
+
+def run_training(trainer, out: Path, data: list[Path]) -> None:
+    """Train, and say how far it came."""
+    from .prior.train import train as run
+    from .verify.protocol import in_words
+
+    trainer.prior.training |= {"data": [path.name for path in data]}
+    trainer.prior.protocol = in_words(data)
+    finished = run(trainer, out)
+    done = trainer.step * trainer.config.batch
+    typer.echo(f"{out}: trained on {done:,} of {trainer.config.images:,} windows")
+    if not finished:
+        typer.echo("stopped: the same command goes on from here", err=True)
+        raise typer.Exit(1)
+
+
 @app.command()
 def assimilate(
     files: Annotated[
@@ -689,6 +911,76 @@ def evaluate_the_cycle(
     save(context, rows)
 
 
+@evaluate.command("forecast")
+def evaluate_the_forecasts(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="An ocean that nothing was trained on, a frame a day or two.")],
+    forecast: Annotated[list[str], typer.Option(help="A file of `genda train-forecast`; give it once for each.")],
+    prior: Climate = None,
+    days: Annotated[int, typer.Option(help="Longest lead time, in steps of two.")] = 10,
+    starts: Annotated[int, typer.Option(help="Forecasts to start, evenly spread.")] = 24,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the intervals.")] = 0,
+    json: JsonFile = None,
+    table: TableFile = None,
+) -> None:
+    """Score forecasts from perfect states by lead time, beside persistence: errors, scales kept, stability."""
+    from .cycle.stored import load_forecast, name_of
+    from .prepare.frames import training_set
+    from .prior import load_prior
+    from .state import Grid
+    from .verify.forecast import evaluate_forecasts, rows_of_forecasts
+
+    check_places(json, table, read=[data, prior])
+    learned = load_prior(prior)
+    with ExitStack() as stack:
+        (ocean,) = open_to_judge(context, stack, [data])
+        grid = Grid(ocean["latitude"].values, ocean["longitude"].values)
+        chosen = {name_of(which): load_forecast(which, learned, 2.0, grid) for which in forecast}
+        leads = [2.0 * k for k in range(1, days // 2 + 1)]
+        lines = []
+        for line in evaluate_forecasts(chosen, training_set(ocean, learned.standardizer), leads, starts, seed):
+            if line["metric"] == "rmse over persistence" and line["channel"] == "zos":
+                told = f"sea level's error over persistence's {line['value']:.3f}"
+                typer.echo(f"{line['method']}, day {line['day']:g}: {told}")
+            lines.append(line)
+    rows = rows_of_forecasts(lines)
+    typer.echo("")
+    print_judged(rows)
+    save(context, rows)
+
+
+@evaluate.command("lead-time")
+def evaluate_the_lead_time(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Results of `genda cycle`.")],
+    truth: Annotated[Path, typer.Option(help="The twin's ocean, a frame a day.")],
+    way: Annotated[list[str], typer.Option(help="Way of the cycle; give it once for each.")],
+    forecast: Forecasts = "persistence",
+    prior: Climate = None,
+    days: Annotated[int, typer.Option(help="Longest lead time, in steps of two.")] = 10,
+    skip: Annotated[int, typer.Option(help="Analyses that are left out first.")] = 5,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the intervals.")] = 0,
+    json: JsonFile = None,
+    table: TableFile = None,
+) -> None:
+    """Forecast from analyses and from the truth, and say how many days of lead time an analysis loses."""
+    from .cycle.stored import load_forecast
+    from .prior import load_prior
+    from .verify.ose.cycling import WAYS
+    from .verify.ose.lead_time import evaluate_lead_time, rows_of_lead_time
+
+    check_places(json, table, read=[truth, prior])
+    if strangers := [name for name in way if name not in WAYS]:
+        raise InputError(f"way {strangers[0]!r} is unknown, expected one of: {'; '.join(WAYS)}")
+    learned, leads = load_prior(prior), [2.0 * k for k in range(days // 2 + 1)]
+    with ExitStack() as stack:
+        (ocean,) = open_to_judge(context, stack, [truth])
+        model = load_forecast(forecast, learned, 2.0)
+        rows = rows_of_lead_time(evaluate_lead_time(folder, way, model, learned, ocean, leads, skip, seed))
+    print_judged(rows)
+    save(context, rows)
+
+
 @evaluate.command()
 def latent(
     context: typer.Context,
@@ -934,12 +1226,19 @@ def evaluate_ose(
 def student(
     book: Annotated[Path, typer.Argument(help="Folder with the notebooks.")],
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Also write the tutor's key to this Markdown file: all exercises, solved.")
+    ] = None,
 ) -> None:
     """Write the notebooks without solutions and outputs, with an empty cell for each answer (nbgrader's metadata)."""
-    from .teaching import write_student_versions
+    from .teaching import write_key, write_student_versions
 
+    if key and key.suffix != ".md":
+        raise InputError(f"--key {key}: expected a name that ends in .md")
     for path in write_student_versions(book, out):
         typer.echo(str(path))
+    if key:
+        typer.echo(str(write_key(book, key)))
 
 
 def counted(number: int, thing: str) -> str:

@@ -38,7 +38,7 @@ def chosen_device(name: str | None) -> str:
     """A device of torch by its name; by default the graphics card where there is one.
 
     Raises:
-        InputError: it is unknown, or not to be had here.
+        InputError: it is unknown, or this machine does not have it.
     """
     import torch
 
@@ -47,7 +47,7 @@ def chosen_device(name: str | None) -> str:
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     known = ["cpu", *(["cuda"] if cards else []), *(f"cuda:{card}" for card in range(cards))]
     if name is not None and name not in known:
-        raise InputError(f"device {name!r} is not to be had here, expected one of {', '.join(known)}")
+        raise InputError(f"device {name!r} is not available here, expected one of {', '.join(known)}")
     return name or ("cuda" if cards else "cpu")
 
 

@@ -248,6 +248,17 @@ def test_the_filter_in_closed_form_is_conditioning_of_all_days_and_its_own_belie
     torch.testing.assert_close(variance, smoother_variance(ocean, kalman), atol=1e-8, rtol=0)
 
 
+def test_the_filter_in_closed_form_stays_right_for_as_long_as_it_is_asked():
+    """Without a hand on it rounding makes its covariance less symmetric each day, a hundredfold in ten days, and after
+    sixty it is another filter's."""
+    case = verify.SAMPLED_CASES[2]
+    ocean = Ocean(case.memory, case.n)
+    seen = observe(ocean, case.share, case.error, case.spin + case.days, 1, 0)
+    kalman = linear_filter(ocean, seen, case.error)
+    torch.testing.assert_close(kalman.forecasts[-1], kalman.forecasts[-1].T, atol=1e-12, rtol=0)
+    torch.testing.assert_close(kalman.variance[-1], kalman.believed[-1], atol=1e-9, rtol=0)
+
+
 def test_a_cycle_told_the_filters_background_is_the_kalman_filter():
     case = verify.CycleCase(0.95, 0.1, 0.2, days=8, spin=4, truths=2, members=64, n=N)
     ocean = Ocean(case.memory, N)
@@ -401,6 +412,11 @@ def test_kriging_is_unbiased_exact_at_observations_and_the_dense_answer():
     system[:7, :7], system[7, 7] = torch.exp(-apart / 60.0), 0
     right = torch.cat([torch.exp(-between / 60.0), torch.ones(37, 1)], 1)
     torch.testing.assert_close(found, values @ torch.linalg.solve(system, right.T)[:7])
+    # Simple kriging: a mean of zero, towards which it goes far away.
+    plain = kriged(values, between, apart, 60.0, simple=True)
+    weights = torch.linalg.solve(torch.exp(-apart / 60.0), torch.exp(-between / 60.0).T)
+    torch.testing.assert_close(plain, values @ weights)
+    assert float(kriged(values, between[:1] + 1e4, apart, 60.0, simple=True).abs().max()) < 1e-9
     near = kriged(values, between, apart, 60.0, 1)
     torch.testing.assert_close(near, values[:, between.argmin(1)])
     with pytest.raises(InputError, match="in one place"):

@@ -47,7 +47,7 @@ def denoiser(config: NetworkConfig, state: StateVector = STATE) -> Denoiser:
     """With random weights in the last layer, which begins with zeros."""
     torch.manual_seed(1)
     known = covariance(state) if len(state.days) > 1 else red_covariance(16, 16, len(CHANNELS))
-    made = Denoiser(Spectrum(known, univariate=True), config, False, Spectrum(known), state)
+    made = Denoiser(Spectrum(known, univariate=True), config, joint=Spectrum(known), state=state)
     torch.nn.init.normal_(made.network.last[-1].weight, std=0.1)
     return made
 

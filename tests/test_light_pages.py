@@ -53,3 +53,34 @@ def test_icons_keep_their_style_and_lose_their_script(light_pages, site):
     light_pages.lighten(site)
     text = (site / "book" / "page.html").read_text()
     assert "fontawesome/6/css" in text and "fontawesome/6/js" not in text and "bootstrap.js" in text
+
+
+def test_a_sharp_figure_is_loaded_in_half_where_the_screen_is_not(light_pages, site):
+    """The page loads half of the pixels, a sharp screen and a reader who opens the figure get all."""
+    page = site / "book" / "page.html"
+    size = 'src="../_images/map.png" style="width: 80px; height: 60px;"'
+    page.write_text(PAGE.replace('src="../_images/map.png"', size))
+    (site / "book" / "gallery.html").write_text('<img src="../_images/map.png">')
+    light_pages.lighten(site)
+    text = page.read_text()
+    assert 'href="../_images/map.webp"' in text
+    assert 'src="../_images/map-half.webp" srcset="../_images/map.webp 2x"' in text
+    assert (site / "book" / "gallery.html").read_text() == '<img src="../_images/map-half.webp">'
+    with Image.open(site / "_images" / "map-half.webp") as half, Image.open(site / "_images" / "map.webp") as whole:
+        assert half.size == (80, 60) and whole.size == (160, 120)
+    assert text.count("srcset") == text.count("-half") == 1  # the other has no size
+
+
+def test_a_picture_that_is_not_sharp_stays_alone(light_pages, site):
+    page = site / "book" / "page.html"
+    page.write_text(PAGE.replace('src="../_images/map.png"', 'src="../_images/map.png" style="width: 160px;"'))
+    light_pages.lighten(site)
+    assert not list((site / "_images").glob("*half*")) and "srcset" not in page.read_text()
+
+
+def test_a_heavy_half_is_stored_lighter(light_pages, site, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(site / "_images" / "noise.png")
+    light = light_pages.half(site / "_images" / "noise.png", 80).stat().st_size
+    monkeypatch.setattr(light_pages, "HEAVY", light - 1)
+    assert light_pages.half(site / "_images" / "noise.png", 80).stat().st_size < light

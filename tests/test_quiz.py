@@ -10,7 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from genda_lite.errors import InputError
-from genda_lite.show.quiz import PNG, Question, picture, quiz
+from genda_lite.show.quiz import PNG, TRAITS, Question, giveaway, picture, quiz, traits
 
 
 def field(seed: int) -> xr.DataArray:
@@ -138,3 +138,31 @@ def test_it_fits_a_narrow_screen_and_follows_the_theme(shown):
     assert all(box["width"] > 100 for box in boxes) and abs(boxes[0]["y"] - boxes[1]["y"]) < 1
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_selector("[data-genda-quiz][data-mode=dark]")
+
+
+def test_traits_are_those_of_a_map_that_is_known():
+    """A plane of temperature, 1 degC in a tenth of a degree northward, and sea level that follows it."""
+    grid = {"latitude": 36 + np.arange(24) / 10, "longitude": -60 + np.arange(30) / 10}
+    plane = xr.DataArray(np.arange(24.0)[:, None] * np.ones(30), grid, ("latitude", "longitude"))
+    found = traits(plane, -0.1 * plane)
+    assert found["front"] == pytest.approx(10 / 11.12, rel=1e-3)
+    assert found["detail"] == pytest.approx(0, abs=1e-9) and found["level"] == pytest.approx(-1)
+    assert found["range"] == pytest.approx(23, abs=0.2)
+    speckled = plane + 0.5 * (-1.0) ** np.add.outer(np.arange(24), np.arange(30))
+    assert 0.45 < traits(speckled, plane)["detail"] < 0.5
+    assert traits(plane.T, plane) == pytest.approx(traits(plane, plane))
+
+
+def test_the_rarest_trait_gives_a_draw_away_and_an_ordinary_one_does_not():
+    dice = np.random.default_rng(0)
+    real = [{name: float(v) for name, v in zip(TRAITS, dice.normal(10, 1, 4), strict=True)} for _ in range(100)]
+    usual = dict.fromkeys(TRAITS, 10.0)
+    assert giveaway(usual, real).startswith("Nothing")
+    assert giveaway(usual | {"detail": 14.0}, real) == (
+        "What gives it away: its detail below 50 km has a standard deviation of 14 °C. "
+        "None of 100 maps of the model goes as far."
+    )
+    second = sorted(one["range"] for one in real)[1]
+    said = giveaway(usual | {"range": second}, real)
+    assert "coldest" in said and "Only 2 of 100 maps of the model go as far" in said
+    assert giveaway(usual | {"range": sorted(one["range"] for one in real)[2]}, real).startswith("Nothing")

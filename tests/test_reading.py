@@ -1,6 +1,7 @@
 """The tool that measures how easily the pages read takes their prose, and nothing else."""
 
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -55,8 +56,27 @@ def test_a_notebook_is_read_without_its_code(tmp_path):
     assert reading.sentences(reading.text_of(tmp_path / "page.ipynb")) == ["One sentence is here."]
 
 
+def lengths(path: Path) -> list[int]:
+    return [len(reading.words(one)) for one in reading.sentences(reading.text_of(path))]
+
+
 def test_the_chapters_keep_short_sentences():
     for name in ("01_observing", "02_products", "03_prior", "04_bayes", "05_osse", "06_ose"):
-        sizes = [len(reading.words(one)) for one in reading.sentences(reading.text_of(ROOT / "book" / f"{name}.ipynb"))]
+        sizes = lengths(ROOT / "book" / f"{name}.ipynb")
         assert len(sizes) > 200 and sum(sizes) / len(sizes) < 15
         assert sum(size > reading.LONG for size in sizes) < 0.1 * len(sizes)
+
+
+def test_the_other_pages_keep_short_sentences():
+    for name in ("results", "use", "teach", "develop", "index", "glossary"):
+        sizes = lengths(ROOT / "book" / f"{name}.md")
+        assert len(sizes) > 20 and sum(sizes) / len(sizes) < 16, name
+        assert sum(size > reading.LONG for size in sizes) < 0.15 * len(sizes), name
+
+
+def test_no_heading_stands_twice_on_a_page():
+    """Text that is put into the wrong cell brings its heading along."""
+    for path in (*(ROOT / "book").glob("0*.ipynb"), *(ROOT / "book").glob("*.md")):
+        text = re.sub(r"(?ms)^```.*?^```", "", reading.text_of(path))
+        headings = [f"{found[1]} {found[2]}" for found in re.finditer(r"(?m)^(#+) (.*)$", text)]
+        assert len(set(headings)) == len(headings), path.name

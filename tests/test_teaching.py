@@ -450,6 +450,15 @@ def test_one_command_writes_them_all(tmp_path):
     assert names == [path.name for path in CHAPTERS]  # and nothing half-written beside them
 
 
+def test_the_key_is_written_beside_them(tmp_path):
+    key = ["--key", str(tmp_path / "key.md")]
+    result = CliRunner().invoke(app, ["student", str(BOOK), str(tmp_path / "out"), *key])
+    assert result.exit_code == 0 and result.output.endswith("key.md\n")
+    assert (tmp_path / "key.md").read_text().startswith("# Tutor's key")
+    result = CliRunner().invoke(app, ["student", str(BOOK), str(tmp_path / "more"), "--key", "key.pdf"])
+    assert result.exit_code == 1 and not (tmp_path / "more").exists()
+
+
 def test_nothing_is_written_where_something_is_wrong(tmp_path, refuses):
     source, target = tmp_path / "source", tmp_path / "target"
     with refuses("no such folder"):
@@ -467,3 +476,11 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path, refuses):
     with refuses("b.ipynb", "does not end"):
         write_student_versions(source, target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_exercise_says_what_one_learns(path):
+    fence = r"^:{3,}\{exercise(?:-start)?\}.*\n:label: (\S+)\n(?::::\n)?(.*)"
+    first = re.findall(fence, markdown(path), re.MULTILINE)
+    assert [label for label, _ in first] == exercises_in(path) and len(first) >= 4
+    assert [label for label, line in first if not re.match(r"\*\*You learn to\*\* .{20,}\.$", line)] == []

@@ -4,6 +4,8 @@ A few members know the covariance of a forecast's error roughly: what they say o
 Localization lets an observation act only near its place, by Gaspari & Cohn's (1999) function of compact support.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -37,10 +39,15 @@ def letkf(ensemble: Tensor, observed: Tensor, values: Tensor, variance: Tensor, 
     Raises:
         InputError: fewer than two members, or another number of them observed.
     """
+    mean, departures = ensemble.mean(0), ensemble - ensemble.mean(0)
+    return mean + torch.einsum("jp,pji->ip", departures, transforms(ensemble, observed, values, variance, taper))
+
+
+def transforms(ensemble: Tensor, observed: Tensor, values: Tensor, variance: Tensor, taper: Tensor) -> Tensor:
+    """w + W of `letkf` for each point, (points, N, N)."""
     members = len(ensemble)
     if members < 2 or len(observed) != members:
         raise InputError(f"{members} members and {len(observed)} of them observed, expected the same, at least two")
-    mean, departures = ensemble.mean(0), ensemble - ensemble.mean(0)
     y = observed - observed.mean(0)
     weighted = y[:, None] * (taper.T / variance)  # (N, points, m)
     matrix = torch.einsum("ipm,jm->pij", weighted, y)
@@ -48,8 +55,47 @@ def letkf(ensemble: Tensor, observed: Tensor, values: Tensor, variance: Tensor, 
     eigen, vectors = torch.linalg.eigh(matrix)
     pulled = torch.einsum("ipm,m->pi", weighted, values - observed.mean(0))[..., None]
     weights = vectors @ ((vectors.mT @ pulled) / eigen[..., None])
-    transform = vectors * ((members - 1) / eigen).sqrt()[:, None] @ vectors.mT
-    return mean + torch.einsum("jp,pji->ip", departures, weights + transform)
+    return weights + vectors * ((members - 1) / eigen).sqrt()[:, None] @ vectors.mT
+
+
+def letkf_of_fields(
+    ensemble: Tensor,
+    observed: Tensor,
+    values: Tensor,
+    variance: Tensor,
+    distance: Callable[[slice, slice], Tensor],
+    radius: float,
+    block: int = 16,
+) -> Tensor:
+    """The `letkf` of fields, all channels of a cell by the same weights; blocks of cells one after the other, each with
+    the observations that reach it.
+
+    Args:
+        ensemble: (N, C, ny, nx). observed: (N, m).
+        distance: rows and columns -> distances of their cells from all observations (m, rows, columns).
+        radius: of `gaspari_cohn`, in the units of the distance. block: cells a side.
+
+    Returns:
+        (N, C, ny, nx).
+
+    Raises:
+        InputError: see `letkf`.
+    """
+    out, mean = ensemble.clone(), ensemble.mean(0)
+    ny, nx = ensemble.shape[-2:]
+    for south in range(0, ny, block):
+        for west in range(0, nx, block):
+            here = slice(south, min(south + block, ny)), slice(west, min(west + block, nx))
+            taper = gaspari_cohn(distance(*here).flatten(1), radius)
+            near = taper.amax(1) > 0
+            if not near.any():
+                continue
+            part = ensemble[..., here[0], here[1]]
+            found = transforms(part, observed[:, near], values[near], variance[near], taper[near].to(observed))
+            centre = mean[:, here[0], here[1]]
+            moved = torch.einsum("jcp,pji->icp", (part - centre).flatten(2), found.to(part))
+            out[..., here[0], here[1]] = centre + moved.view(part.shape)
+    return out
 
 
 def enkf(

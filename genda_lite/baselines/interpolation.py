@@ -25,9 +25,9 @@ class Interpolation(NamedTuple):
 
 
 class Ensemble(NamedTuple):
-    """What a method makes of observations, standardized units: draws (M, C, ny, nx), and the mean (C, ny, nx) where it
-    is known better than by the mean of the draws; one that gives no ensemble has a mean and no draws, and may have the
-    deviation (C, ny, nx) of a Gaussian about it."""
+    """What a method makes of observations, in standardized units: draws (M, C, ny, nx), and the mean (C, ny, nx) where
+    it is known better than by the mean of the draws. A method without an ensemble has a mean and no draws. It may have
+    a deviation (C, ny, nx), that of a Gaussian about the mean."""
 
     draws: Tensor | None
     mean: Tensor | None = None
@@ -86,9 +86,9 @@ def optimal_interpolation(
 ) -> Interpolation:
     """Optimal interpolation (Bretherton, Davis & Fandry 1976) with the covariance of a prior.
 
-    Give it `load_prior("gaussian")` for multivariate interpolation, `load_prior("gaussian", univariate=True)` for
-    each channel on its own, and the Gaussian prior of several days for optimal interpolation in space and time.
-    `region`, `grid`, `date` and `dates` as in `assimilate`.
+    The prior decides what is interpolated: all channels together with `load_prior("gaussian")`, each on its own with
+    `load_prior("gaussian", univariate=True)`, and in space and time with a Gaussian prior of several days. `region`,
+    `grid`, `date` and `dates` as in `assimilate`.
 
     Raises:
         InputError: as `assimilate`.

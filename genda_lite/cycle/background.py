@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..observe.likelihood import LinearGaussian
 from ..prior.base import Prior
-from ..prior.spectral import ALL, Spectrum
+from ..prior.spectral import ALL, Basis, Spectrum
 from .forecast import inverse, moments
 
 LIMIT = 20.0  # standard deviations of the prior that a background may lie from its climatology: beyond, units are wrong
@@ -82,6 +82,7 @@ class BackgroundPrior:
         found = LinearGaussian(likelihood.operator, value, likelihood.variance, likelihood.shared)
         found.observed_channels = likelihood.observed_channels
         found.observed_operator = likelihood.observed_operator
+        found.observations = likelihood.observations
         return found
 
 
@@ -216,3 +217,21 @@ def limited(error: Spectrum, spectrum: Spectrum) -> Spectrum:
         return error
     found = half @ directions * share.clamp(max=1)[..., None, :] @ directions.mT @ half
     return Spectrum(0.5 * (found + found.mT), basis=spectrum.basis)
+
+
+def kept_spectrum(name: str, spectrum: Spectrum) -> dict[str, Tensor]:
+    """A covariance and its functions, as a checkpoint keeps them."""
+    basis = spectrum.basis
+    return {
+        f"{name}.covariance": matrices(spectrum).float(),
+        f"{name}.rows": basis.rows,
+        f"{name}.columns": basis.columns,
+    }
+
+
+def spectrum_of(name: str, tensors: dict[str, Tensor]) -> Spectrum | None:
+    """What `kept_spectrum` has kept; none where there is nothing."""
+    if f"{name}.covariance" not in tensors:
+        return None
+    basis = Basis(tensors[f"{name}.rows"], tensors[f"{name}.columns"])
+    return Spectrum(tensors[f"{name}.covariance"], basis=basis)

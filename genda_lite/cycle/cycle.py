@@ -55,6 +55,9 @@ Condition = Callable[[Tensor], BackgroundPrior]  # forecasts of all members (M, 
 Analyse = Callable[[BackgroundPrior, LinearGaussian, Tensor | None, MemberNoise], Tensor]
 
 
+Update = Callable[[Tensor, LinearGaussian, MemberNoise], Tensor]  # forecasts of all members -> their analyses
+
+
 class Day(NamedTuple):
     """A day of the cycle: forecasts `background` and `analysis`, both (M, C, ny, nx), standardized anomalies."""
 
@@ -112,19 +115,22 @@ def cycle(
     start: np.datetime64,
     seed: int = 0,
     analyse: Analyse | None = None,
-    context: Tensor | None = None,
+    context: Tensor | Callable[[np.datetime64], Tensor] | None = None,
     groups: int = 1,
+    update: Update | None = None,
 ) -> Iterator[Day]:
     """Forecast and analyse, day after day, members carried one by one.
 
     With observations the forecast is the model's mean, and what it does not know is in the background's B. On a day
-    without any the forecast stands, with a draw of its own error for each member.
+    without any the forecast stands, with a draw of its own error for each member. So does each member of an ensemble
+    filter, which has no other B than their spread.
 
     Args:
         condition: see `about_mean`, `about_members`. days: dates with what was observed of each, or nothing.
         ensemble: (M, C, ny, nx), states at `start`. seed: of the noise; a day's draws do not depend on the days before.
-        analyse: by default guided sampling by the fast method. context: of the prior, if it has one.
+        analyse: by default guided sampling by the fast method. context: of the prior, if it has one, or of a date.
         groups: of members, one after the other, that are ensembles of their own (see `CentredNoise`).
+        update: an ensemble filter, in place of `condition` and `analyse`.
 
     Yields:
         the days, as they are done: stop and go on with the last analysis as `ensemble`, its date as `start`, and one
@@ -146,9 +152,12 @@ def cycle(
         own = seed * 1_000_003 + int(date.astype(int)) // 60  # minutes since 1970
         blind = likelihood is None or not likelihood.value.shape[-1]
         noise = CentredNoise(own, range(members), tuple(ensemble.shape[1:]), ensemble.device, groups)
-        background = forecast(states, before, [lead], noise if blind else None)[0]
+        background = forecast(states, before, [lead], noise if blind or update else None)[0]
+        where = context(date) if callable(context) else context
         if blind:
             states = background
+        elif update:
+            states = update(background, likelihood, noise)
         else:
             prior = condition(background)
             mean = prior.background.mean
@@ -157,7 +166,7 @@ def cycle(
                     f"a background of shape {tuple(mean.shape)} for {members} members of shape "
                     f"{tuple(ensemble.shape[1:])}, expected one for all or one for each"
                 )
-            states = mean + analyse(prior, prior.centred(likelihood), context, noise)
+            states = mean + analyse(prior, prior.centred(likelihood), where, noise)
         before = date
         yield Day(date, background, states)
 

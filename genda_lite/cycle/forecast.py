@@ -113,7 +113,8 @@ class LinearInverseModel:
             raise InputError(f"covariance and transition have shapes {shapes}, expected (ny, nx, C, C) twice")
         self.basis, self.step, self.shape = basis, step, (covariance.shape[-1], *covariance.shape[:2])
         self.transition = transition
-        carried = transition @ (covariance if start is None else start).to(transition) @ transition.mH
+        self.start = covariance if start is None else start
+        carried = transition @ self.start.to(transition) @ transition.mH
         self.error = covariance.to(transition) - carried
         values, vectors = torch.linalg.eigh(0.5 * (self.error + self.error.mH))
         if float(values.min()) < -1e-4 * float(covariance.abs().max()):

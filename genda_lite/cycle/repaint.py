@@ -26,18 +26,26 @@ RANGE, NEIGHBOURS, WIDTH = 600.0, 9, 1.5  # of its kriging (km), and of its mask
 
 
 def kriged(
-    values: Tensor, between: Tensor, apart: Tensor, range_: float = RANGE, neighbours: int = NEIGHBOURS
+    values: Tensor,
+    between: Tensor,
+    apart: Tensor,
+    range_: float = RANGE,
+    neighbours: int = NEIGHBOURS,
+    simple: bool = False,
 ) -> Tensor:
-    """Ordinary kriging from the nearest observations: the unbiased weights of least error where the mean is unknown and
-    correlations are exp(-d / range), Matern's of order 1/2 (Cressie 1993, section 3.2)
+    """Kriging from the nearest observations: the weights of least error where correlations are exp(-d / range),
+    Matern's of order 1/2 (Cressie 1993, sections 3.2 and 3.4). Ordinary, where the mean is unknown, and simple, where
+    it is zero,
 
-        [C 1; 1' 0] [w; l] = [c; 1]
+        [C 1; 1' 0] [w; l] = [c; 1],    C w = c
 
-    One small system for each point of the grid, all at once.
+    DiffDA krigs anomalies by the simple weights (what pyinterp calls universal kriging has no drift either). One small
+    system for each point of the grid, all at once.
 
     Args:
         values: (B, m). between: distances from points to observations (points, m). apart: among observations (m, m), in
             the units of `range_`. neighbours: how many observations serve a point; all, if there are fewer.
+        simple: the mean is zero.
 
     Returns:
         (B, points).
@@ -57,6 +65,8 @@ def kriged(
     system[:, k, k] = 0
     right = between.new_ones(points, k + 1)
     right[:, :k] = torch.exp(-between.gather(1, near) / range_)
+    if simple:
+        system, right = system[:, :k, :k], right[:, :k]
     weights = torch.linalg.solve(system, right)[:, :k]
     return (values[:, near].to(weights) * weights).sum(-1)
 
@@ -126,6 +136,7 @@ def repaint(
     eta: float = 0.0,
     fresh: bool = True,
     error: float = 0.0,
+    noise: MemberNoise | None = None,
 ) -> Tensor:
     """Draws (members, C, ny, nx) from a prior, repainted with what is known.
 
@@ -138,6 +149,7 @@ def repaint(
         fresh: new noise at every jump up; if not, each visit to a level adds the same, as in the published code.
         error: of the observations, standard deviation: the known part is noised to sigma from its own error up, and
             not painted below it.
+        noise: in place of that of the seed.
 
     Raises:
         InputError: a map or a mask of another shape than the prior's states, or a mask not between zero and one.
@@ -148,7 +160,7 @@ def repaint(
     if mask.shape[-2:] != known.shape[-2:] or not bool(((mask >= 0) & (mask <= 1)).all()):
         raise InputError(f"a mask of shape {tuple(mask.shape)}, expected {shape} between 0 and 1")
     sigmas = ddpm_levels(steps).flip(0)  # by level: zero first
-    noise, spectrum = MemberNoise(seed, range(members), shape, known.device), prior.spectrum
+    noise, spectrum = noise or MemberNoise(seed, range(members), shape, known.device), prior.spectrum
     x = spectrum.from_modes(spectrum.variance.sqrt() * noise()) + sigmas[-1] * noise()
     added: dict[int, Tensor] = {}
     for now, to in jumps(steps, length, samples):

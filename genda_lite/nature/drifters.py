@@ -33,9 +33,9 @@ CURRENT = {
 class DrifterProgramme:
     """Which drifters there are, and how they behave; each is the same whatever their number.
 
-    A drifter moves with the truth's current, near-inertial motion of its own and a share of the wind. Near-inertial
-    motion, w = u + i v, is started by gusts at random times, of random strength and direction, turns at the local
-    inertial frequency and decays: dw/dt = -(i f + 1/decay) w + gusts (Pollard & Millard 1970).
+    A drifter moves with the truth's current, near-inertial motion of its own and a share of the wind. Gusts of random
+    strength and direction start near-inertial motion, w = u + i v, at random times. It turns at the local inertial
+    frequency and decays: dw/dt = -(i f + 1/decay) w + gusts (Pollard & Millard 1970).
 
     Defaults: inertial motion of 0.1 to 0.2 m/s in these latitudes (Chaigneau, Pizarro & Rojas 2008), gone in days;
     slip of 0.07 % of the wind with a drogue (Niiler et al. 1995), 0.86 % more without (Pazan & Niiler 2001); positions

@@ -335,8 +335,8 @@ class TwoLayerModel:
 
     def potential(self, divergence: Tensor) -> Tensor:
         """Solve div(depth grad(phi)) = divergence for phi of zero mean (m2 s-1), (B, ny, nx): exactly over a flat
-        bottom, over hills by some steps of conjugate gradients that the flat solution preconditions (Concus & Golub
-        1973): its eigenvalues are between the least and the greatest depth over the flat one.
+        bottom, and over hills by some steps of conjugate gradients. The flat solution is their preconditioner (Concus &
+        Golub 1973). The eigenvalues then lie between the least and the greatest depth, over the flat one.
 
         Concus, P. & Golub, G. H. (1973), Use of fast direct methods for the efficient numerical solution of
         nonseparable elliptic equations, doi:10.1137/0710092.

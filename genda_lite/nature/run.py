@@ -57,14 +57,17 @@ class NatureRun:
         self.u_ref, self.h_ref = jet(self.model, self.physics, self.displacement, strength)
 
     @torch.no_grad()
-    def advance_day(self) -> Tensor:
+    def advance_day(self, days: float = 1.0) -> Tensor:
         """Integrate one day; returns the daily means of FIELDS on the channel's centres, (B, fields, ny, nx).
+
+        Args:
+            days: or a part of one, in whole steps of the forcing.
 
         Raises:
             FloatingPointError: the ocean became unstable.
         """
         steps = round(FORCING_STEP / self.channel.dt)
-        windows = round(DAY / FORCING_STEP)
+        windows = round(days * DAY / FORCING_STEP)
         mean = 0.0
         for _ in range(windows):
             self._steer(FORCING_STEP)

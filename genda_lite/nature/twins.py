@@ -5,8 +5,8 @@ a sea floor with ridge and seamounts, other numerical schemes, other laws of str
 is chosen on the one is judged on the other, whose sea floor, grid and numbers are its own.
 
 Why hills, and not a third layer: what a flat two-layer ocean lacks most is a reason to meander here rather than there.
-Potential vorticity f/H holds the deep flow to the contours of the sea floor, and the deep flow steers the jet and its
-eddies; the layer model takes it with one more term. A third layer would shift vertical modes that the surface hardly
+Potential vorticity f/H makes the deep flow follow the contours of the sea floor, and the deep flow steers the jet and
+its eddies. In the layer model that is one more term. A third layer would shift vertical modes that the surface hardly
 shows.
 """
 

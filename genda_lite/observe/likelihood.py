@@ -59,9 +59,11 @@ class LinearGaussian:
     Attributes:
         observed_channels, observed_operator: the channels that H sees, and H on these alone: H P H' needs no other.
         common: whether H is the same for all rows of a batch.
+        observations: the table that they are of, its values first, or none.
     """
 
     common = True
+    observations: Observations | None = None
 
     def __init__(self, operator: Operator, value: Tensor, variance: Tensor, shared: Tensor | None = None):
         self.operator, self.value, self.variance = operator, value, variance
@@ -148,6 +150,7 @@ class Likelihood(LinearGaussian):
                 f"keep those inside with observations.inside(grid)"
             )
         observations = replace(observations, longitude=grid.turned(observations.longitude))
+        self.observations = observations
         channel, following, share = frames_around(observations, state, time)
         scales = standardizer.scale_of(state)
         scale = scales[channel]

@@ -1,8 +1,8 @@
 """The sensors: what each must do, and which there are.
 
-Each sensor has a file in this folder. It recognises its own files, reads them, states their errors, and measures a true
-ocean as it would measure the real one. `read_observations` and `kind_of` use only the table `SENSORS`, and
-`ObservingSystem` takes any sensor as one of its `more`. A new sensor is one file, and one line here.
+Each sensor has a file in this folder. A sensor recognises its own files, reads them, states their errors, and measures
+a true ocean as it would measure the real one. `read_observations` and `kind_of` use only the table `SENSORS`.
+`ObservingSystem` takes any sensor in its `more`. To add a sensor, write one file, and one line here.
 """
 
 from collections.abc import Callable, Sequence

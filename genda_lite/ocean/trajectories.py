@@ -1,10 +1,11 @@
 """Following the water: fields between their grid points and dates, and the paths of what drifts with a current.
 
-Drifters are ragged arrays as in clouddrift, such as `read_drifters` gives: `u`, `v` (m s-1), `time`, `latitude` and
-`longitude` lie one trajectory after the other along `obs`; `rowsize` and `id`, along `traj`, tell how many observations
-a trajectory has, and whose it is. Functions of clouddrift therefore take them as they are. The few needed here are a
-line or two of numpy each, and tested against its: it would bring 240 MB (pyarrow, awkward) and hold zarr below 3, its
-`subset` tells trajectories apart by `id`, which segments share, and its sphere has the radius of the equator.
+Drifters are ragged arrays as in clouddrift; `read_drifters` returns them. `u`, `v` (m s-1), `time`, `latitude` and
+`longitude` lie along `obs`, one trajectory after the other. `rowsize` and `id` lie along `traj`: how many observations
+a trajectory has, and whose it is. Functions of clouddrift therefore take them as they are. The few that we need are a
+line or two of numpy each, and are tested against clouddrift's. We do not depend on clouddrift itself: it brings 240 MB
+(pyarrow, awkward) and keeps zarr below 3; its `subset` tells trajectories apart by `id`, which segments share; its
+sphere has the radius of the equator.
 
 Elipot, S., Miron, P., Curcic, M. et al. (2024), clouddrift: a Python package to accelerate the use of Lagrangian data,
 doi:10.21105/joss.06742.
@@ -185,9 +186,9 @@ def select(drifters: xr.Dataset, keep: np.ndarray, row: np.ndarray | None = None
 def segments(drifters: xr.Dataset, gap: float = 1.0, shortest: float = 10.0) -> xr.Dataset:
     """Trajectories cut where observations are missing, the long ones kept: GenDA's choice of drifters.
 
-    GenDA's notebook demands more than 240 hourly velocities of a segment, which is the same; it leaves out a drifter
-    altogether if one of its eastward velocities is not flagged good, where here its flagged values are missing, and cut
-    it.
+    GenDA's notebook demands more than 240 hourly velocities of a segment, which is the same. It leaves out a whole
+    drifter if one of its eastward velocities is not flagged good. Here such a value is missing, and cuts the
+    trajectory.
 
     Args:
         drifters: ragged array; observations without a finite `u` and `v` count as missing.

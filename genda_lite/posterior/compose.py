@@ -281,7 +281,7 @@ def overlaps(functions: Tensor, others: Tensor) -> Tensor:
     return 0.5 * (one_way + one_way.flip(-1))
 
 
-def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]:
+def extended(spectrum: Spectrum, shape: tuple[int, int], within: Basis | None = None) -> tuple[Tensor, Basis]:
     """The covariance of a larger field, and its basis, of that of a window.
 
     The window's covariance, summed over all pairs of points as far apart, is a function of distance alone,
@@ -292,6 +292,10 @@ def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]
     number, C stays a covariance, whatever S is (the estimate of a stationary series, e.g. Priestley 1981, section 5.3).
     Its functions of y are the eigenvectors of C(dy, 0), those of x of C(0, dx), and S'_kl the mean of C over pairs of
     them. A field of the window's shape keeps what it has.
+
+    Args:
+        within: functions of the larger field to take, such as those of another covariance in the same functions of the
+            window; what they do not hold apart is left out.
 
     Returns:
         (Ny, Nx, K, K) and the basis.
@@ -314,6 +318,8 @@ def extended(spectrum: Spectrum, shape: tuple[int, int]) -> tuple[Tensor, Basis]
         alike = sum(between(c, c) / window[:, :, c, c].sum() for c in same)
         for new, line in ((new_rows, alike[:, nx - 1]), (new_columns, alike[ny - 1])):
             new[same] = functions_of(line, new.shape[-1]).float()
+    if within is not None:
+        new_rows, new_columns = (f.cpu().expand(channels, -1, -1) for f in (within.rows, within.columns))
     covariance = torch.zeros(*shape, channels, channels, dtype=torch.float64)
     measured: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
     for c in range(channels):

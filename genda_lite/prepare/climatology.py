@@ -1,8 +1,8 @@
 """Pass 1 of preparation: sums over time, and from them the Ekman response, the climatology and the scales.
 
-Everything that has to be known of a series before its state can be standardized is a function of sums over time, so
-that one pass over the data is enough, however long they are. They are read block by block; the blocks of dask arrays
-are summed where they lie, on threads or on a cluster.
+All that is needed to standardize a series can be computed from sums over time. So one pass over the data is enough,
+however long they are. They are read block by block; the blocks of dask arrays are summed where they lie, on threads or
+on a cluster.
 """
 
 from collections.abc import Callable
@@ -199,9 +199,9 @@ def fit(
 ) -> tuple[Standardizer, xr.DataArray]:
     """Climatology, scale and Ekman response of one or more oceans, from one pass over them.
 
-    The climatology of each latitude is a time mean for sea level and the residual currents, and a mean with an annual
-    cosine and sine for temperature, salinity and wind (after GenDA), fitted by least squares over all points and times.
-    The scale of a channel is the root mean square of its anomalies from it.
+    At each latitude, the climatology of sea level and of the residual currents is a time mean. That of temperature,
+    salinity and wind has an annual cosine and sine, too (after GenDA). Both are fitted by least squares over all points
+    and times. The scale of a channel is the root mean square of its anomalies from it.
 
     Args:
         oceans: `zos thetao so uo vo uas vas` (m, degC, 1e-3, m s-1) on one grid, dims [member,] time, latitude,

@@ -86,10 +86,10 @@ def prepare(
     Args:
         ds: `zos thetao so uo vo uas vas` (m, degC, 1e-3, m s-1), dims [member,] time, latitude, longitude; NaN on land.
         standardizer: of other data, for validation; then nothing is fitted, unless `ekman` asks for it.
-        ekman: the response that the residual current is free of: "latitude", one for each latitude as in the
-            standardizer, so that analyses at any longitude can be turned back into total currents; "point", one for
-            each point as in GenDA, which belongs to this box and is stored beside the state; or one given, such as that
-            of the training data.
+        ekman: the response that is taken out of the residual current. "latitude": one for each latitude, as in the
+            standardizer; analyses at any longitude can then be turned back into total currents. "point": one for each
+            point, as in GenDA; it belongs to this box and is stored beside the state. Or a given one, such as that of
+            the training data.
 
     Returns:
         The state, float32, and the standardizer. A response of each point is in the state, see `stored_response`.

@@ -22,13 +22,14 @@ CONDITION = 5.0  # of harmonics at the dates of a climatology, above which they 
 def local_standardizer(standardizer: Standardizer, climatology: xr.Dataset, grid: Grid) -> Standardizer:
     """The standardizer of a prior, with the climatology of a place and its Ekman response there.
 
-    To each point the mean of all dates is fitted, and for channels with a season as many harmonics of the year as the
-    dates can tell apart: the annual and semi-annual cycle of twelve months, the annual one of four seasons, none of
-    fewer than three dates. Months and seasons are means: the harmonics are fitted as averaged over them, too.
+    At each point the mean of all dates is fitted. Channels with a season also get as many harmonics of the year as the
+    dates can tell apart: the annual and semi-annual cycle from twelve months, the annual one from four seasons, none
+    from fewer than three dates. Months and seasons are means: the harmonics are fitted as averaged over them, too.
 
-    Channels that the climatology lacks have a mean of zero: sea level is then flat, so that its observations need an
-    unknown reference (the default) to set the level, and the wind calm. So has the residual current, for a mean current
-    is in balance but for a few centimetres a second. The scale is the prior's: a climatology knows no anomalies.
+    Channels that the climatology lacks have a mean of zero: sea level is then flat and the wind calm. Observations of
+    sea level then need an unknown reference (the default), which sets the level. The residual current has a mean of
+    zero, too, because a mean current is balanced to a few centimetres a second. The scale is the prior's, because a
+    climatology has no anomalies.
 
     Args:
         standardizer: of the prior. climatology: from `read_climatology`; without channels, a flat calm.

@@ -35,7 +35,7 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
     """Write a prior, its weights in half precision; the file appears whole or not at all.
 
     Args:
-        file_format: `FORMAT`, or `FORMAT_3`, which a state of several days needs.
+        file_format: `FORMAT`; `FORMAT_3`, which a state of several days needs; or that of a kind of its own.
 
     Raises:
         InputError: a format that cannot hold the state, or the folder does not exist.
@@ -63,7 +63,7 @@ def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str 
         "domain": json.dumps([prior.domain.latitude, prior.domain.longitude]),
         "training": json.dumps(prior.training),
     }
-    if file_format == FORMAT_3:
+    if file_format != FORMAT:
         inflation = dict(zip(prior.state.channels, prior.inflation, strict=True))
         metadata["state"] = json.dumps({"channels": prior.state.channels, "lags": prior.state.lags})
         metadata["tuned"] = json.dumps({"crossover": prior.crossover, "inflation": inflation})
@@ -178,13 +178,31 @@ def load_prior(
             )
         which = sample_path(SHIPPED_TRAJECTORY)
     path = sample_path(SHIPPED) if which is None else Path(which)
-    tensors, metadata = read_safetensors(path, FORMAT, FORMAT_3)
+    return read_prior(path, (FORMAT, FORMAT_3), gaussian, univariate, device, mixed)
+
+
+def read_prior(
+    path: Path,
+    formats: tuple[str, ...],
+    gaussian: bool = False,
+    univariate: bool = False,
+    device: str = "cpu",
+    mixed: bool = False,
+    kind: type[DiffusionPrior] = DiffusionPrior,
+) -> DiffusionPrior | GaussianPrior:
+    """Read a checkpoint of one of some formats; arguments and errors as of `load_prior`.
+
+    Args:
+        kind: of prior that the network is.
+    """
+    tensors, metadata = read_safetensors(path, *formats)
     try:
         channels = tuple(json.loads(metadata["channels"]))
         if not set(channels) <= set(CHANNELS) or len(channels) != len(tensors["climatology.scale"]):
             held = f"{len(tensors['climatology.scale'])} of {', '.join(CHANNELS)}"
             raise InputError(f"{path}: has channels {', '.join(channels)}, expected {held}, as its climatology has")
-        state = json.loads(metadata["state"]) if metadata["format"] == FORMAT_3 else {"channels": channels}
+        told = metadata["format"] != FORMAT  # which state, and the tuned numbers
+        state = json.loads(metadata["state"]) if told else {"channels": channels}
         state = StateVector(state["channels"], state.get("lags", ()))
         covariance = covariance_of(tensors, state)
         if covariance.shape[-1] != len(state):
@@ -216,12 +234,12 @@ def load_prior(
         config = json.loads(metadata["config"])
         config["multipliers"] = tuple(config["multipliers"])
         tuned = TUNED
-        if metadata["format"] == FORMAT_3:
+        if told:
             tuned = Tuned(**json.loads(metadata["tuned"]))
-            told = [tuned.crossover, *tuned.inflation.values()]
-            if not set(tuned.inflation) <= set(channels) or not all(type(n) in (int, float) and n > 0 for n in told):
+            numbers = [tuned.crossover, *tuned.inflation.values()]
+            if not set(tuned.inflation) <= set(channels) or not all(type(n) in (int, float) and n > 0 for n in numbers):
                 raise ValueError(f"tuned to {tuned.crossover} and {dict(tuned.inflation)}, expected positive numbers")
-        prior = DiffusionPrior(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis, state, tuned)
+        prior = kind(covariance, standardizer, domain, NetworkConfig(**config), mixed, basis, state, tuned)
         prior.between = between
         prior.training, prior.protocol = json.loads(metadata["training"]), json.loads(metadata.get("protocol", "{}"))
         weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}

@@ -92,6 +92,7 @@ class Denoiser(nn.Module):
         spectrum: univariate spectrum of the training data.
         config: size of the network.
         mixed: run the network in bfloat16 (the transforms stay in float32).
+        context: channels of the context.
         joint: spectrum with all covariances, where the configuration asks for its estimate.
         state: what is where, where days are convolved.
 
@@ -104,6 +105,7 @@ class Denoiser(nn.Module):
         spectrum: Spectrum,
         config: NetworkConfig,
         mixed: bool = False,
+        context: int = CONTEXT_CHANNELS,
         joint: Spectrum | None = None,
         state: StateVector | None = None,
     ):
@@ -120,12 +122,12 @@ class Denoiser(nn.Module):
         if size.pop("days") == "convolved" and state is not None and len(state.days) > 1:
             self.order, frames = frame_by_frame(state), len(state.days)
         channels = channels // frames
-        inputs = channels * (1 + self.linear_estimate) + CONTEXT_CHANNELS
+        inputs = channels * (1 + self.linear_estimate) + context
         self.network = UNet(inputs, channels, frames=frames, **size)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
-        """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5, ny, nx)."""
+        """E[x0 | x]: x (B, C, ny, nx), sigma (B,), context (B or 1, 5 or more, ny, nx)."""
         s = self.scaling
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
@@ -196,6 +198,7 @@ class DiffusionPrior:
     """
 
     name = "diffusion"
+    context_channels = CONTEXT_CHANNELS
 
     def __init__(
         self,
@@ -217,7 +220,9 @@ class DiffusionPrior:
         # one channel reaches the others in the same step.
         self.spectrum = Spectrum(covariance, basis=basis)
         univariate = Spectrum(covariance, univariate=True, basis=basis)
-        self.denoiser = Denoiser(univariate, self.config, mixed, self.spectrum, self.state)
+        self.denoiser = Denoiser(
+            univariate, self.config, mixed, self.context_channels, self.spectrum, self.state
+        )
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}

@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,9 +104,7 @@ def denoising_loss(denoiser: nn.Module, weight: Tensor, x: Tensor, context: Tens
     return (weight * error**2).mean((-1, -2))
 
 
-def estimate_covariance(
-    fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY
-) -> tuple[Tensor, Basis]:
+def estimate_covariance(fields: Callable[[], Iterable[Tensor]], state: StateVector = TODAY) -> tuple[Tensor, Basis]:
     """The covariance of windows, see `Spectrum`, and the basis in which it is diagonal.
 
     Args:
@@ -203,18 +201,12 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
-        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), config.state)
-        if len(config.state.days) > 1:
-            covariance = expanded(compact(covariance, config.state), config.state)  # as a checkpoint will have it
-        mixed = mixed and native_bfloat16(self.accelerator.device)
-        parts = data.standardizer, domain, network, mixed, basis, config.state
-        self.prior = DiffusionPrior(covariance, *parts)
-        self.prior.between = between_frames(data, config.state)
+        self.prior = self._untrained(data, domain, network, mixed and native_bfloat16(self.accelerator.device))
         if not self.prior.between and validation is not None:
             self.prior.between = between_frames(validation, config.state)
         self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
-        self.average = self.prior.denoiser
+        self.average = self._network()
         if start is not None:
             self._start_from(start)
         self.denoiser = copy.deepcopy(self.average)
@@ -223,8 +215,7 @@ class Trainer:
         self.model = self.accelerator.prepare_model(self.denoiser)
         self.validate = None
         if validation is not None:
-            count = max(128, 512 // len(config.state.days))  # they are kept in memory
-            self.validate = Validation(self._windows(validation, domain, 5), self.denoiser.spectrum, count)
+            self.validate = self._validation(self._windows(validation, domain, 5))
         self.step = 0
         self.batches = None
         self.running = [0.0, 0]  # sum and count of the losses since the last report
@@ -262,6 +253,41 @@ class Trainer:
             raise InputError(f"the prior to start from has another network ({told}), expected one of the same layers")
         self.average.network.load_state_dict(theirs)
 
+    # What another kind of network does in its own way, see `cycle.training`.
+
+    def _untrained(self, data: TrainingSet, domain: Domain, network: NetworkConfig, mixed: bool) -> DiffusionPrior:
+        """What is to be trained, with the covariance of the windows."""
+        state = self.config.state
+        covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), state)
+        if len(state.days) > 1:
+            covariance = expanded(compact(covariance, state), state)  # as a checkpoint will have it
+        prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis, state)
+        prior.between = between_frames(data, state)
+        return prior
+
+    def _network(self) -> nn.Module:
+        """The part that learns, with all of its weights in `network`."""
+        return self.prior.denoiser
+
+    def _scales(self) -> Tensor:
+        """What tells the data apart from others."""
+        return self.average.spectrum.variance
+
+    def _validation(self, windows: Windows) -> Callable[[nn.Module], dict[str, float]]:
+        """Scores of a network on windows that it is not trained on."""
+        count = max(128, 512 // len(self.config.state.days))  # they are kept in memory
+        return Validation(windows, self.denoiser.spectrum, count)
+
+    def _loss(self, batch: Sequence[Tensor]) -> Tensor:
+        """Of each window and channel, (B, C)."""
+        x, context, sigma, noise = batch
+        weight = self.denoiser.scaling.loss_weight(sigma)
+        return denoising_loss(self.model, weight, x, context, sigma, noise)
+
+    def write(self, path: Path) -> None:
+        """The checkpoint to use."""
+        save_prior(self.prior, path, FORMAT_3)
+
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Windows:
         c, noise = self.config, Noise(self.config.noise_mean, self.config.noise_std)
         hidden = c.hide_position, c.hide_season
@@ -298,11 +324,10 @@ class Trainer:
                 group["lr"] = self.pace() * optimizer.defaults["lr"]
         total = torch.zeros((), device=self.accelerator.device)
         for part in range(self.accumulate):
-            x, context, sigma, noise = (a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches))
+            batch = [a.to(self.accelerator.device, non_blocking=True) for a in next(self.batches)]
             complete = part == self.accumulate - 1  # gradients are exchanged once a step
             with nullcontext() if complete else self.accelerator.no_sync(self.model):
-                weight = self.denoiser.scaling.loss_weight(sigma)
-                loss = denoising_loss(self.model, weight, x, context, sigma, noise).mean() / self.accumulate
+                loss = self._loss(batch).mean() / self.accumulate
                 self.accelerator.backward(loss)
             total += loss.detach()
         nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
@@ -329,7 +354,7 @@ class Trainer:
 
     def save_state(self, path: Path) -> None:
         """Write everything `resume` needs."""
-        tensors = {"variance": self.average.spectrum.variance}
+        tensors = {"variance": self._scales()}
         tensors |= {f"weights.{k}": v for k, v in self.denoiser.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
         for i, p in enumerate(self.denoiser.parameters()):
@@ -357,7 +382,7 @@ class Trainer:
                     "choose another --out or delete it"
                 )
 
-        if not torch.allclose(tensors["variance"], self.average.spectrum.variance.cpu(), rtol=0.01):
+        if not torch.allclose(tensors["variance"], self._scales().cpu(), rtol=0.01):
             raise InputError(f"{path}: is of a training on other data; choose another --out or delete it")
 
         def part(prefix):
@@ -477,5 +502,5 @@ class Record:
             t.prior.training[name] = round(t.prior.training.get(name, 0.0) + after - before, 1)
         self.clocks = now
         t.prior.training["images_seen"] = t.step * t.config.batch
-        save_prior(t.prior, self.out, FORMAT_3)
+        t.write(self.out)
         t.save_state(self.out.with_suffix(".state.safetensors"))

@@ -79,18 +79,22 @@ class Windows(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """A window (C, n, n), its context (5, n, n), noise level () and white noise (C, n, n)."""
         rng = np.random.default_rng([self.seed, i])
-        frame, south, west = self.place(i, rng)
-        hidden = rng.random(2) < (self.hide_position, self.hide_season)
-        x, n = self.displaced(i, self.cut(frame, south, west)), self.size
-        context = make_context(
+        place = self.place(i, rng)
+        context = self.context(*place, rng)
+        x = self.displaced(i, self.cut(*place))
+        sigma = torch.tensor(np.exp(self.noise.mean + self.noise.std * rng.standard_normal()), dtype=torch.float32)
+        return x, context, sigma, torch.from_numpy(rng.standard_normal(x.shape, np.float32))
+
+    def context(self, frame: int, south: int, west: int, rng: np.random.Generator) -> Tensor:
+        """Where and when a window lies, (5, n, n), or what is not hidden of it."""
+        hidden, n = rng.random(2) < (self.hide_position, self.hide_season), self.size
+        return make_context(
             self.domain,
             self.latitude[None, south : south + n],
             self.longitude[None, west : west + n],
             self.data.harmonics[None, frame, 1:] * (not hidden[1]),
             torch.tensor([float(not hidden[0])]),
         )[0]
-        sigma = torch.tensor(np.exp(self.noise.mean + self.noise.std * rng.standard_normal()), dtype=torch.float32)
-        return x, context, sigma, torch.from_numpy(rng.standard_normal(x.shape, np.float32))
 
     def place(self, i: int, rng: np.random.Generator) -> tuple[int, int, int]:
         """Frame and south-western corner of image i."""

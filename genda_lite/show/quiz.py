@@ -8,7 +8,7 @@ alone.
 import base64
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +19,21 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..errors import InputError
+from ..state import METRES_PER_DEGREE
 from . import maps
 from .assets import script
 
 PNG = b"\x89PNG\r\n\x1a\n"
 HEAVIEST = 1_000_000  # bytes of a quiz's HTML
 COLOURS = 96  # of a picture
+RARE = 0.02  # of real maps: what fewer of them show gives a drawn one away
+BLOCK = 5  # cells across: detail is what a mean over so many does not show
+TRAITS = {  # what `traits` measures -> how it is told
+    "front": "its sharpest front has {:.2g} °C in 10 km",
+    "detail": "its detail below 50 km has a standard deviation of {:.2g} °C",
+    "range": "it is {:.0f} °C from its coldest to its warmest water",
+    "level": "sea level and temperature correlate by {:.2f}",
+}
 
 
 class Question(NamedTuple):
@@ -94,6 +103,48 @@ def quiz(questions: Sequence[Question], title: str = "Quiz", picture: str = "map
     if (size := len(finished._repr_html_())) > HEAVIEST:
         raise InputError(f"the quiz takes {size} bytes, expected at most {HEAVIEST}; take smaller pictures or fewer")
     return finished
+
+
+def traits(temperature: xr.DataArray, sea_level: xr.DataArray) -> dict[str, float]:
+    """What an eye might go by in a map of temperature (degC) with sea level (m) as lines, by the names in `TRAITS`.
+
+    Args:
+        temperature, sea_level: dims (latitude, longitude), regular and ascending, larger than a block of cells.
+    """
+    t, z = (field.transpose("latitude", "longitude").values.astype(float) for field in (temperature, sea_level))
+    latitude, longitude = temperature.latitude.values, temperature.longitude.values
+    north, east = METRES_PER_DEGREE * latitude, METRES_PER_DEGREE * np.cos(np.radians(latitude.mean())) * longitude
+    slope = np.hypot(np.gradient(t, north, axis=0), np.gradient(t, east, axis=1))
+    around = np.lib.stride_tricks.sliding_window_view(t, (BLOCK, BLOCK)).mean((-2, -1))
+    edge = BLOCK // 2
+    return {
+        "front": 1e4 * float(np.percentile(slope, 99.5)),
+        "detail": float((t[edge:-edge, edge:-edge] - around).std()),
+        "range": float(np.ptp(np.percentile(t, (0.5, 99.5)))),
+        "level": float(np.corrcoef(t.ravel(), z.ravel())[0, 1]),
+    }
+
+
+def giveaway(drawn: Mapping[str, float], real: Sequence[Mapping[str, float]]) -> str:
+    """What tells a drawn map from real ones: the trait in which the fewest of them go as far, or that none does.
+
+    Args:
+        drawn: `traits` of the map. real: those of many others. Two in a hundred real maps go as far in any one trait
+            and direction; in one trait or another it is one in six, by chance.
+    """
+    further = {}
+    for name in TRAITS:
+        others = np.array([one[name] for one in real])
+        above, below = int((others >= drawn[name]).sum()), int((others <= drawn[name]).sum())
+        further[name] = min(above, below)
+    name = min(further, key=further.__getitem__)
+    count = further[name]
+    if count > RARE * len(real):
+        return "Nothing that we measure gives it away: fronts, detail, range and sea level are like those of the model."
+    told = "None" if count == 0 else f"Only {count}"
+    verb = "go" if count > 1 else "goes"
+    said = TRAITS[name].format(drawn[name])
+    return f"What gives it away: {said}. {told} of {len(real)} maps of the model {verb} as far."
 
 
 def picture(

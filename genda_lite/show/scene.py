@@ -1,8 +1,8 @@
 """One true ocean for the live figures of a page: what could be observed of it, and a film of satellites crossing it.
 
-The page draws members itself, with the engine of `live/`. The scene gives it the truth and every measurement that any
-observing system of the explorer could take of it; the film is what it shows until a reader touches it: ensembles that
-were drawn beforehand, pass after pass.
+The page draws members itself, with the engine of `live/`. The scene gives it the truth, and every measurement that any
+observing system of the explorer could take. Until a reader touches it, the page shows the film: ensembles that were
+drawn beforehand, pass after pass.
 """
 
 import base64

@@ -368,8 +368,8 @@ def run_case(
 
 
 def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
-    """Run every case and a sweep of errors and densities with the default and the fast method, then cases whose S is
-    wrong, and then the other methods on the same truths where points are observed.
+    """Run the default and the fast method on every case, on a sweep of errors and densities, and on cases whose S is
+    wrong. Then run the other methods on the same truths, where points are observed.
 
     Args:
         quick: the default and the fast method, one channel, few truths, and a corner of the sweep.
@@ -413,9 +413,9 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
 def rows_of(lines: list[dict]) -> list[dict]:
     """Lines of `evaluate_posterior` as rows `name`, `value`, `target`, `met`, … (see `verify.table.row`).
 
-    Targets are for the default and the fast method: of calls and products together, of the CRPS and the variances where
-    points are observed, of the CRPS where S is wrong, and that nothing in the sweep diverges: no CRPS grows to twice
-    the exact one.
+    Targets are for the default and the fast method. They limit the calls and products together, the CRPS and the
+    variances where points are observed, and the CRPS where S is wrong. And nothing in the sweep may diverge: no CRPS
+    may reach twice the exact one.
     """
     rows = []
     for name, target in TARGETS.items():

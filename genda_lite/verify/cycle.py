@@ -1,12 +1,12 @@
 """How well a cycle filters: every way of cycling, in closed form and sampled, beside the Kalman filter.
 
-The ocean and its filters are those of `verify.kalman`. What a conditioned denoiser can know at best is a background
-covariance that is the same everywhere and every day: its figures come in closed form first, so that those of sampled
-cycles, with denoisers trained on pairs of forecast and truth, can be told from what sampling and training add. Scores
-are root mean squares over all points and days after the spin-up; sampled cycles and Kalman filter see the same truths
-and values.
+The ocean and its filters are those of `verify.kalman`. At best, a conditioned denoiser knows a background covariance
+that is the same everywhere and every day. Its scores are computed in closed form first. Sampled cycles follow, with
+denoisers trained on pairs of forecast and truth; the difference is what sampling and training add. Scores are root mean
+squares over all points and days after the spin-up; sampled cycles and Kalman filter see the same truths and values.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from torch import Tensor
 from ..baselines.enkf import enkf, gaspari_cohn, letkf
 from ..cycle.background import Background, BackgroundPrior, Conditional, with_background
 from ..cycle.cycle import Analyse, CentredNoise, Condition, about_mean, about_members, cycle, three_d_var
+from ..errors import InputError
 from ..observe.likelihood import LinearGaussian
 from ..observe.operators import Points
 from ..prior import GaussianPrior
@@ -42,6 +43,9 @@ TARGETS = {"RMSE": 1.04, "spread": (0.95, 1.05), "variance": (0.95, 1.05)}
 OWN, PERFECT, PRODUCT = "conditioned, own forecasts", "conditioned, perfect forecasts", "prior with background"
 CORRECTED = "conditioned, own forecasts, corrected"
 GUIDED, LETKF, ENKF = "guided transitions", "LETKF", "EnKF"
+CONSTANT = "best constant B, closed form"
+SCALINGS = (0.5, 0.7, 1.4, 2.0)  # of the last round's B, tried for the best
+UNBOUNDED = 100.0  # times the Kalman filter's error: a cycle that has lost the ocean
 RADII = (1.0, 2.0, 4.0)  # of localization, in lengths of the correlation, to choose from on other truths
 
 
@@ -197,6 +201,9 @@ def in_closed_form(case: CycleCase, ocean: Ocean, seen: Observed, kalman: Filter
         yield {"method": f"{name}, closed form", "RMSE / Kalman": ratio, "spread / error": spread}
         if not number:  # the same gain, member by member
             yield {"method": f"{GUIDED}, closed form", "RMSE / Kalman": ratio, "spread / error": 1.0}
+    scaled = [root(linear_filter(ocean, seen, error, s * believed).variance[after]) / best for s in SCALINGS]
+    mean = linear_filter(ocean, seen, error, kalman.forecasts[after].mean(0))
+    yield {"method": CONSTANT, "RMSE / Kalman": min(ratio, root(mean.variance[after]) / best, *scaled)}
 
 
 def scores(case: CycleCase, seen: Observed, kalman: Filtered, mean: Tensor, variance: Tensor) -> dict[str, float]:
@@ -229,9 +236,19 @@ def sampled_ways(case: CycleCase, ocean: Ocean, kalman: Filtered, seed: int, qui
         PERFECT: about_mean(conditionals[0].given, groups),
         **{f"{OWN}, round {k}": about_mean(conditionals[k].given, groups) for k in range(1, ROUNDS)},
         **ways,
-        CORRECTED: about_mean(trained(case, ocean, seed, corrected=True)[-1].given, groups),
         PRODUCT: about_mean(lambda b: with_background(climate, Background(b, last.error)), groups),
     }
+
+
+def corrected(case: CycleCase, ocean: Ocean, seen: Observed, kalman: Filtered, seed: int) -> dict[str, float]:
+    """Scores of a denoiser that corrects its forecasts, too (`Conditional`): infinite where its cycle grows without
+    bound, in training or after."""
+    try:
+        condition = about_mean(trained(case, ocean, seed, corrected=True)[-1].given, case.truths)
+        found = scores(case, seen, kalman, *run(ocean, seen, case.error, condition, case.members, seed)[1:])
+    except InputError:  # forecasts that are no numbers any more
+        found = {"RMSE / Kalman": math.inf}
+    return found if found["RMSE / Kalman"] < UNBOUNDED else {"RMSE / Kalman": math.inf}
 
 
 def ensemble_filter(name: str, radius: float) -> Callable:
@@ -279,15 +296,24 @@ def evaluate_cycle(quick: bool = False, seed: int = 0) -> Iterator[dict]:
         for method, condition in sampled_ways(case, ocean, kalman, seed, quick).items():
             _, *found = run(ocean, seen, case.error, condition, case.members, seed)
             yield label | {"method": method} | scores(case, seen, kalman, *found)
+        if not quick:
+            yield label | {"method": CORRECTED} | corrected(case, ocean, seen, kalman, seed)
         for method, *found in peers(case, ocean, seen, seed):
             yield label | {"method": method} | scores(case, seen, kalman, *found)
 
 
 def rows_of_cycle(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_cycle` as rows (see `verify.table.row`). Targets are those of the conditioned denoiser that
-    was trained on forecasts from its own analyses: RMSE at most 1.04 of the Kalman filter's, spread over error 0.95 to
-    1.05; and of a sampler that is told the filter's own background."""
+    """Lines of `evaluate_cycle` as rows (see `verify.table.row`). Targets are for the conditioned denoiser that was
+    trained on forecasts from its own analyses: RMSE at most 1.04 of the Kalman filter's, and spread over error 0.95 to
+    1.05. A sampler that is told the filter's own background has targets, too.
+
+    Beside the former is the least error of several constant B: of the last round's at several scales, and of the mean
+    over the days of the Kalman filter's own covariance. Where that misses the target, more training would not help:
+    with few observations and a long memory the background's error depends on where the last ones lay, which a constant
+    B cannot say.
+    """
     rows = []
+    least = {line["case"]: line["RMSE / Kalman"] for line in lines if line["method"] == CONSTANT}
     for line in lines:
         exact, repaired = "own background" in line["method"], f"{OWN}, round {ROUNDS}" == line["method"]
         for score in (name for name in line if name not in ("case", "method")):
@@ -298,6 +324,7 @@ def rows_of_cycle(lines: list[dict]) -> list[dict]:
                 target = TARGETS["spread"]
             elif score == "variance / Kalman" and exact:
                 target = TARGETS["variance"]
-            made = figure(line, score, *target, detail=score == "variance / Kalman" and not target)
+            limit = {CONSTANT: least[line["case"]]} if repaired and score == "RMSE / Kalman" else None
+            made = figure(line, score, *target, detail=score == "variance / Kalman" and not target, beside=limit)
             rows.append(made | {"name": f"{line['case']}, {line['method']}: {score}"})
     return rows

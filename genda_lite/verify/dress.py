@@ -11,8 +11,8 @@ other cases. So points are sorted into classes by such features, and each class 
 
     sigma = argmin mean CRPS(N(0, s^2), error),    that is    mean exp(-error^2 / (2 s^2)) = 1 / sqrt(2)
 
-It is not the root mean square, which a few large errors widen and which scores worse: a product shall be dressed as
-well as classes can, before anything is said to be ahead of it. Of Gaussian errors both are the same.
+It is not the root mean square, which a few large errors widen, and which scores worse. Nothing should count as ahead of
+a product that is dressed badly. For Gaussian errors both are the same.
 
 Gneiting, T. et al. (2005), Calibrated probabilistic forecasting using ensemble model output statistics and minimum CRPS
 estimation, doi:10.1175/MWR2904.1. Roulston, M. S. & Smith, L. A. (2003), Combining dynamical and statistical ensembles,

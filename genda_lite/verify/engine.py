@@ -92,8 +92,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to an ensemble. `slow`: too slow for all cases, it is run on some; `evaluations` of the network a member,
-    forwards and VJPs; `spread`: of a single estimate, none as it is delivered, or `DRESSED` or `OWN`."""
+    """A method of analysis. `slow`: it is run on some of the cases only. `evaluations`: of the network for each member,
+    forwards and VJPs. `spread`: of a single estimate; none as it is delivered, else `DRESSED` or `OWN`."""
 
     name: str
     run: Callable[[Task], Ensemble]

@@ -10,8 +10,8 @@ mixture's residual is a mixture, too, and drawn as a Gaussian: a second row comp
 *A decoder that is not linear*: a front of two parameters (`verify.front`).
 
 *An oracle*: latents observed as the encoder sees the complete truth (`latent.guidance.encoded_observations`). Its draws
-are scored against the truth itself, and so are others beside it; the distance of the pooled values of one draw from
-those of the truth (Wasserstein-1) is given, too, which does not see where anything is.
+are scored against the truth itself, and others beside it likewise. Wasserstein-1 is given, too: the distance between
+the pooled values of one draw and those of the truth. It does not see where anything is.
 """
 
 import math
@@ -43,8 +43,9 @@ ORACLE = {"every": 1, "error": 0.5}  # of latents, standard deviations
 
 
 def calibration(draws: Tensor, experiment: Experiment) -> dict[str, float]:
-    """Spread over error of the mean, and its error over the exact posterior's, of draws (T M, C, ny, nx): expected over
-    all truths that the exact posterior allows, and freed of what the number of members adds."""
+    """Of draws (T M, C, ny, nx): spread over error of the mean, and error of the mean over the exact posterior's. Both
+    are expectations over all truths that the exact posterior allows. What the finite number of members adds is
+    removed."""
     members = draws.double().unflatten(0, (experiment.case.truths, experiment.case.members))
     size, exact = experiment.case.members, experiment.exact
     spread, left = members.var(1).mean(), exact.variance.mean()
@@ -110,9 +111,9 @@ def evaluate_linear(quick: bool, seed: int) -> Iterator[dict]:
 
 
 def against_truth(draws: Tensor, experiment: Experiment) -> dict[str, float]:
-    """Scores of draws (T M, C, ny, nx) against the truths that were drawn: fair CRPS and error of the mean over what
-    the exact posterior leaves, spread over error, and Wasserstein-1 between the pooled values of one draw and those of
-    the truth (standard deviations)."""
+    """Scores of draws (T M, C, ny, nx) against the truths: fair CRPS and the error of the mean, both over those of the
+    exact posterior; spread over error; and Wasserstein-1 between the pooled values of one draw and those of the truth
+    (standard deviations)."""
     truth, exact = experiment.truth.double()[:, None], experiment.exact
     members = draws.double().unflatten(0, (len(truth), -1))
     size = members.shape[1]

@@ -324,8 +324,9 @@ def scores(draws: Tensor, experiment: MovingExperiment) -> dict[str, float]:
 
 
 def seam(members: Tensor, variance: Tensor, windows: Sequence[Window]) -> float:
-    """By how much the spread, over the exact one, is larger (or smaller) where two windows have equal weight than three
-    to five points beside: the mean of all such rows and columns, as a share.
+    """How visible the seams of windows are. The spread is taken over the exact one, in rows and columns where two
+    windows have equal weight. It is compared with that three to five points beside them; the mean difference is
+    returned, as a share.
 
     Args:
         members: (B, M, T, n, n). variance: exact, (T, n, n). windows: of the composed prior.
@@ -369,9 +370,9 @@ def evaluate_moving(quick: bool = False, seed: int = 0) -> Iterator[dict]:
 
 
 def rows_of_moving(lines: list[dict]) -> list[dict]:
-    """Lines of `evaluate_moving` as rows, see `closed_form.rows_of`. Targets are the default's: of the CRPS, at most
-    1.02 of the exact one at every day, 1.05 where the prior is composed of windows; of the variance at every day; and
-    that no seam shows in the spread."""
+    """Lines of `evaluate_moving` as rows, see `closed_form.rows_of`. Targets are for the default. Its CRPS may be 1.02
+    times the exact one at every day, and 1.05 times where the prior is composed of windows. The variance of every day
+    has a target, too, and no seam may show in the spread."""
     rows = []
     for line in lines:
         judged = line["method"] == "default"

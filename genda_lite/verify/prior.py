@@ -1,10 +1,10 @@
 """How good a prior is on oceans it never saw: how well it denoises them, and how like them are the states it draws.
 
-Fixed random windows of unseen oceans are the truth. Denoising is measured on them against the Wiener filter, the best
-that is linear; then one state is drawn from the prior for each window, with the window's position and date as its
-context, so that draws and truth are paired in place and season, and every statistic of the draws is set beside that of
-the truth. Unseen oceans are few and differ among themselves: windows of the training data in place of the draws (what a
-perfect memory of the training would score) and one half of the truth against the other say what is within chance.
+Fixed random windows of unseen oceans are the truth. First, denoising is compared with the Wiener filter, the best
+linear denoiser. Then the prior draws one state for each window, with the window's position and date as its context. So
+draws and truth are paired in place and season, and each statistic of the draws stands beside that of the truth. Unseen
+oceans are few and differ among themselves. Two comparisons say what is within chance: windows of the training data in
+place of the draws (the score of a perfect memory), and one half of the truth against the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -173,9 +173,9 @@ def evaluate_prior(
 
     Returns:
         rows with the keys `name`, `value`, `target` (text, or None), `met` (true, false, or None without a target),
-        `beside` (the same figure of the training data or of the halves of the truth in place of the samples, or that of
-        the truth itself) and `detail` (true for figures of single channels that a table may leave out). Targets are for
-        the shipped prior.
+        `beside` and `detail`. `beside` is the same figure with training data or halves of the truth in place of the
+        samples, or that of the truth itself. `detail` is true for figures of single channels, which a table may leave
+        out. Targets are for the shipped prior.
 
     Raises:
         InputError: fewer than 16 samples.

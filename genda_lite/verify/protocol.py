@@ -34,8 +34,9 @@ PLACES = {"json", "table", "folder", "maps"}  # settings that say where to write
 class Part(NamedTuple):
     """Some of the data.
 
-    `name` is what the ledger calls them, `seeds` those of `genda simulate` (none: any), `twin` what was given to its
-    `--twin`; `files` that hold them, what they `served` for, and the `season` where a record was cut (0: any).
+    `name`: what the ledger calls them. `seeds`: those of `genda simulate` (none: any). `twin`: what was given to its
+    `--twin`. `files`: where they are. `served`: what they were used for. `season`: which, where a record was cut (0:
+    any).
     """
 
     role: str
@@ -116,8 +117,9 @@ TABLE = (
 
 
 def part_of(ds: xr.Dataset) -> Part | None:
-    """Which part of the data a data set is of, by the attributes `seed` and `twin` that `genda simulate` stores and the
-    `season` that it was cut to; the last in the table of several, none of others, such as real products."""
+    """The part of the data that a data set belongs to, by the attributes `seed` and `twin` that `genda simulate` stores
+    and the `season` that the record was cut to. If several parts fit, the last in the table; if none does (real
+    products), None."""
     seeds, twin = set(np.atleast_1d(ds.attrs.get("seed", ())).tolist()), ds.attrs.get("twin", Twin.NONE)
     season = ds.attrs.get("season", 0)
     fitting = (part for part in reversed(TABLE) if part.twin == twin and part.season in (0, season))
@@ -184,8 +186,8 @@ def open_to_judge(
 def record(name: str, path: Path, command: str, settings: Mapping[str, object]) -> int:
     """Append a line to the ledger; returns the how-many-th run on these data it is.
 
-    A run that goes on, or is repeated, at the same commit of a clean tree with the same settings can show nothing new:
-    it gets a line of its own, and keeps its number.
+    A run that continues, or is repeated at the same commit of a clean tree with the same settings, can show nothing
+    new. It gets a line of its own, and keeps its number.
 
     Args:
         name: of the data, in `TABLE`. path: of their file, whose checksum is recorded; so is that of any file among

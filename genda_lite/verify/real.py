@@ -257,9 +257,9 @@ FIGURES = {  # channel and metric -> in words
 
 
 def rows_of(table: xr.Dataset, boxes: Sequence[Case]) -> list[dict]:
-    """Figures of each method over all boxes as rows of `verify.table.row`, those that it has; what learned priors have
-    more or less than the Gaussian one, with its interval, if there is one, and in each box; the number of independent
-    units; and the share of the cells observed."""
+    """Rows of `verify.table.row`: the figures of each method over all boxes; the difference of each learned prior from
+    the Gaussian one, with its interval if there is one, and in each box; the number of independent units; and the share
+    of the cells observed."""
     found, rows = scores.averages(combined(table), table.attrs["members"], "case"), []
     for method in map(str, table["experiment"].values):
         for (channel, metric), words in FIGURES.items():

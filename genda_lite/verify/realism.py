@@ -105,9 +105,9 @@ def sea_level(ocean: xr.Dataset) -> Values:
 def e_folding_time(field: xr.DataArray) -> float:
     """Lag at which the autocorrelation of anomalies about the time mean falls to 1/e, days.
 
-    The autocovariance at a lag is the mean over the box and all pairs of dates so far apart (whole days), whence dates
-    need not be evenly spaced; between lags its logarithm is interpolated linearly. Anomalies about the mean of a record
-    of finite length L lose the variance of that mean, so that the sample's autocorrelation is
+    The autocovariance at a lag is the mean over the box and over all pairs of dates that far apart (whole days). So
+    dates need not be evenly spaced. Between lags the logarithm is interpolated linearly. Anomalies about the mean of a
+    record of finite length L lose the variance of that mean, so that the sample's autocorrelation is
 
         r = (rho - beta) / (1 - beta),   beta = mean of rho over all pairs of dates (about 2 T / L).
 
@@ -226,9 +226,10 @@ def ageostrophic(ocean: xr.Dataset) -> Values:
     """What neither sea level nor wind explains of the current, and how much the flow's curvature does.
 
     The residual is the total current minus the smoothed geostrophic current (as in the state) and minus the Ekman
-    current, the response of the rest to the wind stress at each latitude by complex least squares. Smoothing leaves
-    some geostrophic current in it, which is no matter of curvature: the share that `gradient_wind` explains is 1 minus
-    its squared error over the square of the residual, both with the geostrophic current as it is.
+    current. The Ekman current is the response of the rest to the wind stress, at each latitude, by complex least
+    squares. Smoothing leaves some geostrophic current in the residual, which has nothing to do with curvature. So the
+    share that `gradient_wind` explains is computed without smoothing: 1 minus its squared error over the square of the
+    residual.
     """
     ocean = sparse(ocean)
     if ocean.sizes["time"] < 10:  # too few to tell the wind's part

@@ -89,7 +89,7 @@ def painted(case: Ring, way: Painting, members: int = MEMBERS, seed: int = 0) ->
     apart = (torch.arange(POINTS)[:, None] - torch.arange(POINTS)).abs().double()
     distance = torch.minimum(apart, POINTS - apart)
     between = distance[:, case.cells]
-    known = kriged(case.values, between, between[case.cells], RANGE).float().view(-1, 1, 1, POINTS)
+    known = kriged(case.values, between, between[case.cells], RANGE, simple=True).float().view(-1, 1, 1, POINTS)
     mask = soft_mask(between, way.width).float().view(1, 1, POINTS)
     return repaint(
         case.prior,

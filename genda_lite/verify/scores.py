@@ -1,9 +1,9 @@
 """Scores of an analysis or an ensemble against the truth, point by point on the same grid.
 
-Each takes xarray objects and averages over the named dimensions `dim`: None averages over all of them, `()`
-over none and gives a map. A point counts where the mask `where` is true (everywhere if None) and no value
-there is missing, in the truth or in any member; scores of one ensemble therefore always speak of the same
-points. Where no point counts the score is NaN. Everything is computed in float64.
+Each takes xarray objects and averages over the named dimensions `dim`: None averages over all of them, `()` over none
+and gives a map. A point counts where the mask `where` is true (everywhere if None) and no value there is missing, in
+the truth or in any member; so all scores of one ensemble are those of the same points. Where no point counts the score
+is NaN. Everything is computed in float64.
 
 Squared errors and the CRPS of each point are those of the `scores` library (Leeuwenburg et al. 2024,
 doi:10.21105/joss.06889).
@@ -189,9 +189,9 @@ def spread_skill_ratio(
 
         ratio = sqrt((M+1)/M) spread / RMSE of the mean.
 
-    If the truth is one more draw from the distribution of the members, the mean of M members errs by the
-    truth's own deviation and by its sampling error, a variance of 1 + 1/M times that of the members: hence
-    the factor.
+    Let the truth be one more draw from the distribution of the members. The error of the mean of M members then has two
+    parts: the truth's own deviation, and the sampling error of the mean. Together they have 1 + 1/M times the variance
+    of the members: hence the factor.
 
     Fortin, V. et al. (2014), Why should ensemble spread match the RMSE of the ensemble mean?,
     doi:10.1175/JHM-D-14-0008.1.
@@ -390,8 +390,8 @@ def _on_one_grid(fields: Fields, truth: Fields | None, where: xr.DataArray | Non
 
 
 def _same_labels(item: Fields, reference: Fields) -> Fields:
-    """`item` with the reference's coordinates where they are equal up to rounding, and without labels of its own for
-    the reference's dimensions: a truth picked from several oceans remembers as `member` which of them it was."""
+    """`item` with the reference's coordinates where they are equal up to rounding. Labels of its own for the
+    reference's dimensions are dropped: a truth picked from several oceans still has its number as `member`."""
     item = item.drop_vars([name for name in item.coords if name in reference.dims and name not in item.dims])
     labels = {}
     for dim in GRID:

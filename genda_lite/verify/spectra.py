@@ -37,9 +37,9 @@ def isotropic_spectrum(
 ) -> xr.DataArray:
     """One-dimensional isotropic power spectrum E(k) of fields, averaged over all leading dimensions.
 
-    A plane is removed and a Hann window applied, whose loss of variance is made good; the two-dimensional power is then
-    summed over rings of total wavenumber k = sqrt(kx^2 + ky^2), as wide as the coarser of the two wavenumber axes is
-    fine, dk, so that the integral over k is a variance:
+    A plane is removed and a Hann window applied; the variance that the window takes is restored. The two-dimensional
+    power is then summed over rings of total wavenumber k = sqrt(kx^2 + ky^2). A ring is as wide as the step dk of the
+    coarser wavenumber axis. The integral over k is then a variance:
 
         sum_k E(k) dk = variance(window * field) / mean(window^2).
 
@@ -95,9 +95,9 @@ def isotropic_spectrum(
 def slope(spectrum: xr.DataArray, shortest: float = 70e3, longest: float = 250e3) -> float:
     """Exponent of the power law k^slope fitted to a spectrum between two wavelengths (m); least squares of the logs.
 
-    The window blurs a spectrum over neighbouring wavenumbers: where a steep one has only a few below the fit, as at
-    250 km in a box of ten degrees, the fitted slope is too steep, by 0.1 at -3 and 0.2 at -5 if the spectrum is flat
-    beyond 400 km. Fields are therefore compared with fields on a box of the same size.
+    The window blurs a spectrum over neighbouring wavenumbers. So the slope of a steep spectrum comes out too steep
+    where only a few wavenumbers lie below the fit, as at 250 km in a box of ten degrees. It is too steep by 0.1 at -3
+    and by 0.2 at -5, if the spectrum is flat beyond 400 km. Compare fields only with fields on a box of the same size.
 
     Raises:
         InputError: fewer than three wavenumbers lie between them.

@@ -32,6 +32,11 @@ single estimates with a Gaussian spread (`verify.dress`). Metrics and their unit
     separation                of synthetic from real drifters, by days since the start (the zone) (km)
     score, score_deviation    of the SSH mapping data challenge, see `verify.ose.tracks`; points, of the track
     units                     how many of the boxes of the real map are independent
+    days lost, rmse from the truth
+                              of forecasts from analyses, see `verify.ose.lead_time` (d, units)
+    rmse over persistence, size over the truth's, small scales
+                              of forecasts, by lead time (the case): ratios, and how far the power of sea level between
+                              50 and 150 km is from the truth's (decades)
     CRPS / exact, bias, variance, observed, ..., forwards, VJPs
                               of known posteriors, see `verify.closed_form` (1, or counts)
 
@@ -109,8 +114,8 @@ def is_met(value: float, lowest: float | None, highest: float | None) -> bool | 
 def tidy(rows: Iterable[Mapping]) -> pd.DataFrame:
     """The table of rows that say what they are of; those without a metric are left out.
 
-    A figure of no method, such as one of a prior or of a simulated ocean, is followed by what stands beside it, by its
-    name in the place of a method, and by its target, whose ends are `low` and `high`.
+    A figure that belongs to no method, such as one of a prior or of a simulated ocean, is followed by two more rows.
+    One is what stands beside it, with its name in the place of a method. The other is its target, from `low` to `high`.
 
     Returns:
         columns `COLUMNS`; labels that do not apply are empty.

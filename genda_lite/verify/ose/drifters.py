@@ -4,10 +4,10 @@
     card = scorecard({"ours": analysis, "geostrophic": map}, long, observation_error(long))
     card.value, card.interval(), card.difference("ours", "geostrophic")
 
-The measures of GenDA's notebook (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063), with what they lack:
-probabilistic scores that know of the observations' error, intervals from resampling whole drifters, whose hourly
-velocities are anything but independent, and a spread for products that have none, so that ensembles do not win by
-having one (`verify.dress`).
+The measures of GenDA's notebook (Martin, Manucharyan & Klein 2025, doi:10.1029/2025MS005063), with three additions.
+Probabilistic scores take account of the observations' error. Intervals come from resampling whole drifters, because the
+hourly velocities of one drifter are not independent. Products without a spread are given one (`verify.dress`), so that
+an ensemble does not win merely by having one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,9 +55,9 @@ def observation_error(drifters: xr.Dataset, hours: int | None = None) -> float:
     """Standard deviation of what a drifter's hourly velocity has and a daily map has not, one component (m s-1).
 
     It is that of the velocity about its running mean, from the drifters alone: inertial and tidal motion, and noise. A
-    mean over one inertial period takes out inertial motion wholly, so that all of it is in the departures; over 24
-    hours at 38 degrees it leaves -17 % of it, and the departures are as much too large. What persists for days (slip in
-    the wind, eddies smaller than the map's cells) is not in it.
+    mean over one inertial period removes all inertial motion, so the departures hold all of it. A mean over 24 hours at
+    38 degrees leaves -17 % of it, and the departures are too large by as much. What persists for days is not counted:
+    slip in the wind, eddies smaller than the map's cells.
 
     Args:
         drifters: hourly segments.
@@ -149,10 +149,10 @@ def scorecard(
         groups: (obs,) labels by which to split, `speed_classes` or `regions` for example.
         samples: of the bootstrap. seed: of it. Drifters caught in one eddy are not independent, either: where many are,
             the intervals are too narrow.
-        without_spread: products without members that are scored a second time, `dressed`: as N(a, sigma^2) of what is
-            observed, sigma by classes of the analysed speed and of the norm of the current's gradient. Each half of the
-            drifters gets the sigma that was fitted on the other half. A single drifter has no other half: nothing is
-            dressed.
+        without_spread: products without members, which are scored a second time, `dressed`: as N(a, sigma^2) of what is
+            observed. Classes of the analysed speed and of the norm of the current's gradient give sigma. Each half of
+            the drifters gets the sigma that was fitted on the other half. A single drifter has no other half: nothing
+            is dressed.
 
     Raises:
         InputError: no products, one that cannot be interpolated, or no observation where all have a current.
@@ -311,8 +311,8 @@ def rank_counts(analysis: xr.Dataset, drifters: xr.Dataset, error: float, seed: 
 def speed_classes(drifters: xr.Dataset, edges: tuple[float, ...] = (0.25, 0.5, 1.0)) -> np.ndarray:
     """Labels by observed speed (m s-1), (obs,), for `scorecard`.
 
-    An observation picked for its high speed owes some of it to chance, so every product looks too slow there, and too
-    fast where speeds are low: compare products with each other within a class, not classes.
+    An observation that was picked for its high speed owes part of this speed to chance. So every product looks too slow
+    there, and too fast where speeds are low. Compare products within a class, and not one class with another.
     """
     bounds = [*edges, np.inf]
     speed = np.hypot(drifters["u"].values, drifters["v"].values)
@@ -338,8 +338,8 @@ def separation(
 ) -> xr.Dataset:
     """How far synthetic drifters, started on real ones, are from them after 1, 2, ... days.
 
-    A start counts where the real drifter is heard of for all these days, without a gap, and the synthetic ones of all
-    products stay at sea: slow and central places count for more than they would otherwise.
+    A start counts if the real drifter reports for all these days without a gap, and the synthetic ones of all products
+    stay at sea. So slow and central places count for more than they would otherwise.
 
     Args:
         analyses: name -> `uo`, `vo` (m s-1), dims ([member,] time, latitude, longitude); a member at a time is in
@@ -348,9 +348,9 @@ def separation(
         every: hours between starts along a segment. length: of a step of the integration (s), a part of a day.
 
     Returns:
-        `separation` (m), dims (product, start, day), the mean over the members of an ensemble (for the path in its mean
-        current pass the mean); `displacement` (m), dims (start, day), how far the real drifter has moved, which is the
-        separation from one that stays; `drifter` (start,), whose start it is. Resample drifters, not starts.
+        `separation` (m), dims (product, start, day), the mean over the members of an ensemble; for the path in its mean
+        current, pass the mean. `displacement` (m), dims (start, day): how far the real drifter has moved, which is its
+        separation from one that stays. `drifter` (start,): whose start it is. Resample drifters, not starts.
 
     Raises:
         InputError: an analysis cannot be interpolated, or no start counts.

@@ -62,6 +62,10 @@ from ..engine import (
 )
 from ..osse.sweep import southwest
 
+# Ways of a cycle, which analyse day after day from a forecast.
+CLIMATE, THREE_D_VAR, LETKF = "OI, past only", "3D-Var", "LETKF"
+WITH_BACKGROUND, CONDITIONED = "prior with background", "conditioned"
+TRANSITIONS, DIFFDA = "guided transitions", "DiffDA"
 BOX = (-65.0, -55.0, 33.0, 43.0)  # GenDA's: west, east, south, north
 COMMON_NAMES = {  # of the methods that an experiment knows: on the command line, of folders, in sentences
     CLIMATOLOGY: "climatology",
@@ -75,6 +79,16 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     f"{OURS_FAST}, {IN_TIME}": "ours in time, fast",
     f"{OURS}, {IN_TIME}": "ours in time",
 }
+CYCLED = {  # ways of a cycle (`cycling`), by other commands
+    CLIMATE: "optimal interpolation, past only",
+    THREE_D_VAR: "3D-Var",
+    WITH_BACKGROUND: "prior with background",
+    CONDITIONED: "conditioned prior",
+    TRANSITIONS: "guided transitions",
+    DIFFDA: "DiffDA",
+    LETKF: "LETKF",
+}
+KEPT = COMMON_NAMES | CYCLED  # all whose analyses a folder may hold
 USUAL = (CLIMATOLOGY, OI, REGRESSION, OURS)  # GenDA's takes five times as long; in so few steps ours is fast itself
 STORED = ("zos", "thetao", "so", "u_ageo_eddy", "v_ageo_eddy", "uo", "vo")
 PRODUCTS = ("temperature L3", "salinity", "winds")  # besides the tracks
@@ -94,9 +108,9 @@ class Setting:
             3.5, 5, 7, 10 and 14 days, 7 had the least error by optimal interpolation on 4 to 7 August of the twin, not
             scored.
         drift_length: of that error (`InstrumentErrors.drift`), km along a track within which it is one and the same;
-            the shorter, the more of an old track's slopes, which are currents, is believed. Of 0, 40, 100 and 250 km,
-            the last of which serves sea level best on the training oceans, 40 had the least error of sea level and next
-            to the least of the current on two days of the twin (4 and 7 August) that are not scored.
+            the shorter, the more of an old track's slopes, which are currents, is believed. We tried 0, 40, 100 and 250
+            km on two days of the twin (4 and 7 August) that are not scored. 40 km had the least error of sea level, and
+            next to the least of the current. On the training oceans, 250 km is best for sea level.
         error_factor: on the standard deviation of every observation's error; GenDA attenuated by 0.2. What the sea
             itself changes between two days (`decorrelation`) stays as it is.
         representativity: what instruments see and the grid cannot hold is part of the error.
@@ -236,11 +250,14 @@ class Experiment:
         not to be estimated."""
         return _reference(self.archive.folder, self.archive.withheld, self.setting)
 
-    def observations(self, date: np.datetime64, timely: bool = False) -> tuple[Observations, list[Report]]:
+    def observations(
+        self, date: np.datetime64, timely: bool = False, past: bool = False
+    ) -> tuple[Observations, list[Report]]:
         """What was seen of a day, errors as they are stated to every method; sea level in the prior's reference.
 
         Args:
             timely: the age of altimetry is not among the errors, for methods to which it is told as a time.
+            past: no altimetry after noon of the date, as a forecaster has it. What is a mean of the day is of its noon.
 
         Raises:
             InputError: see `read_observations`.
@@ -250,7 +267,7 @@ class Experiment:
         files = self.archive.tracks(noon, setting.window)
         for name in setting.products:
             files += self.archive.files(name, noon)
-        return self._read(files, noon, errors)
+        return self._read(files, noon, errors, past)
 
     def observations_in_time(self, date: np.datetime64) -> Observations:
         """What was seen on all days within the window, each value at its own time; errors do not hold its age.
@@ -269,13 +286,15 @@ class Experiment:
         return reduce(add, seen)
 
     def _read(
-        self, files: list[Path], noon: np.datetime64, errors: InstrumentErrors
+        self, files: list[Path], noon: np.datetime64, errors: InstrumentErrors, past: bool = False
     ) -> tuple[Observations, list[Report]]:
         """Observations of a day in some files, see `observations`."""
         setting = self.setting
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
             seen, reports = read_observations(files, noon, setting.box, setting.window, errors)
+        if past:
+            seen = seen.select(~((seen.channel == "zos") & (seen.time > noon)))
         level = seen.channel == "zos"
         known = np.where(level, REFERENCE_ERROR, seen.reference_error) if setting.reference else seen.reference_error
         seen = replace(
@@ -473,7 +492,7 @@ def stitched(parts: Sequence[xr.Dataset], windows: Sequence[Grid], grid: Grid) -
 
 def result_path(folder: Path, name: str, date: np.datetime64) -> Path:
     """Where the analysis of a day by a method is kept."""
-    place = COMMON_NAMES[name].replace(" ", "_").replace(",", "").replace("'", "")
+    place = KEPT[name].replace(" ", "_").replace(",", "").replace("'", "")
     return folder / place / f"{np.datetime64(date, 'D')}.nc"
 
 
@@ -521,9 +540,9 @@ def run(
 ) -> None:
     """Analyse days, and keep the results as `folder/<method>/<day>.nc`; interrupted, the same call goes on.
 
-    Days are independent of each other, so that they can be shared among processes of this machine (`workers`), of
-    several by `torchrun` (each rank takes its share), or among the workers of a dask scheduler. Random numbers belong
-    to a day and a window: the numbers are the same whoever computes them.
+    Days are independent of each other, so they can be shared: among processes of this machine (`workers`), among
+    several machines by `torchrun` (each rank takes its share), or among the workers of a dask scheduler. Random numbers
+    belong to a day and a window, so the results do not depend on who computes them.
 
     Args:
         scheduler: address of a dask.distributed scheduler, whose workers see the same folders.
@@ -581,7 +600,7 @@ def open_results(folder: str | os.PathLike, name: str, variables: Sequence[str] 
             days.append(day[list(variables)].load().astype("f4"))
             settings.add((day.attrs.get("setting"), day.attrs.get("withheld")))
     if not days:
-        raise InputError(f"{place}: no analyses by {COMMON_NAMES[name]}, expected those that `genda ose` writes")
+        raise InputError(f"{place}: no analyses by {KEPT[name]}, expected those that `genda ose` writes")
     if len(settings) > 1:
         raise InputError(f"{place}: analyses of {len(settings)} settings, expected one")
     found = xr.concat(days, "time", combine_attrs="override", join="exact")

@@ -39,14 +39,14 @@ from .drifters import (
     segments,
     steepness,
 )
-from .experiment import BOX, COMMON_NAMES, open_results, result_path
+from .experiment import BOX, CYCLED, KEPT, open_results, result_path
 from .tracks import along_track, along_track_resolution, rmse_score
 
 L4, GEOSTROPHIC, EKMAN = "L4", "L4 geostrophic", "L4 geostrophic + Ekman"
 MEMBER, WITHOUT = f"{OURS}, one member", f"{OURS}, without residual current"
-AS_MADE = (CLIMATOLOGY, L4, GEOSTROPHIC, EKMAN, OI, REGRESSION, GENDA, OURS_FAST, OURS, MEMBER, WITHOUT)
+AS_MADE = (CLIMATOLOGY, L4, GEOSTROPHIC, EKMAN, OI, REGRESSION, GENDA, OURS_FAST, OURS, MEMBER, WITHOUT, *CYCLED)
 ORDER = tuple(name for one in AS_MADE for name in (one, dressed(one)))
-IN_WORDS = COMMON_NAMES | {MEMBER: "ours, one member", WITHOUT: "ours, without residual current"}  # of rows
+IN_WORDS = KEPT | {MEMBER: "ours, one member", WITHOUT: "ours, without residual current"}  # of rows
 PARTS = (MEMBER, WITHOUT)  # of our own analysis: to learn from, not to beat
 REGIONS = {  # south, north, west, east (degrees)
     "north of 39.5 N": (39.5, 90.0, -180.0, 180.0 - 1e-9),
@@ -96,7 +96,7 @@ def currents(archive: Archive, folder: Path, names: Sequence[str] | None = None)
 
 def methods_in(folder: Path) -> list[str]:
     """The methods of which a folder has results."""
-    return [name for name in COMMON_NAMES if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
+    return [name for name in KEPT if any(result_path(folder, name, "2000-01-01").parent.glob("*.nc"))]
 
 
 def box_of(product: xr.Dataset | xr.DataArray) -> Box:
@@ -271,9 +271,9 @@ def against_truth(folder: Path, archive: Archive, names: Sequence[str] | None = 
     """Methods, and mapped sea level (L4) with its currents, against the twin's truth; None if there is none.
 
     Sea level is compared up to a constant: the products' reference is not the model's. The CRPS of a product without an
-    ensemble is its mean absolute error. `dressed` it has a Gaussian spread by classes of its own value and gradient (of
-    a current: speed and gradient), either half of the days by what was fitted on the other: close to the middle the two
-    know of each other, which is to the product's good.
+    ensemble is its mean absolute error. `dressed`, it gets a Gaussian spread by classes of its own value and gradient
+    (of a current: speed and gradient). The spread of each half of the days is fitted on the other half. Days close to
+    the middle are alike in both, which favours the product.
 
     Returns:
         a row a product, columns `MEASURES`: RMSE, CRPS, spread/skill and the shape of the rank histogram of each

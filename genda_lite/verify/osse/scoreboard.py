@@ -72,9 +72,9 @@ class Cases:
         system: of a case, by its number.
         swath_error_factor: factor on SWOT's correlated errors that the stated errors do not know of.
         decorrelation: days in which sea level changes, for methods that take altimetry as of its own day
-            (`posterior.lags`); 0: its age is an error for all. On 24 other cases optimal interpolation has less CRPS of
-            sea level with age as an error than with any one time from 2.5 to 10 days, in each ocean
-            (`benchmarks/lag_time.py`): these oceans, and the swaths, want a time for each scale.
+            (`posterior.lags`); 0: its age is an error for all. On 24 other cases, optimal interpolation has a lower
+            CRPS of sea level with age as an error than with any one time from 2.5 to 10 days, in each ocean
+            (`benchmarks/lag_time.py`). These oceans and the swaths would need a time for each scale.
         in_time: also make what methods of several days are shown (`ObservingSystem.in_time`): the same altimetry at its
             own time, and temperature, maps and winds of all days within the system's window, not only of the date.
     """
@@ -299,8 +299,8 @@ def sensitivity(
     cases: Cases, chosen: Sequence[Method], prior: Prior, members: int, factor: float = 3.0,
     folder: Path | None = None, progress: Callable[[str], None] = lambda text: None, made_of: str = "",
 ) -> list[dict]:
-    """What it costs that SWOT's correlated errors (roll and timing) are `factor` times what is stated: CRPS of sea
-    level over that with the stated ones, in cases that all have a swath. See `run` for the other arguments."""
+    """The cost of SWOT's correlated errors (roll and timing) being `factor` times what is stated. It is the CRPS of sea
+    level over that with errors as stated, in cases that all have a swath. See `run` for the other arguments."""
     with_swath, tables = replace(cases, system=lambda number: replace(cases.system(number), swot=True)), []
     for actual in (1.0, factor):
         place = folder and folder / f"swath{actual:g}"
@@ -326,10 +326,10 @@ def figures(table: xr.Dataset, zone: str = "all") -> xr.Dataset:
     """Averages over the cases of a table; a method is judged on the cases it was run on.
 
     Returns:
-        `rmse`, `crps`, `spread_skill`; of the rank histogram `rank_distance` from a flat one, and `below`, `above` and
-        `outside`, how many times as often as promised the truth lies below or above all members, and both, dims
-        (experiment, channel); `resolution` (m), and `member_departure` and `mean_departure`, the largest departures of
-        the spectra of members and of the mean from the truth's (decades), dims (experiment, state).
+        `rmse`, `crps`, `spread_skill`; of the rank histogram, `rank_distance` from a flat one. `below`, `above` and
+        `outside`: how many times as often as promised the truth lies below all members, above all, and either. Dims
+        (experiment, channel). `resolution` (m). `member_departure`, `mean_departure`: how far, at most, the spectra of
+        members and of the mean depart from the truth's (decades). Dims (experiment, state).
     """
     here, ranks = table.sel(zone=zone), table["ranks"].mean("case")
     below, above = (ranks.sizes["rank"] * ranks.isel(rank=i, drop=True) for i in (0, -1))
