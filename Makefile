@@ -23,7 +23,7 @@ NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regressi
 KEPT    := runs/results/$(NETWORKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab student slides test test-slow lint tables data samples train latents osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
+.PHONY: help book serve lab student slides test test-slow lint tables data samples train trajectory latents osse-data results test-data tuning-twin test-twin explorer-data try-binder try-colab try-teacher try-busy binder-lock address clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -99,6 +99,15 @@ train: $(VENV)/.installed  ## train the wide prior on those of these oceans that
 		$(if $(START),--warm-start $(START)) --out runs/prior_wide.safetensors
 	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
 		--threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) --out runs/regression_wide.safetensors
+
+trajectory: runs/validation_daily.nc  ## train the prior of several days on the same oceans, then the regression that is shown days (four hours)
+	OMP_NUM_THREADS=1 $(BIN)/torchrun --nproc-per-node $(PROCESSES) -m genda_lite train --config trajectory \
+		--processes $(PROCESSES) --held 4000 $(patsubst %,--data %,$(sort $(wildcard runs/wide*.nc))) \
+		--validation runs/validation_daily.nc $(if $(IMAGES),--images $(IMAGES)) $(if $(START),--warm-start $(START)) \
+		--out runs/prior_trajectory.safetensors
+	$(BIN)/python benchmarks/train_regression.py runs --prior runs/prior_wide.safetensors --climate --variance \
+		--days -6 -4 -2 0 2 4 6 --threads $(PROCESSES) $(if $(REGRESSION_IMAGES),--images $(REGRESSION_IMAGES)) \
+		--out runs/regression_in_time.safetensors
 
 latents: | $(VENV)/.installed runs/validation_daily.nc  ## train the autoencoder, the prior of its latents and the encoders, then the ablation (nine hours)
 	OMP_NUM_THREADS=1 $(BIN)/genda train --config autoencoder $(OCEANS) --held 8000 --out runs/autoencoder.safetensors

@@ -6,7 +6,8 @@
 Reads the wide oceans `wide*.nc` of the folder, or where there are none `train0.nc` to `train3.nc`, and `validation.nc`;
 climatology and scales are those of the prior it is to be compared with. Ctrl-C and SIGTERM leave a checkpoint, and the
 same command goes on from it. The loss is the mean squared error of standardized anomalies, of all channels alike: about
-one for the climatology. With `--variance` it is the Gaussian negative log-likelihood, half for the climatology, or with
+one for the climatology. With `--days -6 -4 -2 0 2 4 6` the network is shown the observations of these days one by one.
+With `--variance` it is the Gaussian negative log-likelihood, half for the climatology, or with
 `--crps`, too, its CRPS.
 """
 
@@ -35,7 +36,7 @@ from genda_lite.prior.signals import stop_on_signals
 from genda_lite.prior.train import TrainingConfig, native_bfloat16, optimizers
 from genda_lite.prior.windows import Windows
 from genda_lite.sources import open_product
-from genda_lite.state import CHANNELS
+from genda_lite.state import CHANNELS, StateVector
 from genda_lite.verify.protocol import refuse_test
 
 FORMAT = "genda_lite regression training 1"
@@ -54,15 +55,19 @@ def oceans_of(folder: Path) -> list[Path]:
     return found
 
 
-def observed(paths, prior, count: int, first: int, seed: int, size: int, held: int, climate=ONE) -> ObservedWindows:
+def observed(
+    paths, prior, count: int, first: int, seed: int, size: int, held: int, climate=ONE, days=()
+) -> ObservedWindows:
     """Windows of some oceans, with `count` patterns of observing systems from number `first` on."""
     oceans = [open_product(path) for path in paths]
     data, times = training_set(oceans, prior.standardizer, held), oceans[0]["time"].values
     step = float((times[1] - times[0]) / DAY)
     numbers = range(first, first + count)
-    made = patterns(random_system, numbers, prior.standardizer, prior.domain, step, size, times)
+    made = patterns(random_system, numbers, prior.standardizer, prior.domain, step, size, times, days)
     bank = list(tqdm(made, total=count, desc=f"observing systems for {paths[0].name}"))
-    return ObservedWindows(data, Windows(data, prior.domain, size, seed=seed, pool=held // 2, climate=climate), bank)
+    state = StateVector.series(CHANNELS, days) if days else None
+    cut = Windows(data, prior.domain, size, seed=seed, pool=held // 2, climate=climate, state=state)
+    return ObservedWindows(data, cut, bank)
 
 
 @torch.no_grad()
@@ -101,6 +106,8 @@ def main() -> None:
     parser.add_argument("--variance", action="store_true", help="learn a deviation of each point, too")
     parser.add_argument("--crps", action="store_true", help="by the Gaussian's CRPS, not its likelihood")
     parser.add_argument("--climate", action="store_true", help="draw a climate for each window, as a wide prior does")
+    parser.add_argument("--days", type=float, nargs="+", default=[], help="from the date, shown one by one")
+    parser.add_argument("--validation", type=Path, help="by default validation.nc of the folder; with --days, daily")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
@@ -108,12 +115,16 @@ def main() -> None:
     torch.manual_seed(a.seed)
     prior, config = load_prior(a.prior), TrainingConfig(images=a.images, seed=a.seed)
     size, mixed, paths = prior.shape[1], native_bfloat16(torch.device("cpu")), oceans_of(a.folder)
-    refuse_test(paths)
-    windows = observed(paths, prior, a.patterns, FIRST, a.seed, size, a.held, WIDE if a.climate else ONE)
-    unseen = observed([a.folder / "validation.nc"], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200)
+    days = tuple(sorted(a.days))
+    if days and (0.0 not in days or len(days) < 2):
+        raise InputError(f"--days: got {', '.join(f'{day:g}' for day in days)}, expected several, with the date (0)")
+    validation = a.validation or a.folder / ("validation_daily.nc" if days else "validation.nc")
+    refuse_test([*paths, validation])
+    windows = observed(paths, prior, a.patterns, FIRST, a.seed, size, a.held, WIDE if a.climate else ONE, days)
+    unseen = observed([validation], prior, min(a.patterns, 128), FIRST // 2, 5, size, 200, days=days)
     fixed = list(DataLoader(unseen, 64, sampler=range(a.checked)))
 
-    shape = RegressionConfig(width=a.width, variance=a.variance)
+    shape = RegressionConfig(width=a.width, variance=a.variance, days=days)
     regression = Regression(shape, prior.standardizer.scale, prior.domain, (size, size))
     begun = begin_with(regression, a.warm_start) if a.warm_start else {}
     average = regression.network.eval().requires_grad_(False)
@@ -123,6 +134,7 @@ def main() -> None:
     owner = {id(p): o for o in optimizer_list for p in o.param_groups[0]["params"]}
     settings = {"images": a.images, "patterns": a.patterns, "width": a.width, "seed": a.seed}
     settings |= {"variance": a.variance, "crps": a.crps} if a.variance else {}
+    settings |= {"days": list(days)} if days else {}
     settings |= {"climate": asdict(WIDE), "oceans": [path.name for path in paths]} if a.climate else {}
     settings |= begun
     state, step, spent = a.out.with_suffix(".state.safetensors"), 0, 0.0

@@ -136,7 +136,9 @@ def train(
         int | None, typer.Option(min=1, help="Frames that each process keeps in memory, 0.7 MB each; by default 5120.")
     ] = None,
     processes: Annotated[int | None, typer.Option(help="How many `torchrun` must have started.")] = None,
-    warm_start: Annotated[Path | None, typer.Option(help="Checkpoint of the same network to begin with.")] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network, or of single days, to begin with.")
+    ] = None,
     autoencoder: Annotated[
         Path | None, typer.Option(help="Checkpoint whose latents they are, with --config latent or encoders.")
     ] = None,
@@ -457,7 +459,8 @@ def assimilate(
     """Map the sea from observations: an ensemble of surface states that agree with them.
 
     Without --date, altimeter tracks alone count as simultaneous. In all other cases the error of a value includes that
-    of its sensor and that of its age, and maps are those of the date. Observations outside the box are left out.
+    of its sensor and that of its age, and maps are those of the date. Observations outside the box are left out. A
+    prior of several days takes each value at its own time instead, and leaves out what is of none of its days.
     """
     from matplotlib.backend_bases import FigureCanvasBase
 
@@ -475,7 +478,7 @@ def assimilate(
     if centre is not None and not (abs(centre[0]) <= 360 and abs(centre[1]) <= 90):
         raise InputError(f"centre {centre[0]:g} {centre[1]:g}: expected a longitude and a latitude (degrees)")
     model = load_any(prior)
-    everywhere = observed(files, date, variable, error)
+    everywhere = observed(files, date, variable, error, model.state)
     grid = best_observed_grid(model, everywhere) if centre is None else Grid.around(*centre, state_shape(model)[1:])
     observations = everywhere.inside(grid)
     if not len(observations):
@@ -570,6 +573,14 @@ def ose(
     box: Annotated[
         tuple[float, float, float, float], typer.Option(help="West, east, south, north (degrees).")
     ] = (-65.0, -55.0, 33.0, 43.0),
+    prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped one.")] = None,
+    regression: Annotated[str | None, typer.Option(help="Checkpoint of a regression; by default the shipped.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option(help="A checkpoint of several days, or 'trajectory': for methods in time.")
+    ] = None,
+    regression_in_time: Annotated[
+        str | None, typer.Option(help="Checkpoint of a regression that is shown days one by one.")
+    ] = None,
     seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of the ensembles.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda where there is one.")] = None,
     workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
@@ -578,7 +589,8 @@ def ose(
     """Run an observing system experiment: analyse day after day from files of real sensors, and withhold the drifters.
 
     Interrupted, the same command goes on. On several machines, `torchrun --nproc-per-node N -m genda_lite ose ...`
-    gives each process its share of the days. `genda evaluate ose` judges the results.
+    gives each process its share of the days. `genda evaluate ose` judges the results. With --trajectory there are
+    three methods more, "ours in time", "ours in time, fast" and "optimal interpolation in time".
     """
     from .processors import chosen_device
     from .sources import Archive
@@ -586,7 +598,8 @@ def ose(
 
     setting = Setting(members, seed, window=window, weighted=weighted, decorrelation=decorrelation,
                       error_factor=error_factor, representativity=representativity, reference=reference,
-                      products=tuple(product or PRODUCTS), box=box)
+                      products=tuple(product or PRODUCTS), box=box, prior=prior, regression=regression,
+                      trajectory=trajectory, regression_in_time=regression_in_time)
     check_results(out)
     device = chosen_device(device)
     experiment = Experiment(Archive(data, withheld), setting, device)
@@ -1099,6 +1112,12 @@ def osse(
         typer.Option(metavar="FILE", help="Daily fields of oceans it never saw; by default the held-out sample."),
     ] = None,
     prior: Annotated[str | None, typer.Option(help="A checkpoint; by default the shipped prior.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option(help="A checkpoint of several days, or 'trajectory': its methods, too.")
+    ] = None,
+    regression_in_time: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a regression that is shown days one by one, too.")
+    ] = None,
     regression: Annotated[
         Path | None, typer.Option(help="Checkpoint of the U-Net regression; by default the shipped one.")
     ] = None,
@@ -1121,8 +1140,10 @@ def osse(
 
     Altimetry samples the ocean of its own day, so the truth should be daily:
     `genda simulate --days 365 --seed 3 --members 3 --out runs/heldout_daily.nc`. The embedded sample is not daily, and
-    its nearest day is taken. The spread of the dressed regression comes from oceans that are not scored:
-    `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing dressing.csv`.
+    its nearest day is taken. Methods in time (--trajectory, --regression-in-time) are shown the same altimetry at its
+    own time, and temperature, maps and winds of all days of the window. The spread of the dressed regression comes from
+    oceans that are not scored: `genda evaluate osse --truth runs/validation_daily.nc --cases 120 --fit-dressing
+    dressing.csv`.
     """
     from dataclasses import replace
 
@@ -1135,7 +1156,8 @@ def osse(
     from .verify.protocol import refuse_test
 
     checkpoint = Path(prior) if prior else None
-    check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing])
+    of_days = [path for path in (trajectory and Path(trajectory), regression_in_time) if path]
+    check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing, *of_days])
     if fit_dressing is not None:
         if not truth or quick:
             raise InputError("expected --truth, oceans that are not scored, to fit a spread on, and no --quick")
@@ -1146,15 +1168,15 @@ def osse(
     if folder is not None:
         check_results(folder)
         folder.mkdir(exist_ok=True)
-    model, known = load_methods(prior, regression)
+    model, known = load_methods(prior, regression, trajectory=trajectory, regression_in_time=regression_in_time)
     chosen = [m for m in known.values() if every or not m.slow]
     with ExitStack() as stack:
         series = open_to_judge(context, stack, truth) or [load_sample("nature_heldout")]
         for ds in series:
             require(ds)
-        drawn = scoreboard.Cases(series, model, cases, seed)
+        drawn = scoreboard.Cases(series, model, cases, seed, in_time=bool(of_days))
         given = (*(truth or ()), checkpoint or sample_path(SHIPPED), regression or sample_path(SHIPPED_REGRESSION))
-        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in given)
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in (*given, *of_days))
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
             if REGRESSION not in known:
@@ -1166,7 +1188,7 @@ def osse(
             return
         spread = single.shipped_dressing(dressing, regression)
         found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread, made_of)
-        rows = scoreboard.targets(found)
+        rows = [*scoreboard.targets(found), *scoreboard.targets_in_time(found)]
         if not quick:
             few = scoreboard.Cases(series, model, max(2, cases // 10), seed + 1)
             two = [known[OI], known[OURS]]
@@ -1178,6 +1200,73 @@ def osse(
     typer.echo("")
     print_judged(rows)
     save(context, [*rows, *scoreboard.details(found)])
+
+
+@evaluate.command()
+def nowcast(
+    context: typer.Context,
+    prior: Annotated[str, typer.Option(help="A checkpoint of several days, or 'trajectory'.")] = "trajectory",
+    truth: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Daily fields of oceans it never saw.")
+    ] = None,
+    cases: Annotated[int, typer.Option(min=1, help="Boxes, dates and observing systems.")] = 24,
+    members: Annotated[int, typer.Option(min=2, help="Size of each ensemble.")] = 16,
+    seed: Annotated[int, typer.Option(max=SEEDS, help="Seed of cases.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Keep each case's scores here, and go on from them.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the error by days ahead to draw (.png, .pdf).")] = None,
+    json: JsonFile = None,
+    table: TableFile = None,
+    quick: Annotated[bool, typer.Option(help="Two cases, four members, fast guidance only.")] = False,
+) -> None:
+    """Score nowcasts and forecasts, given observations of the past alone, by how many days ahead they look.
+
+    Beside a prior of several days stand optimal interpolation in space and time, and persistence: nowcasts that are
+    kept, and the truth that is kept. `genda simulate --days 365 --seed 2 --out runs/validation_daily.nc` makes a truth.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from .files import atomic_path
+    from .prepare.decompose import require
+    from .prior import load_prior
+    from .sources.samples import checksum
+    from .verify.engine import IN_TIME, OURS
+    from .verify.osse import forecast as ahead
+    from .verify.table import tidy
+
+    checkpoint = Path(prior)
+    check_places(json, table, read=[*(truth or ()), checkpoint])
+    check_places(plot, read=[*(truth or ()), checkpoint], suffixes=tuple(f".{k}" for k in FigureCanvasBase.filetypes))
+    if not truth:
+        raise InputError("expected --truth, daily fields of oceans that the prior never saw")
+    if folder is not None:
+        check_results(folder)
+        folder.mkdir(exist_ok=True)
+    model, gaussian = (load_prior(prior, only) for only in (False, True))
+    known = ahead.forecast_methods(model, gaussian)
+    if quick:
+        cases, members = 2, 4
+        context.params |= {"cases": cases, "members": members}  # which the table tells
+        del known[f"{OURS}, {IN_TIME}"]
+    with ExitStack() as stack:
+        series = open_to_judge(context, stack, truth)
+        for ds in series:
+            require(ds)
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in (*truth, checkpoint))
+        drawn, say = ahead.ForecastCases(series, model, cases, seed=seed), partial(typer.echo, err=True)
+        found = ahead.run(drawn, list(known.values()), model, members, folder, say, made_of)
+    rows = ahead.rows_of(found)
+    typer.echo(f"{'quick: ' if quick else ''}{counted(cases, 'case')}, {counted(members, 'member')}")
+    for title, part in ahead.board(found).items():
+        typer.echo(f"\n{title}\n")
+        print_frame(part.rename_axis("method"))
+    if plot is not None:
+        from .show.forecast import plot_forecast
+
+        figure = plot_forecast(tidy(rows))
+        with atomic_path(plot) as temporary:
+            figure.savefig(temporary, dpi=150)
+        typer.echo(f"{plot}: drawn")
+    save(context, rows)
 
 
 @evaluate.command("ose")
@@ -1310,21 +1399,29 @@ def print_table(rows: list[dict], header: bool = True) -> None:
         typer.echo("| " + " | ".join(cells) + " |")
 
 
-def observed(files: list[Path], date: str | None, variable: str | None, error: float | None):
-    """The observations in files, see `assimilate`."""
+def observed(files: list[Path], date: str | None, variable: str | None, error: float | None, state):
+    """The observations in files, see `assimilate`; for a state of several days, those of its days, each at its own time
+    and its age not among its errors."""
+    from dataclasses import replace
+
     from .observe.files import kind_of, read_observations
+    from .observe.instruments import InstrumentErrors
+    from .observe.likelihood import within
     from .observe.table import Observations
+    from .posterior.problem import middle_of_day
     from .sources import read_tracks
-    from .sources.files import listed
+    from .sources.files import as_date, listed
 
     if date is None and {kind_of(path) for path in listed(files)} == {"tracks"}:
         return Observations.from_points(read_tracks(files, variable), "zos", 0.03 if error is None else error)
     if variable is not None or error is not None:
         raise InputError("--variable and --error go with tracks alone, and without --date: sensors have their own")
-    observations, reports = read_observations(files, date)
+    in_time, errors = date is not None and len(state.days) > 1, InstrumentErrors()
+    errors = replace(errors, variability=0.0) if in_time else errors
+    observations, reports = read_observations(files, date, errors=errors)
     for report in reports:
         typer.echo(str(report), err=True)
-    return observations
+    return within(observations, state, middle_of_day(as_date(date))) if in_time else observations
 
 
 def check_places(

@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from test_in_time import covariance
+from test_trajectory import STATE
 
 from genda_lite.baselines.interpolation import Ensemble, climatological_ensemble
 from genda_lite.observe.files import read_observations
 from genda_lite.observe.instruments import InstrumentErrors
 from genda_lite.observe.table import Observations
 from genda_lite.prepare import total_current
-from genda_lite.prior import GaussianPrior, load_prior
+from genda_lite.prior import DiffusionPrior, GaussianPrior, NetworkConfig, load_prior
+from genda_lite.prior.checkpoint import FORMAT_3, save_prior
 from genda_lite.sources import Archive, opening
 from genda_lite.sources.archive import TWIN
-from genda_lite.state import QUANTUM, Grid
+from genda_lite.state import CHANNELS, QUANTUM, Grid
 from genda_lite.verify import engine
-from genda_lite.verify.engine import CLIMATOLOGY, OI, OURS, REGRESSION, Method, interpolated
+from genda_lite.verify.engine import CLIMATOLOGY, IN_TIME, OI, OURS, OURS_FAST, REGRESSION, Method, interpolated
 from genda_lite.verify.ose import experiment as ex
 from genda_lite.verify.ose.experiment import STORED, Experiment, Setting
 
@@ -239,10 +242,12 @@ def test_settings_that_cannot_be_are_refused(refuses):
 
 
 def test_a_setting_is_told_whole_and_differs_in_anything():
-    setting = Setting()
+    setting = Setting(trajectory="c.safetensors", regression_in_time="d.safetensors")
+    assert "in_time" not in Setting().text() and "trajectory" not in Setting().text()  # as results of before have it
     told = json.loads(setting.text())
     assert {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()} == asdict(setting)
     changes = {"products": ("winds",), "box": WINDOW, "prior": "a.safetensors", "regression": "b.safetensors"}
+    changes |= {"trajectory": "e.safetensors", "regression_in_time": "f.safetensors"}
     for name, value in asdict(setting).items():
         if name not in changes:
             changes[name] = not value if isinstance(value, bool) else value + 1
@@ -466,7 +471,7 @@ def test_our_method_takes_the_steps_of_the_setting():
     _, few = ex._tools(None, None, 3)
     _, many = ex._tools(None, None, 40)
     assert few[OURS].evaluations == 9 and many[OURS].evaluations == 120
-    assert set(ex.COMMON_NAMES) == set(few) and set(ex.USUAL) < set(few)
+    assert {name for name in ex.COMMON_NAMES if IN_TIME not in name} == set(few) and set(ex.USUAL) < set(few)
 
 
 def test_no_experiment_reads_what_is_withheld(tmp_path, monkeypatch):
@@ -740,3 +745,55 @@ def test_places_of_results_are_plain_names():
     names = {ex.result_path(Path("out"), name, np.datetime64("2000-06-07T12")) for name in ex.COMMON_NAMES}
     assert len(names) == len(ex.COMMON_NAMES) and {path.name for path in names} == {"2000-06-07.nc"}
     assert Path("out/GenDAs_sampler/2000-06-07.nc") in names and Path("out/ours_fast/2000-06-07.nc") in names
+
+
+# --- Methods in time -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def several(standardizer, domain, tmp_path_factory) -> Path:
+    """A checkpoint of seven days, two apart, in windows of 16 x 16 points."""
+    state = STATE.series(CHANNELS, (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0))
+    network = NetworkConfig(width=8, multipliers=(1,))
+    path = tmp_path_factory.mktemp("several") / "several.safetensors"
+    save_prior(DiffusionPrior(covariance(state), standardizer, domain, network, state=state), path, FORMAT_3)
+    return path
+
+
+def test_methods_in_time_see_every_day_and_analyse_the_region_at_once(small, several, refuses):
+    """No window is cut, values count on their own days, and the analysis is one of the date like the others."""
+    setting = replace(small.setting, products=("winds",), trajectory=str(several), steps=3)
+    experiment, date = replace(small, setting=setting), np.datetime64("2000-06-07")
+    seen, in_days = experiment.observations(date)[0], experiment.observations_in_time(date)
+    assert not np.isnat(in_days.time).any()
+    wind = in_days.select(in_days.channel == "uas")
+    assert len(np.unique(wind.time)) == 11
+    level = in_days.channel == "zos"
+    assert level.sum() == (seen.channel == "zos").sum() and in_days.error[level].max() < seen.error.max()
+    names = [f"{name}, {IN_TIME}" for name in (OI, OURS_FAST, OURS)]
+    found = dict(experiment.analyse(date, [OI, *names]))
+    assert list(found) == [OI, *names]
+    for name in names:
+        ds = found[name]
+        assert set(STORED) <= set(ds) and ds["zos"].dims == ("member", "time", "latitude", "longitude")
+        assert ds["zos"].shape == found[OI]["zos"].shape and np.isfinite(ds["zos"]).all()
+        assert ds.attrs["observations"] == len(in_days) > found[OI].attrs["observations"]
+    members = found[names[0]]["zos"].isel(time=0)
+    assert float(members.std("member").min()) > 0
+    ends = tuple(map(tuple, (setting.grid.latitude, setting.grid.longitude)))
+    composed, known = ex._tools_in_time(str(several), ends, 3)
+    assert composed.shape[1:] == setting.grid.shape and len(composed.windows) > 1 and list(known) == names
+    assert ex.full_names(["ours in time"]) == names[2:]
+
+
+def test_checkpoints_of_the_other_kind_are_refused(small, several, standardizer, domain, tmp_path, refuses):
+    single = DiffusionPrior(covariance()[..., :7, :7], standardizer, domain, NetworkConfig(width=8, multipliers=(1,)))
+    save_prior(single, tmp_path / "single.safetensors", FORMAT_3)
+    one = replace(small, setting=replace(small.setting, trajectory=str(tmp_path / "single.safetensors")))
+    with refuses("an experiment in time needs a prior of several days"):
+        next(one.analyse(np.datetime64("2000-06-07"), [f"{OI}, {IN_TIME}"]))
+    with refuses("method ours in time is unknown"):
+        next(small.analyse(np.datetime64("2000-06-07"), ["ours in time"]))
+    narrow = replace(small.setting, trajectory=str(several), box=(-60.0, -59.0, 37.0, 39.0))
+    with refuses("expected at least 16 x 16"):
+        next(replace(small, setting=narrow).analyse(np.datetime64("2000-06-07"), [f"{OI}, {IN_TIME}"]))

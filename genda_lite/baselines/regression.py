@@ -9,7 +9,7 @@ observation as two maps,
     H' R^-1 y / (1 + H' R^-1 1),    H' R^-1 1 / (1 + H' R^-1 1)
 
 which for points are, cell by cell, the estimate of a value of unit variance from all that was measured there, and how
-much of it is known.
+much of it is known. In time it is shown such maps of each of several days, H being linear in time between two of them.
 """
 
 import json
@@ -27,7 +27,7 @@ from torch.utils.data import Dataset
 
 from ..errors import InputError
 from ..observe.instruments import DAY
-from ..observe.likelihood import table_operator
+from ..observe.likelihood import table_operator, within
 from ..observe.operators import Mirrored, Operator
 from ..observe.systems import ObservingSystem
 from ..observe.table import Observations
@@ -36,7 +36,7 @@ from ..prior.base import CONTEXT_CHANNELS, Domain, make_context
 from ..prior.checkpoint import read_safetensors, write_safetensors
 from ..prior.unet import UNet
 from ..prior.windows import Windows
-from ..state import CHANNELS, Grid, Standardizer, StateVector, channels
+from ..state import CHANNELS, Grid, Standardizer, StateVector, channels, later
 
 FORMAT = "genda_lite regression 1"
 # What is observed as points, and as smooth maps.
@@ -48,46 +48,62 @@ LAGS = np.arange(-2, 3)  # frames before and after the date that altimetry is sa
 
 @dataclass(frozen=True)
 class RegressionConfig:
-    """Size of the network, see `UNet`, and whether it has a head for the variance."""
+    """Size of the network, see `UNet`, whether it has a head for the variance, and the days, counted from the date and
+    ascending, of which it is shown observations one by one; none: all together."""
 
     width: int = 32
     multipliers: tuple[int, ...] = (1, 2, 3, 2)
     blocks: int = 1
     patch: int = 2
     variance: bool = False
+    days: tuple[float, ...] = ()
+
+    @property
+    def maps(self) -> int:
+        """How many maps it is shown."""
+        return 2 * len(KINDS) * max(1, len(self.days))
 
 
 @dataclass(frozen=True)
 class Part:
     """Observations of one kind: H for one channel, its states holding lags in the place of channels.
 
-    `operator`; `error` (m,) added to H x, or the values themselves; `precision` (m,) 1 / R. Standardized units.
+    `operator`; `error` (m,) added to H x, or the values themselves; `precision` (m,) 1 / R; `days`, whether lags are
+    shown one by one. Standardized units.
     """
 
     operator: Operator
     error: Tensor
     precision: Tensor
+    days: bool = False
 
     def maps(self, value: Tensor) -> Tensor:
-        """The two maps (2, ny, nx) of values (m,)."""
+        """The two maps of values (m,), of each day or of all days together: (2 days, ny, nx)."""
         both = torch.stack([value * self.precision, self.precision])
-        weighted, known = self.operator.adjoint(both).sum(1)
-        return torch.stack([weighted, known]) / (1 + known)
+        both = self.operator.adjoint(both)
+        weighted, known = both if self.days else both.sum(1, keepdim=True)
+        return torch.cat([weighted, known]) / (1 + torch.cat([known, known]))
 
 
 def parts_of(
-    observations: Observations, grid: Grid, standardizer: Standardizer, date=None, lags: Sequence | None = None
+    observations: Observations, grid: Grid, standardizer: Standardizer, date=None, lags: Sequence | None = None,
+    days: Sequence[float] = (),
 ) -> list[Part | None]:
     """The observations inside a grid by kind, None where there are none of a kind.
 
     Args:
-        date: values become anomalies from its climatology; None: they are anomalies already.
-        lags: ascending days after the date that the operator's states hold; None: one state for all times.
+        date: values become anomalies from its climatology.
+        lags: ascending days after the date that the operator's states hold; None: one state for all times. Values are
+            anomalies already where it is given.
+        days: ascending days after the date that are shown one by one, of which the operator's states are then; values
+            outside them are left out.
 
     Raises:
         InputError: an observation of no kind that the network knows.
     """
     observations = observations.inside(grid)
+    if days:
+        observations = within(observations, StateVector.series(CHANNELS, days), date)
     smooth, parts = observations.smoothing > 0, []
     known = np.zeros(len(observations), bool)
     for name, is_smooth in KINDS:
@@ -98,18 +114,23 @@ def parts_of(
             continue
         one, i = observations.select(here), CHANNELS.index(name)
         place, lagged = np.zeros(len(one), int), lags is not None and name == "zos" and not is_smooth
-        if lagged:
-            place = np.searchsorted(lags[:-1] + np.diff(lags) / 2, (one.time - date) / DAY)
-        operator = table_operator(one, grid, place, len(lags) if lagged else 1)
+        if days:
+            first, second, share = StateVector((name,) * len(days), tuple(days)).around(name, (one.time - date) / DAY)
+            operator = table_operator(one, grid, first, len(days), second, share)
+        else:
+            if lagged:
+                place = np.searchsorted(lags[:-1] + np.diff(lags) / 2, (one.time - date) / DAY)
+            operator = table_operator(one, grid, place, len(lags) if lagged else 1)
         value = one.value
         if lags is None:
-            usual = standardizer.climatology(grid.latitude[:, None], date, grid.longitude)[i]
-            usual = torch.from_numpy(np.broadcast_to(usual, (1, 1, *grid.shape)).astype("f4"))
-            value = value - operator(usual)[0].numpy()
-            operator = Mirrored(operator, [name]) if standardizer.mirrored else operator
+            dates = [later(date, day) for day in days or (0.0,)]
+            usual = [standardizer.climatology(grid.latitude[:, None], day, grid.longitude)[i] for day in dates]
+            usual = np.stack([np.broadcast_to(field, grid.shape) for field in usual])[None].astype("f4")
+            value = value - operator(torch.from_numpy(usual))[0].numpy()
+            operator = Mirrored(operator, [name] * len(dates)) if standardizer.mirrored else operator
         scale = standardizer.scale[i]
         tensors = (torch.from_numpy(np.asarray(a)).float() for a in (value / scale, (scale / one.error) ** 2))
-        parts.append(Part(operator, *tensors))
+        parts.append(Part(operator, *tensors, bool(days)))
     if not known.all():
         stranger = observations.select(~known)
         raise InputError(
@@ -137,12 +158,13 @@ class Regression:
         self.config, self.scale, self.domain, self.shape = config, np.asarray(scale), domain, tuple(shape)
         size = asdict(config)
         outputs = (1 + size.pop("variance")) * len(CHANNELS)
-        self.network = UNet(2 * len(KINDS) + CONTEXT_CHANNELS, outputs, **size)
+        size.pop("days")
+        self.network = UNet(config.maps + CONTEXT_CHANNELS, outputs, **size)
         self.network.to(memory_format=torch.channels_last)
         self.training: dict = {}
 
     def __call__(self, shown: Tensor, mixed: bool = False, network: nn.Module | None = None) -> Gaussian:
-        """Maps and context (B, 14 + 5, ny, nx) -> the standardized state, each of its fields (B, C, ny, nx).
+        """Maps and context (B, 14 days + 5, ny, nx) -> the standardized state, each of its fields (B, C, ny, nx).
 
         Args:
             network: that is asked in place of its own, one in training.
@@ -159,14 +181,19 @@ class Regression:
     def estimate(self, prior, observations: Observations, grid: Grid, date, context: Tensor) -> Gaussian:
         """The state, each of its fields (C, ny, nx), in the standardized units of a prior of the same climatology.
 
+        Args:
+            observations: each at its own time, where the network is shown days.
+
         Raises:
             InputError: the prior has another state, other scales or another size, or see `parts_of`.
         """
         same = prior.state == StateVector.today() and tuple(prior.shape[1:]) == self.shape
         if not same or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
             raise InputError("the regression was trained with another climatology, state or size than the prior's")
-        parts = parts_of(observations, grid, prior.standardizer, date)
-        maps = [torch.zeros(2, *grid.shape) if part is None else part.maps(part.error) for part in parts]
+        days = self.config.days
+        parts = parts_of(observations, grid, prior.standardizer, date, days=days)
+        none = torch.zeros(2 * max(1, len(days)), *grid.shape)
+        maps = [none if part is None else part.maps(part.error) for part in parts]
         found = self(torch.cat([*maps, context[0].cpu()])[None])
         return Gaussian(*(None if field is None else field[0] for field in found))
 
@@ -192,7 +219,7 @@ class Regression:
         tensors, metadata = read_safetensors(path, FORMAT)
         try:
             config = json.loads(metadata["config"])
-            config["multipliers"] = tuple(config["multipliers"])
+            config |= {name: tuple(config.get(name, ())) for name in ("multipliers", "days")}
             domain = Domain(*(tuple(pair) for pair in json.loads(metadata["domain"])))
             new = cls(RegressionConfig(**config), json.loads(metadata["scale"]), domain, json.loads(metadata["shape"]))
             new.network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items()})
@@ -208,7 +235,7 @@ class Regression:
 
 def patterns(
     systems: Callable[[int], ObservingSystem], numbers: range, standardizer: Standardizer, domain: Domain, step: float,
-    size: int, times: np.ndarray,
+    size: int, times: np.ndarray, days: Sequence[float] = (),
 ) -> Iterator[list[Part | None]]:
     """What observing systems see of a motionless ocean: where, when, how well, and with which errors.
 
@@ -217,28 +244,33 @@ def patterns(
 
     Args:
         systems: the system of a number. step: days between frames. times: dates to draw from.
+        days: that are shown one by one; the system is observed on all of them (`ObservingSystem.in_time`).
     """
     for number in numbers:
         rng = np.random.default_rng([number, 6])
         west, south = (rng.uniform(low, high) for low, high in (domain.longitude, domain.latitude))
         grid = domain.fit(west, south, (size, size))
         date = rng.choice(times)
-        calm = xr.Dataset(coords=grid.coordinates() | {"time": [date]})
+        frames = [date + round(day) * DAY for day in (np.arange(days[0], days[-1] + 1) if days else (0,))]
+        calm = xr.Dataset(coords=grid.coordinates() | {"time": frames})
         for name in MAPPED:
-            calm[name] = (("time", "latitude", "longitude"), np.zeros((1, size, size)))
-        seen = systems(number).observe(calm, date)
-        yield parts_of(seen, grid, standardizer, date, lags=step * LAGS)
+            calm[name] = (("time", "latitude", "longitude"), np.zeros((len(frames), size, size)))
+        seen = systems(number).in_time(calm, date) if days else systems(number).observe(calm, date)
+        yield parts_of(seen, grid, standardizer, date, lags=days or step * LAGS, days=days)
 
 
 class ObservedWindows(Dataset):
     """Random windows of many oceans, each seen by a pattern drawn at random; numbered as those of `Windows`.
 
     Args:
-        data: frames at an even step. windows: which of them, and where. bank: of `patterns`.
+        data: frames at an even step. windows: which of them, and where; their state holds all channels of the days that
+            are shown one by one. bank: of `patterns`.
     """
 
     def __init__(self, data: TrainingSet, windows: Windows, bank: list[list[Part | None]]):
         self.data, self.windows, self.bank = data, windows, bank
+        if len(windows.state.days) > 1:
+            return
         ends = data.frames.ends if isinstance(data.frames, Frames) else [len(data.frames)]
         self.starts = np.concatenate([[0], ends]).astype(int)  # of each ocean, and the end of the last
         self.zos = sea_level(data)
@@ -247,13 +279,15 @@ class ObservedWindows(Dataset):
         return len(self.windows)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        """Maps and context (14 + 5, n, n), and the state (C, n, n)."""
+        """Maps and context (14 days + 5, n, n), and the state of the date (C, n, n)."""
         w, rng = self.windows, np.random.default_rng([self.windows.seed, i, 2])
         frame, south, west = w.place(i, np.random.default_rng([w.seed, i]))
         rows, columns = slice(south, south + w.size), slice(west, west + w.size)
         factor, displacement = w.climate_of(i)
         x, season = factor * w.cut(frame, south, west) + displacement, self.data.harmonics[None, frame, 1:]
         context = make_context(w.domain, w.latitude[None, rows], w.longitude[None, columns], season, torch.ones(1))[0]
+        if len(w.state.days) > 1:
+            return torch.cat([*self._maps_of_days(x, rng), context]), x[[w.state.index(name) for name in CHANNELS]]
         ocean = int(np.searchsorted(self.starts, frame, side="right")) - 1
         near = np.clip(frame + LAGS, self.starts[ocean], self.starts[ocean + 1] - 1)
         lagged = torch.stack([self.zos[f][rows, columns] for f in near]).float()[None]
@@ -267,6 +301,16 @@ class ObservedWindows(Dataset):
             state = lagged if name == "zos" and not smooth else x[None, CHANNELS.index(name), None]
             maps.append(part.maps(part.operator(state)[0] + part.error * rng.choice([-1.0, 1.0])))
         return torch.cat([*maps, context]), x
+
+    def _maps_of_days(self, x: Tensor, rng: np.random.Generator) -> Iterator[Tensor]:
+        """The maps of each kind (2 days, n, n) of a state of several days."""
+        state = self.windows.state
+        for (name, _), part in zip(KINDS, self.bank[rng.integers(len(self.bank))], strict=True):
+            if part is None:
+                yield torch.zeros(2 * len(state.days), *x.shape[1:])
+                continue
+            frames = x[[state.index(name, day) for day in state.days]][None]
+            yield part.maps(part.operator(frames)[0] + part.error * rng.choice([-1.0, 1.0]))
 
 
 def sea_level(data: TrainingSet) -> Tensor:

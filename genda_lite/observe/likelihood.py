@@ -244,6 +244,21 @@ def frames_around(observations: Observations, state: StateVector, time) -> tuple
     return channel, np.where(share > 0, following, channel), share
 
 
+def within(observations: Observations, state: StateVector, time) -> Observations:
+    """The observations that a state of several days can place: of the days on which it holds their channel.
+
+    Args:
+        time: the date of the state.
+    """
+    days = (observations.time - np.datetime64(time, "ns")) / np.timedelta64(1, "D")
+    placed = np.zeros(len(days), bool)
+    for name in np.unique(observations.channel):
+        some = observations.channel == name
+        if name in state.channels:
+            placed[some] = np.isfinite(state.around(name, days[some])[2])
+    return observations.select(placed)
+
+
 def table_operator(
     observations: Observations,
     grid: Grid,

@@ -6,7 +6,7 @@
 More missions or less cloud only add observations; those that two systems share have the same values.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
@@ -127,6 +127,26 @@ class ObservingSystem:
         """All that the system sees of a true ocean: the sum of `parts`."""
         return reduce(add, self.parts(truth, date).values())
 
+    def in_time(self, truth: xr.Dataset, date: np.datetime64) -> Observations:
+        """All that the system sees within its window, each value at its own time, for methods that know the time.
+
+        The age of altimetry is not among its errors. What `parts` sees of the date alone is here seen of every day of
+        the truth within the window, with that day's clouds and errors.
+
+        Args:
+            truth, date: as in `parts`.
+
+        Raises:
+            InputError: as `parts`.
+        """
+        timely = replace(self, errors=replace(self.errors, variability=0.0))
+        daily = replace(timely, missions=(), swot=False)
+        seen = [timely.observe(truth, date)]
+        for day in truth["time"].values if daily.sensors else ():
+            if DAY / 2 < abs(day - date) <= self.window * DAY:
+                seen += daily.seen(truth, day).values()
+        return reduce(add, seen)
+
     def parts(self, truth: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
         """What each instrument sees of a true ocean.
 
@@ -146,6 +166,13 @@ class ObservingSystem:
             InputError: a variable or dimension is missing, the date lies outside the series, nothing is seen at all, or
                 two sensors have one name.
         """
+        parts = self.seen(truth, date)
+        if not parts:
+            raise InputError(f"nothing is observed within {self.window:g} days of {date} by {self}")
+        return parts
+
+    def seen(self, truth: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
+        """`parts`, or nothing where nothing is seen."""
         date = np.datetime64(date, "ns")
         _check(truth, sorted({channel for sensor in self.sensors for channel in sensor.channels}), date)
         parts = {}
@@ -154,10 +181,7 @@ class ObservingSystem:
             if twice := parts.keys() & seen.keys():
                 raise InputError(f"two sensors are both called {min(twice)!r}, expected different names")
             parts |= seen
-        parts = {name: part for name, part in parts.items() if part is not None}
-        if not parts:
-            raise InputError(f"nothing is observed within {self.window:g} days of {date} by {self}")
-        return parts
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def density(observations: Observations, grid: Grid, distance: float = 25.0) -> dict[str, float]:

@@ -151,6 +151,12 @@ def choose_date(observations: Observations, date) -> np.datetime64:
     return np.datetime64("NaT", "ns")
 
 
+def middle_of_day(date: np.datetime64, always: bool = False) -> np.datetime64:
+    """The noon of a date that is given as a day, where the mean of that day stands; of any date if `always`."""
+    day = date.astype("datetime64[D]")
+    return (day + np.timedelta64(12, "h")).astype(date.dtype) if always or day == date else date
+
+
 def choose_days(dates) -> np.ndarray:
     """Days, ascending, each at noon, when the mean of a day stands: datetime64[ns] (n,).
 
@@ -236,7 +242,9 @@ def build_problem(
     grid, known = choose_grid(prior, observations, region, grid)
     check_latitudes(prior, grid)
     observations = cropped(observations, grid)
-    date = choose_date(observations, date)
+    day_alone, date = date is None, choose_date(observations, date)
+    if len(prior.state.days) > 1:
+        date = middle_of_day(date, day_alone)
     device = prior.spectrum.variance.device
     between = getattr(prior, "between", None)
     likelihood = Likelihood(observations, grid, prior.standardizer, date, linear, prior.state, between).to(device)

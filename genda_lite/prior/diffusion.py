@@ -12,6 +12,10 @@ data's modes ("Wiener preconditioning"):
 With F = 0 the denoiser is the univariate Wiener filter; what the network has to learn has unit variance at any noise.
 It is shown the filter's estimate, too: in c_in x all modes have one variance, and the few that stand above the noise
 are lost among the many that do not. EDM's own coefficients are those of S = 1, and can be had for comparison.
+
+S is that of each channel and day alone. The estimate that takes all of them together, with the covariances between
+channels and days, can be shown beside x in its place, or also stand in for c_skip x, with the variance that it leaves
+for c_out.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +31,8 @@ from .base import CONTEXT_CHANNELS, Domain
 from .spectral import ALL, Basis, Spectrum, White
 from .unet import UNet
 
+CHOICES = {"joint": ("no", "shown", "skip"), "days": ("folded", "convolved")}  # the usual one first
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -35,9 +41,13 @@ class NetworkConfig:
     Args:
         preconditioning: "wiener", by the training spectrum, or "edm", by scalars.
         linear_estimate: show the network c_skip x beside c_in x.
+        joint: "shown": the network is shown the linear estimate of all channels and days together in place of that of
+            each alone, "no"; "skip": that is also what it corrects.
+        days: of a state of several: "folded" into channels, or "convolved", each day a frame, with convolutions in time
+            (all channels on all days).
 
     Raises:
-        InputError: another preconditioning.
+        InputError: another preconditioning, or other words; a joint estimate that is not shown.
     """
 
     width: int = 32
@@ -47,14 +57,20 @@ class NetworkConfig:
     dropout: float = 0.0
     preconditioning: str = "wiener"
     linear_estimate: bool = True
+    joint: str = "no"
+    days: str = "folded"
 
     def __post_init__(self):
-        if self.preconditioning not in ("wiener", "edm"):
-            raise InputError(f"preconditioning is {self.preconditioning!r}, expected 'wiener' or 'edm'")
+        for name, known in (("preconditioning", ("wiener", "edm")), *CHOICES.items()):
+            if getattr(self, name) not in known:
+                expected = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+        if self.joint != "no" and not self.linear_estimate:
+            raise InputError(f"joint is {self.joint!r} without a linear estimate to show, expected linear_estimate")
 
     def as_dict(self) -> dict:
-        """Plain values, to record in a checkpoint."""
-        return asdict(self)
+        """Plain values, to record in a checkpoint; choices that came later where they are not the usual ones."""
+        return {name: value for name, value in asdict(self).items() if value != CHOICES.get(name, (None,))[0]}
 
 
 class Tuned(NamedTuple):
@@ -77,16 +93,37 @@ class Denoiser(nn.Module):
         config: size of the network.
         mixed: run the network in bfloat16 (the transforms stay in float32).
         context: channels of the context.
+        joint: spectrum with all covariances, where the configuration asks for its estimate.
+        state: what is where, where days are convolved.
+
+    Raises:
+        InputError: days that are to be convolved do not hold the same channels.
     """
 
-    def __init__(self, spectrum: Spectrum, config: NetworkConfig, mixed: bool = False, context: int = CONTEXT_CHANNELS):
+    def __init__(
+        self,
+        spectrum: Spectrum,
+        config: NetworkConfig,
+        mixed: bool = False,
+        context: int = CONTEXT_CHANNELS,
+        joint: Spectrum | None = None,
+        state: StateVector | None = None,
+    ):
         super().__init__()
-        channels = spectrum.shape[0]
+        channels, self.order, frames = spectrum.shape[0], None, 1
         self.spectrum, self.mixed = spectrum, mixed
-        size = config.as_dict()
+        size = asdict(config)
         self.scaling = spectrum if size.pop("preconditioning") == "wiener" else White(spectrum.shape)
-        self.linear_estimate = size.pop("linear_estimate")
-        self.network = UNet(channels * (1 + self.linear_estimate) + context, channels, **size)
+        self.linear_estimate, kind = size.pop("linear_estimate"), size.pop("joint")
+        self.joint, self.joint_skip = None, kind == "skip"
+        if kind != "no" and joint is not None and not joint.univariate:
+            self.joint = joint
+            self.register_buffer("squares", joint.vectors.permute(2, 3, 0, 1).square().flatten(1), persistent=False)
+        if size.pop("days") == "convolved" and state is not None and len(state.days) > 1:
+            self.order, frames = frame_by_frame(state), len(state.days)
+        channels = channels // frames
+        inputs = channels * (1 + self.linear_estimate) + context
+        self.network = UNet(inputs, channels, frames=frames, **size)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
@@ -95,15 +132,57 @@ class Denoiser(nn.Module):
         modes = s.to_modes(x)
         variance, noise = s.variance, sigma.view(-1, 1, 1, 1) ** 2
         linear = s.from_modes(modes * (variance / (variance + noise)))
-        shown = [s.from_modes(modes / (variance + noise).sqrt()), context.expand(len(x), -1, -1, -1)]
-        if self.linear_estimate:
+        unknown = s.posterior_variance(sigma).mean((-1, -2), keepdim=True).sqrt()
+        shown = [s.from_modes(modes / (variance + noise).sqrt())]
+        if self.joint is not None:
+            j = self.joint
+            estimate = j.from_modes(j.to_modes(x) * (j.variance / (j.variance + noise)))
+            shown.append(estimate / self._of_channels(j.variance**2 / (j.variance + noise)))
+            if self.joint_skip:
+                linear, unknown = estimate, self._of_channels(j.posterior_variance(sigma))
+        elif self.linear_estimate:
             deviation = (variance**2 / (variance + noise)).mean((-1, -2), keepdim=True).sqrt()
             shown.append(linear / deviation)
+        shown.insert(1, context.expand(len(x), -1, -1, -1))
+        return linear + unknown * self._correction(shown, sigma.log() / 4)
+
+    def _of_channels(self, variance: Tensor) -> Tensor:
+        """Deviation of each channel, (B, C, 1, 1), of the variance of joint modes."""
+        total = variance.flatten(1) @ self.squares.mT / variance[0, 0].numel()
+        return total.sqrt()[..., None, None]
+
+    def _correction(self, shown: list[Tensor], level: Tensor) -> Tensor:
+        """What the network answers, (B, C, ny, nx), to fields (B, ., ny, nx): those of the state, and the context."""
+        count, frames = len(level), 1
+        if self.order is not None:
+            frames = len(self.order)
+            places = [place for frame in self.order for place in frame]
+            shown = [
+                one.repeat_interleave(frames, 0) if i == 1 else one[:, places].unflatten(1, (frames, -1)).flatten(0, 1)
+                for i, one in enumerate(shown)
+            ]
         inputs = torch.cat(shown, 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
-            correction = self.network(inputs, sigma.log() / 4)
-        unknown = s.posterior_variance(sigma).mean((-1, -2), keepdim=True).sqrt()
-        return linear + unknown * correction.float()
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.mixed):
+            answer = self.network(inputs, level.repeat_interleave(frames)).float()
+        if self.order is None:
+            return answer
+        back = sorted(range(len(places)), key=places.__getitem__)
+        return answer.unflatten(0, (count, frames)).flatten(1, 2)[:, back]
+
+
+def frame_by_frame(state: StateVector) -> list[list[int]]:
+    """Places of the channels of each day, day by day.
+
+    Raises:
+        InputError: days that do not hold the same channels.
+    """
+    names = list(dict.fromkeys(state.channels))
+    if len(names) * len(state.days) != len(state):
+        raise InputError(
+            f"the state holds {len(state)} fields of {len(names)} channels on {len(state.days)} days, expected all "
+            f"channels on all days where days are convolved"
+        )
+    return [[state.index(name, day) for name in names] for day in state.days]
 
 
 class DiffusionPrior:
@@ -137,12 +216,13 @@ class DiffusionPrior:
         self.inflation = tuple(tuned.inflation.get(name, 1.0) for name in self.state.channels)
         self.config = config or NetworkConfig()
         self.cross_covariance = covariance
-        self.denoiser = Denoiser(
-            Spectrum(covariance, univariate=True, basis=basis), self.config, mixed, self.context_channels
-        )
         # The network is preconditioned channel by channel; guidance takes all covariances, so that an innovation in
         # one channel reaches the others in the same step.
         self.spectrum = Spectrum(covariance, basis=basis)
+        univariate = Spectrum(covariance, univariate=True, basis=basis)
+        self.denoiser = Denoiser(
+            univariate, self.config, mixed, self.context_channels, self.spectrum, self.state
+        )
         self.shape = self.spectrum.shape
         self.standardizer, self.domain = standardizer, domain
         self.training: dict = {}

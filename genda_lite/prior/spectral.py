@@ -153,7 +153,7 @@ class Spectrum(nn.Module):
             variance = variance[channels]
             return lambda v: basis.inverse(variance * basis(v))
         vectors = self.vectors[:, :, channels]
-        matrix = torch.einsum("yxce,eyx,yxde->cdyx", vectors, variance, vectors)
+        matrix = torch.einsum("yxce,eyx,yxde->cdyx", vectors, variance, vectors).contiguous()  # each a map
 
         def product(v: Tensor) -> Tensor:
             c = basis(v)

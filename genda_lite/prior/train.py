@@ -26,7 +26,7 @@ from .diffusion import Denoiser, DiffusionPrior, NetworkConfig
 from .muon import Muon
 from .signals import stop_on_signals
 from .spectral import Basis, Spectrum
-from .trajectory import TRAJECTORY, between_frames, shared_functions
+from .trajectory import TRAJECTORY, between_frames, compact, expanded, shared_functions, widened
 from .windows import Noise, Windows
 
 STATE_FORMAT = "genda_lite training state 3"
@@ -170,7 +170,8 @@ class Trainer:
         accumulate: parts that the share of a batch is cut into, where it does not fit into memory at once.
         workers: processes that cut windows ahead of time; none: the training does it itself.
         processes: how many there must be, started by `torchrun`.
-        start: a prior whose network's weights the training begins with, in place of random ones.
+        start: a prior whose network's weights the training begins with, in place of random ones; for a state of several
+            days also one of single days (`trajectory.widened`).
 
     Raises:
         InputError: other than the processes asked for, a batch that they cannot share evenly, another network in the
@@ -203,6 +204,8 @@ class Trainer:
         )
         self.windows = self._windows(data, domain, config.seed)
         self.prior = self._untrained(data, domain, network, mixed and native_bfloat16(self.accelerator.device))
+        if not self.prior.between and validation is not None:
+            self.prior.between = between_frames(validation, config.state)
         self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self._network()
@@ -242,8 +245,11 @@ class Trainer:
             )
 
     def _start_from(self, start: DiffusionPrior) -> None:
-        """Take over the weights of a network of the same layers; scaling and covariance are of the data to train on."""
+        """Take over the weights of a network of the same layers, or of one of single days that is to see several;
+        scaling and covariance are of the data to train on."""
         own, theirs = (prior.denoiser.network.state_dict() for prior in (self.prior, start))
+        if start.state == TODAY != self.prior.state and self.prior.config == start.config:
+            theirs = widened(theirs, own, self.prior.state, self.prior.config.linear_estimate)
         if {name: w.shape for name, w in own.items()} != {name: w.shape for name, w in theirs.items()}:
             told = f"{start.config.as_dict()} with {start.shape[0]} channels"
             raise InputError(f"the prior to start from has another network ({told}), expected one of the same layers")
@@ -255,6 +261,8 @@ class Trainer:
         """What is to be trained, with the covariance of the windows."""
         state = self.config.state
         covariance, basis = estimate_covariance(lambda: self.windows.fields(COVARIANCE_WINDOWS), state)
+        if len(state.days) > 1:
+            covariance = expanded(compact(covariance, state), state)  # as a checkpoint will have it
         prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis, state)
         prior.between = between_frames(data, state)
         return prior
@@ -269,7 +277,8 @@ class Trainer:
 
     def _validation(self, windows: Windows) -> Callable[[nn.Module], dict[str, float]]:
         """Scores of a network on windows that it is not trained on."""
-        return Validation(windows, self.denoiser.spectrum)
+        count = max(128, 512 // len(self.config.state.days))  # they are kept in memory
+        return Validation(windows, self.denoiser.spectrum, count)
 
     def _loss(self, batch: Sequence[Tensor]) -> Tensor:
         """Of each window and channel, (B, C)."""

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..state import CHANNELS, StateVector
+from .base import CONTEXT_CHANNELS
 
 if TYPE_CHECKING:
     from .base import Prior
@@ -99,6 +100,36 @@ def between_frames(data, state: StateVector, dates: int = 60) -> dict[str, float
         unlike = data.frames[now] - 0.5 * (data.frames[before] + data.frames[after])
         total = total + unlike.square().nanmean((1, 2))
     return {name: round(float(value), 5) for name, value in zip(CHANNELS, (total / len(some)).sqrt(), strict=True)}
+
+
+def widened(
+    single: dict[str, Tensor], several: dict[str, Tensor], state: StateVector, linear_estimate: bool
+) -> dict[str, Tensor]:
+    """Weights of a U-Net of single days as the start of one of several days, folded into channels.
+
+    The channels of the date are seen and corrected as before. Those of the other days are at first neither: their
+    weights in the first and in the last layer are zero.
+
+    Args:
+        single, several: weights by name, of one and of the other. linear_estimate: whether the networks are shown it.
+    """
+    entry, outcome = "first.weight", ("last.2.weight", "last.2.bias")
+    today, size = [state.index(name) for name in CHANNELS], len(state)
+    seen = [*today, *range(size, size + CONTEXT_CHANNELS)]
+    if linear_estimate:
+        seen += [size + CONTEXT_CHANNELS + place for place in today]
+    out = dict(single)
+    squares = single[outcome[1]].shape[0] // len(CHANNELS)  # that pixels are folded into
+
+    def folded(places: list[int]) -> list[int]:
+        return [squares * place + k for place in places for k in range(squares)]
+
+    out[entry] = torch.zeros_like(several[entry])
+    out[entry][:, folded(seen)] = single[entry].to(several[entry])
+    for name in outcome:
+        out[name] = torch.zeros_like(several[name])
+        out[name][folded(today)] = single[name].to(several[name])
+    return out
 
 
 # --- The covariance on disk ------------------------------------------------------------------------------------------

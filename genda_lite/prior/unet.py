@@ -27,10 +27,32 @@ class NoiseEmbedding(nn.Module):
         return F.silu(self.layers(torch.cat([angle.sin(), angle.cos()], 1)))
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with the noise level scaling and shifting in between; starts as the identity."""
+class InTime(nn.Module):
+    """A convolution over three frames, one before and one after, zero beyond the ends; starts as the identity.
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float = 0.0, groups: int = 8):
+    Frames lie one after the other in the batch, (B T, width, ny, nx).
+    """
+
+    def __init__(self, width: int, frames: int):
+        super().__init__()
+        self.frames, self.mix = frames, nn.Conv2d(3 * width, width, 1)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        now = x.unflatten(0, (-1, self.frames))
+        none = torch.zeros_like(now[:, :1])
+        around = torch.cat([none, now[:, :-1]], 1), now, torch.cat([now[:, 1:], none], 1)
+        return x + self.mix(torch.cat(around, 2).flatten(0, 1))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with the noise level scaling and shifting in between, and where there are several frames one
+    in time; starts as the identity."""
+
+    def __init__(
+        self, inputs: int, outputs: int, embedding: int, dropout: float = 0.0, groups: int = 8, frames: int = 1
+    ):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
@@ -39,6 +61,7 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.in_time = InTime(outputs, frames) if frames > 1 else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)
 
@@ -46,7 +69,7 @@ class ResidualBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, 1)
         h = self.norm2(h) * (1 + scale) + shift
-        return self.skip(x) + self.conv2(self.dropout(F.silu(h)))
+        return self.in_time(self.skip(x) + self.conv2(self.dropout(F.silu(h))))
 
 
 class UNet(nn.Module):
@@ -57,6 +80,7 @@ class UNet(nn.Module):
         multipliers: channels of each level, in widths; each level halves the resolution.
         blocks: residual blocks a level. patch: side of the squares that pixel-unshuffle folds into channels.
         dropout: share of features left out while training.
+        frames: of which the batch holds as many one after the other, and which are convolved in time.
     """
 
     def __init__(
@@ -68,12 +92,13 @@ class UNet(nn.Module):
         blocks: int = 1,
         patch: int = 2,
         dropout: float = 0.0,
+        frames: int = 1,
     ):
         super().__init__()
         embedding = 4 * width
 
         def block(channels: int, w: int) -> ResidualBlock:
-            return ResidualBlock(channels, w, embedding, dropout)
+            return ResidualBlock(channels, w, embedding, dropout, frames=frames)
 
         widths = [width * m for m in multipliers]
         self.patch = patch

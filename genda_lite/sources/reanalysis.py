@@ -112,7 +112,9 @@ def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr
     """The daily mean wind of a date, in a box; of no date, that of the only day.
 
     Returns:
-        dims (latitude, longitude): `uas`, `vas` (m s-1); attributes as of `read_winds`, and `report`.
+        dims (latitude, longitude): `uas`, `vas` (m s-1), at the middle of the day; attributes as of `read_winds`, and
+        `report`.
+
     Raises:
         InputError: as `read_winds`; there is no such day, there are several and no date, or no point is in the box.
     """
@@ -123,7 +125,9 @@ def wind_of_day(paths: Paths, date: np.datetime64 | None, box: Box | None) -> xr
     found = np.flatnonzero(days == date.astype("datetime64[D]")) if date is not None else np.array([0])
     if not len(found):
         raise InputError(f"{winds.attrs['source']}: no wind on {as_day(date)}, the files cover {days[0]} to {days[-1]}")
-    winds = cut(winds.isel(time=int(found[0])), box).load()
+    winds = winds.isel(time=int(found[0]))
+    middle = winds["time"].values.astype("datetime64[D]") + np.timedelta64(12, "h")
+    winds = cut(winds.assign_coords(time=middle.astype("datetime64[ns]")), box).load()
     missing = int(winds["uas"].isnull().sum())
     report = Report(winds.attrs["source"], "cells", winds["uas"].size, {"without a value": missing} if missing else {})
     return winds.assign_attrs(report.attributes())

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 import xarray as xr
 
 from ..baselines.interpolation import Ensemble, climatological_ensemble, interpolated_ensemble
 from ..baselines.regression import Regression
+from ..errors import InputError
+from ..observe.likelihood import within
 from ..observe.table import Observations
 from ..posterior.assimilate import DEFAULT, FAST, Settings, sample_posterior
 from ..posterior.guidance import GUIDANCES, sda
@@ -33,18 +36,20 @@ CLIMATOLOGY, REGRESSION, GAUSSIAN = "climatology", "U-Net regression", "Gaussian
 DRESSED, OWN = "dressed", "own spread"  # a Gaussian about a single estimate: by classes (`dress`), or its own
 OI_UNIVARIATE, OI = "OI, univariate", "OI, multivariate"
 OURS, OURS_FAST = "diffusion", "diffusion, fast"
+IN_TIME = "in time"  # of methods that are given the observations of several days, each at its own time
 GENDA, GENDA_SMALL = (f"GenDA's sampler, gamma {gamma:g}" for gamma in (0.1, 0.01))
 SHIPPED_REGRESSION = "regression_lite.safetensors"
 
 
 class Task(NamedTuple):
-    """What a method is given: the problem in standardized units, the observations it was posed from, and how many
-    members are wanted."""
+    """What a method is given: the problem in standardized units, the observations it was posed from, how many members
+    are wanted, and the observations of all days where methods of several days are to have them."""
 
     problem: Problem
     observations: Observations
     members: int
     seed: int
+    dated: Observations | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Case:
     Args:
         observations: inside the grid.
         timely: the same with the age of altimetry not among the errors, for problems to which it is told as a time.
+        dated: what methods of several days are shown, each value at its own time (`ObservingSystem.in_time`).
         truth: dims (latitude, longitude).
         zones: cells (ny, nx) that are scored together, by name.
         ocean: which of several it is of.
@@ -64,6 +70,7 @@ class Case:
     date: np.datetime64
     observations: Observations
     timely: Observations | None = None
+    dated: Observations | None = None
     truth: xr.Dataset | None = None
     zones: Mapping[str, np.ndarray] = field(default_factory=dict)
     ocean: int = 0
@@ -80,7 +87,7 @@ class Case:
         """
         observations = self.observations if self.timely is None else self.timely
         problem = build_problem(prior, observations, date=self.date, **options)
-        return Task(problem, self.observations, members, seed)
+        return Task(problem, self.observations, members, seed, self.dated)
 
 
 @dataclass(frozen=True)
@@ -124,16 +131,80 @@ def interpolated(prior: GaussianPrior, task: Task) -> Ensemble:
 
 def regressed(prior: Prior, regression: Regression, task: Task) -> Ensemble:
     """The U-Net's estimate: no ensemble, and with a head for it a deviation."""
-    problem = task.problem
-    found = regression.estimate(prior, task.observations, problem.grid, problem.date, problem.context)
+    problem, observations = task.problem, task.observations
+    if regression.config.days:
+        observations = seen_in_time(task)
+    found = regression.estimate(prior, observations, problem.grid, problem.date, problem.context)
     return Ensemble(None, found.mean, found.deviation)
 
 
 def regressions(prior: Prior, regression: Regression) -> list[Method]:
-    """The regression as it is delivered, dressed, and, with a head for it, with its own spread."""
-    one = Method(REGRESSION, partial(regressed, prior, regression), evaluations=1)
-    spreads = (DRESSED, OWN) if regression.config.variance else (DRESSED,)
-    return [one, *(replace(one, name=f"{REGRESSION}, {spread}", spread=spread) for spread in spreads)]
+    """The regression as it is delivered, dressed, and, with a head for it, with its own spread; one that is shown days
+    is not dressed, for the classes are of another."""
+    name = f"{REGRESSION}, {IN_TIME}" if regression.config.days else REGRESSION
+    one = Method(name, partial(regressed, prior, regression), evaluations=1)
+    spreads = (*(() if regression.config.days else (DRESSED,)), *((OWN,) if regression.config.variance else ()))
+    return [one, *(replace(one, name=f"{name}, {spread}", spread=spread) for spread in spreads)]
+
+
+def seen_in_time(task: Task) -> Observations:
+    """The observations of a task at their own times.
+
+    Raises:
+        InputError: it has none.
+    """
+    if task.dated is None:
+        raise InputError("a method of several days needs observations at their own time, expected cases made in time")
+    return task.dated
+
+
+def of_several_days(several: Prior, run: Callable[[Task], Ensemble], units: Prior, task: Task) -> Ensemble:
+    """What a prior of several days makes of the observations of all its days, for the date alone.
+
+    Args:
+        run: a method with this prior. units: the prior in whose standardized units the ensemble is to be.
+
+    Raises:
+        InputError: see `seen_in_time`, `build_problem`.
+    """
+    asked = task.problem
+    grid, date = asked.grid, asked.date
+    corner = {"southwest": (float(grid.longitude[0]), float(grid.latitude[0]))}
+    place = {"region": corner} if asked.position_used else {"grid": grid}
+    seen = within(seen_in_time(task), several.state, date)
+    found = run(task._replace(problem=build_problem(several, seen, date=date, **place)))
+    today = [several.state.index(name) for name in units.state.channels]
+    own, other = several.standardizer, units.standardizer
+    usual = [one.climatology(grid.latitude[:, None], date, grid.longitude) for one in (own, other)]
+    factor = torch.from_numpy(own.scale / other.scale)[:, None, None]
+    shift = torch.from_numpy((usual[0] - usual[1]) / other.scale[:, None, None])
+
+    def converted(x):
+        return None if x is None else (factor.to(x) * x[..., today, :, :] + shift.to(x)).float()
+
+    return Ensemble(converted(found.draws), converted(found.mean))
+
+
+def methods_in_time(several: Prior, gaussian: GaussianPrior, units: Prior) -> dict[str, Method]:
+    """The methods of a prior of several days by their names: `IN_TIME` of those of single days.
+
+    Args:
+        gaussian: of the same training data: optimal interpolation in space and time. units: see `of_several_days`.
+
+    Raises:
+        InputError: a prior of single days.
+    """
+    check_kind(several, True, "a method in time")
+    with_prior = {OI: gaussian, OURS: several, OURS_FAST: several, GENDA: several}
+    known = methods(several, gaussian, gaussian)
+    found = [known[name] for name in with_prior]
+    return {
+        f"{method.name}, {IN_TIME}": replace(
+            method, name=f"{method.name}, {IN_TIME}",
+            run=partial(of_several_days, with_prior[method.name], method.run, units),
+        )
+        for method in found
+    }  # fmt: skip
 
 
 def methods(
@@ -173,14 +244,35 @@ def shipped_regression(path: Path | None = None) -> Regression | None:
 
 
 def load_methods(
-    prior: str | None = None, regression: Path | None = None, device: str = "cpu"
+    prior: str | None = None,
+    regression: Path | None = None,
+    device: str = "cpu",
+    trajectory: str | None = None,
+    regression_in_time: Path | None = None,
 ) -> tuple[Prior, dict[str, Method]]:
     """The learned prior of a checkpoint, by default the shipped one, and all methods by their names.
 
+    Args:
+        trajectory: checkpoint of a prior of several days, or "trajectory": its methods, too (`methods_in_time`).
+        regression_in_time: checkpoint of a regression that is shown days: its methods, too.
+
     Raises:
-        InputError: a prior of several days, or see `load_prior`, `Regression.load`.
+        InputError: a prior of several days where one of single days is needed, or the other way round; the same of
+            regressions; or see `load_prior`, `Regression.load`.
     """
     learned = load_prior(prior, device=device)
     check_kind(learned, False, "this evaluation")
     gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
-    return learned, methods(learned, gaussian, univariate, shipped_regression(regression))
+    single = shipped_regression(regression)
+    if single is not None and single.config.days:
+        raise InputError(f"{regression}: is shown days one by one, expected it as the regression in time")
+    known = methods(learned, gaussian, univariate, single)
+    if trajectory is not None:
+        several, linear = (load_prior(trajectory, only, device=device) for only in (False, True))
+        known |= methods_in_time(several, linear, learned)
+    if regression_in_time is not None:
+        other = Regression.load(regression_in_time)
+        if not other.config.days:
+            raise InputError(f"{regression_in_time}: is shown all days together, expected a regression in time")
+        known |= {method.name: method for method in regressions(learned, other)}
+    return learned, known

@@ -11,7 +11,8 @@ Methods have the names of `verify.engine`, channels those of the state (`zos`, `
 A label that is empty says: of all of them (cases, oceans, dates), or that it does not apply. Methods "..., dressed" are
 single estimates with a Gaussian spread (`verify.dress`). Metrics and their units, "units" being those of the channel:
 
-    rmse, crps                of the ensemble mean, and fair CRPS (units)
+    rmse, crps                of the ensemble mean, and fair CRPS (units); of forecasts by days ahead (the zone)
+    rmse / rmse of diffusion  in time over that of single days
     spread_skill              spread over error of the mean, 1 if calibrated
     below, above, outside     how many times as often as promised the truth lies below or above all members, and both
     rank_distance             share of truths that would have to change rank for a flat rank histogram

@@ -4,10 +4,13 @@
     run(experiment, "runs/ose", experiment.days(8), workers=2)
 
 A day's observations come from files as providers deliver them. The region is larger than the window that priors know:
-each window is analysed by itself, and windows overlap. Every method gets the same observations with the same errors.
+each window is analysed by itself, and windows overlap. A prior of several days analyses the whole region at once,
+composed of windows (`posterior.compose`). Every method gets the same observations with the same errors; those in time
+get each at its own time, and temperature, maps and winds of all days within the window, not only of the date.
 Drifters and one altimeter are withheld, and nothing here reads them.
 """
 
+import contextlib
 import json
 import os
 import warnings
@@ -28,10 +31,14 @@ from ...errors import InputError
 from ...files import check_folder, write_dataset
 from ...observe.files import read_observations
 from ...observe.instruments import InstrumentErrors
+from ...observe.likelihood import within
 from ...observe.table import Observations
 from ...posterior.assimilate import Settings
+from ...posterior.compose import prepared
+from ...posterior.problem import build_problem
 from ...prepare.decompose import total_current
-from ...prior import Prior
+from ...prior import Prior, load_prior
+from ...prior.trajectory import check_kind
 from ...processors import count_processors
 from ...sources import Archive, Report, open_product, read_tracks
 from ...sources.files import as_date
@@ -40,14 +47,17 @@ from ...version import __version__
 from ..engine import (
     CLIMATOLOGY,
     GENDA,
+    IN_TIME,
     OI,
     OURS,
     OURS_FAST,
     REGRESSION,
     Case,
     Method,
+    Task,
     analyse,
     load_methods,
+    methods,
     sampled,
 )
 from ..osse.sweep import southwest
@@ -64,6 +74,10 @@ COMMON_NAMES = {  # of the methods that an experiment knows: on the command line
     GENDA: "GenDA's sampler",
     OURS_FAST: "ours, fast",
     OURS: "ours",
+    f"{REGRESSION}, {IN_TIME}": "U-Net regression in time",
+    f"{OI}, {IN_TIME}": "optimal interpolation in time",
+    f"{OURS_FAST}, {IN_TIME}": "ours in time, fast",
+    f"{OURS}, {IN_TIME}": "ours in time",
 }
 CYCLED = {  # ways of a cycle (`cycling`), by other commands
     CLIMATE: "optimal interpolation, past only",
@@ -108,6 +122,7 @@ class Setting:
             and are not by default: they are made of the same measurements, which would count twice.
         box: west, east, south, north (degrees).
         prior, regression: checkpoints, by default the shipped ones.
+        trajectory, regression_in_time: checkpoints of several days, for methods in time; none, no such methods.
 
     Raises:
         InputError: a number that cannot be, or a product that is none.
@@ -129,6 +144,8 @@ class Setting:
     box: tuple[float, float, float, float] = BOX
     prior: str | None = None
     regression: str | None = None
+    trajectory: str | None = None
+    regression_in_time: str | None = None
 
     def __post_init__(self):
         for name in ("products", "box"):
@@ -162,20 +179,44 @@ class Setting:
         return Grid(*(np.arange(low, high + 1) * DEGREES_PER_CELL for low, high in ends))
 
     def text(self) -> str:
-        """Everything, to be kept with the results."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """Everything, to be kept with the results; of methods in time where there are any."""
+        later = ("trajectory", "regression_in_time")
+        told = {name: value for name, value in asdict(self).items() if value is not None or name not in later}
+        return json.dumps(told, sort_keys=True)
 
 
 @lru_cache(maxsize=2)
 def _tools(
-    prior: str | None, regression: str | None, steps: int, device: str = "cpu"
+    prior: str | None, regression: str | None, steps: int, device: str = "cpu", in_time: str | None = None
 ) -> tuple[Prior, dict[str, Method]]:
-    """The learned prior, and the methods of `COMMON_NAMES`."""
-    learned, known = load_methods(prior, Path(regression) if regression else None, device)
+    """The learned prior, and the methods of `COMMON_NAMES` that analyse window by window."""
+    given = {"regression_in_time": Path(in_time)} if in_time else {}
+    learned, known = load_methods(prior, Path(regression) if regression else None, device, **given)
     found = {name: known[name] for name in COMMON_NAMES if name in known}
     settings = Settings("hybrid", "sde-2m", steps)
     found[OURS] = replace(found[OURS], run=lambda task: sampled(learned, settings, task), evaluations=3 * steps)
     return learned, found
+
+
+@lru_cache(maxsize=2)
+def _tools_in_time(
+    trajectory: str | None, grid: tuple[tuple[float, ...], tuple[float, ...]], steps: int, device: str = "cpu"
+) -> tuple[Prior | None, dict[str, Method]]:
+    """The prior of several days, composed for a whole grid, and the methods of `COMMON_NAMES` that analyse it at once;
+    none without a checkpoint.
+
+    Raises:
+        InputError: a prior of single days, or a grid smaller than its window.
+    """
+    if trajectory is None:
+        return None, {}
+    several, gaussian = (load_prior(trajectory, only, device=device) for only in (False, True))
+    check_kind(several, True, "an experiment in time")
+    several, gaussian = (prepared(one, Grid(*map(np.array, grid)))[0] for one in (several, gaussian))
+    known = methods(several, gaussian, gaussian)
+    settings = Settings("hybrid", "sde-2m", steps)
+    known[OURS] = replace(known[OURS], run=lambda task: sampled(several, settings, task), evaluations=3 * steps)
+    return several, {f"{name}, {IN_TIME}": known[name] for name in (OI, OURS_FAST, OURS)}
 
 
 @dataclass(frozen=True)
@@ -226,6 +267,29 @@ class Experiment:
         files = self.archive.tracks(noon, setting.window)
         for name in setting.products:
             files += self.archive.files(name, noon)
+        return self._read(files, noon, errors, past)
+
+    def observations_in_time(self, date: np.datetime64) -> Observations:
+        """What was seen on all days within the window, each value at its own time; errors do not hold its age.
+
+        A product of which there is nothing on a day, other than the date, is left out there.
+
+        Raises:
+            InputError: see `observations`.
+        """
+        noon, days = np.datetime64(date, "D") + np.timedelta64(12, "h"), int(self.setting.window)
+        seen = [self.observations(date, timely=True)[0]]
+        for day in [noon + np.timedelta64(n, "D") for n in range(-days, days + 1) if n]:
+            for name in self.setting.products:
+                with contextlib.suppress(InputError):
+                    seen.append(self._read(self.archive.files(name, day), day, self.setting.errors)[0])
+        return reduce(add, seen)
+
+    def _read(
+        self, files: list[Path], noon: np.datetime64, errors: InstrumentErrors, past: bool = False
+    ) -> tuple[Observations, list[Report]]:
+        """Observations of a day in some files, see `observations`."""
+        setting = self.setting
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*day.s. hold fewer", UserWarning)  # a month's last day, cut
             seen, reports = read_observations(files, noon, setting.box, setting.window, errors)
@@ -250,26 +314,36 @@ class Experiment:
             InputError: an unknown method, or see `observations`.
         """
         setting = self.setting
-        prior, known = _tools(setting.prior, setting.regression, setting.steps, self.device)
-        names = full_names(names, known)
+        prior, known = self._windowed()
+        ends = tuple(map(tuple, (setting.grid.latitude, setting.grid.longitude)))
+        composed, whole = _tools_in_time(setting.trajectory, ends, setting.steps, self.device)
+        names = full_names(names, known | whole)
         seen, _ = self.observations(date)
+        in_days = self.observations_in_time(date) if any(IN_TIME in name for name in names) else None
         in_time = {"decorrelation": setting.decorrelation} if setting.weighted and setting.decorrelation else {}
         dated = self.observations(date, timely=True)[0] if in_time else seen
         noon = np.datetime64(date, "D") + np.timedelta64(12, "h")
         parts: dict[str, list] = {name: [] for name in names}
         seconds = dict.fromkeys(names, 0.0)
-        windows = tiles(setting.grid, prior.shape[1:])
-        for number, window in enumerate(windows):
-            case = Case(window, noon, seen.inside(window), dated.inside(window))
+        windows, small = tiles(setting.grid, prior.shape[1:]), [name for name in names if name in known]
+        for number, window in enumerate(windows if small else ()):
+            own = in_days.inside(window) if in_days is not None else None
+            case = Case(window, noon, seen.inside(window), dated.inside(window), own)
             place = {"region": southwest(window)} if prior.domain.holds(window) else {"grid": window}
-            day = int(np.datetime64(date, "D").astype(int))
-            seed = int(np.random.SeedSequence([setting.seed, day, number]).generate_state(1)[0])
+            seed = self._seed(date, number)
             task = case.task(prior, setting.members, seed, **place, **in_time)
-            for name, (_, ensemble, took) in zip(names, analyse((known[n] for n in names), task), strict=True):
+            for name, (_, ensemble, took) in zip(small, analyse((known[n] for n in small), task), strict=True):
                 parts[name].append(fields_of(ensemble, prior, window, noon))
                 seconds[name] += took
+        large = [name for name in names if name in whole]
+        if large:
+            place = {"region": southwest(setting.grid)} if prior.domain.holds(setting.grid) else {"grid": setting.grid}
+            problem = build_problem(composed, within(in_days, composed.state, noon), date=noon, **place)
+            task = Task(problem, problem.observations, setting.members, self._seed(date, 0))
+            for name, (_, ensemble, took) in zip(large, analyse((whole[n] for n in large), task), strict=True):
+                parts[name], seconds[name] = [fields_of(ensemble, composed, setting.grid, noon)], took
         for name in names:
-            ds = stitched(parts[name], windows, setting.grid)
+            ds = stitched(parts[name], [setting.grid] if name in whole else windows, setting.grid)
             ds["zos"] = ds["zos"] + np.float32(self.reference())
             ds["zos"].attrs = parts[name][0]["zos"].attrs | {"comment": "in the reference of the assimilated tracks"}
             about = {
@@ -279,11 +353,23 @@ class Experiment:
                 "method": name,
                 "setting": setting.text(),
                 "withheld": self.archive.withheld,
-                "observations": len(seen),
+                "observations": len(in_days if IN_TIME in name else seen),
                 "cpu_seconds": round(seconds[name], 2),
             }
             ds = ds.assign_attrs(about).expand_dims(time=[noon.astype("datetime64[ns]")])
             yield name, ds.transpose("member", "time", "latitude", "longitude", missing_dims="ignore")
+
+    def _windowed(self) -> tuple[Prior, dict[str, Method]]:
+        """The prior of single days, and the methods that analyse window by window."""
+        setting, later = self.setting, ()
+        if setting.regression_in_time:
+            later = (setting.regression_in_time,)
+        return _tools(setting.prior, setting.regression, setting.steps, self.device, *later)
+
+    def _seed(self, date: np.datetime64, number: int) -> int:
+        """Of a day and a window."""
+        day = int(np.datetime64(date, "D").astype(int))
+        return int(np.random.SeedSequence([self.setting.seed, day, number]).generate_state(1)[0])
 
 
 @lru_cache(maxsize=4)

@@ -34,7 +34,7 @@ from ...prior import Prior
 from ...state import CHANNELS, DEGREES_PER_CELL, METRES_PER_DEGREE, OCEAN, SURFACE, Grid
 from .. import scores
 from ..dress import Dressing
-from ..engine import DRESSED, OI, OURS, OWN, Case, Method, analyse
+from ..engine import DRESSED, IN_TIME, OI, OURS, OWN, REGRESSION, Case, Method, analyse
 from ..spectra import isotropic_spectrum
 from ..table import less, pick, pivot, row, tidy
 from .single import SCORED, check_apart, dressed, judged_truth, own_deviation, physical, with_derived
@@ -54,6 +54,8 @@ TOLD = {
     "rank_distance": "share of truths that would have to change rank",
 }
 ENOUGH = 6  # oceans for an interval
+DAILY = ("thetao", "so", "uas", "vas")  # what is seen day by day
+DAILY_CELL = 36.0  # km, in which temperature of other days is averaged
 CELL = 18.0  # km, in which a pass is averaged for methods that are told its time: their work grows with its points
 
 
@@ -73,6 +75,8 @@ class Cases:
             (`posterior.lags`); 0: its age is an error for all. On 24 other cases, optimal interpolation has a lower
             CRPS of sea level with age as an error than with any one time from 2.5 to 10 days, in each ocean
             (`benchmarks/lag_time.py`). These oceans and the swaths would need a time for each scale.
+        in_time: also make what methods of several days are shown (`ObservingSystem.in_time`): the same altimetry at its
+            own time, and temperature, maps and winds of all days within the system's window, not only of the date.
     """
 
     series: list[xr.Dataset]
@@ -82,6 +86,7 @@ class Cases:
     system: Callable[[int], ObservingSystem] = random_system
     swath_error_factor: float = 1.0
     decorrelation: float = 0.0
+    in_time: bool = False
 
     def __len__(self) -> int:
         return self.count
@@ -114,8 +119,8 @@ class Cases:
         today = ocean.isel(time=[day]).load()
         state = to_state(today, self.prior.standardizer)  # on the whole grid: its smoothing reaches beyond the box
         truth = state.assign(uo=today["uo"], vo=today["vo"]).isel(time=0, **box).drop_vars("member", errors="ignore")
-        window = ocean[["zos"]].isel(time=near, **box).load()
-        for name in ("thetao", "so", "uas", "vas"):
+        window = ocean[["zos", *DAILY] if self.in_time else ["zos"]].isel(time=near, **box).load()
+        for name in () if self.in_time else DAILY:
             window[name] = today[name].isel(**box).reindex(time=window["time"])
         parts = self._parts(system, window, date)
         grid = Grid(truth["latitude"].values, truth["longitude"].values)
@@ -133,7 +138,8 @@ class Cases:
         if self.decorrelation:
             unaged = replace(system, errors=replace(system.errors, variability=0.0))
             timely = averaged_tracks(reduce(add, self._parts(unaged, window, date).values()).inside(grid))
-        return Case(grid, truth["time"].values, seen, timely, truth=truth, zones=zones, ocean=which, about=about)
+        dated = averaged_days(system.in_time(window, date).inside(grid), date) if self.in_time else None
+        return Case(grid, truth["time"].values, seen, timely, dated, truth, zones, which, about)
 
     def _parts(self, system: ObservingSystem, window: xr.Dataset, date: np.datetime64) -> dict[str, Observations]:
         """What each instrument sees, SWOT's correlated errors being larger than what is stated."""
@@ -153,6 +159,13 @@ def averaged_tracks(observations: Observations) -> Observations:
     """With super-observations of `CELL` in the place of altimetry."""
     tracks = (observations.channel == "zos") & (observations.smoothing == 0)
     return observations.select(tracks).averaged(CELL) + observations.select(~tracks)
+
+
+def averaged_days(observations: Observations, date: np.datetime64) -> Observations:
+    """`averaged_tracks`, and temperature of other days than the date in cells of `DAILY_CELL`."""
+    warm = (observations.channel == "thetao") & (observations.smoothing == 0) & (observations.time != date)
+    parts = averaged_tracks(observations.select(~warm)), observations.select(warm)
+    return parts[0] + parts[1].averaged(DAILY_CELL) if warm.any() else parts[0]
 
 
 # --- Scores ----------------------------------------------------------------------------------------------------------
@@ -252,6 +265,7 @@ def run(
         InputError: the folder holds tables of other settings, or see `check_apart`.
     """
     settings = f"{cases.count} {cases.seed} {cases.swath_error_factor:g} {cases.decorrelation:g} {members} {made_of}"
+    settings += " in time" if cases.in_time else ""
     chosen = [m for m in chosen if dressing or m.spread != DRESSED]
     if dressing:
         check_apart(dressing, cases.series)
@@ -414,7 +428,8 @@ def targets(table: xr.Dataset) -> list[dict]:
     judged, rows = figures(table), []
     found = judged.sel(experiment=OURS)
     names = [str(m) for m in table["experiment"].values]
-    baselines = [m for m in names if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
+    alike = [m for m in names if IN_TIME not in m]
+    baselines = [m for m in alike if not m.startswith((OURS, "GenDA")) and f"{m}, {DRESSED}" not in names]
     unseen = table.isel(case=np.flatnonzero(table["l4_so"].values == 0))
     for channel in OCEAN:
         for than in baselines:
@@ -436,6 +451,31 @@ def targets(table: xr.Dataset) -> list[dict]:
         member, mean, other = (a.sel(state=channel) for a in (found.member_departure, found.mean_departure, theirs))
         name = f"largest departure of single members' spectrum of {channel} above 40 km (decades), {OURS}"
         rows.append(row(name, member, highest=0.15, beside={"its mean": mean, "OI": other}))
+    return rows
+
+
+def targets_in_time(table: xr.Dataset) -> list[dict]:
+    """What a prior of several days is to gain, where the table has it, as rows of `verify.table.row`: in sea level over
+    the prior of single days with the same guidance; and over optimal interpolation in space and time and the regression
+    that is shown the days, in all channels of the ocean and the total current."""
+    ours, names = f"{OURS}, {IN_TIME}", [str(m) for m in table["experiment"].values]
+    if ours not in names:
+        return []
+    judged, rows = figures(table), []
+    ratio = judged["rmse"].sel(experiment=ours) / judged["rmse"].sel(experiment=OURS)
+    for channel in (*OCEAN, "uo", "vo"):
+        goal = {"highest": 0.85} if channel == "zos" else {}
+        labels = {"method": ours, "channel": channel, "zone": "all", "metric": f"rmse / rmse of {OURS}"}
+        title = f"RMSE of {channel}, {ours}, over that of {OURS}"
+        rows.append(row(title, ratio.sel(channel=channel), **goal, **labels))
+        goal = {"highest": -0.18} if channel == "zos" else {}
+        rows += paired_rows(table, ours, OURS, channel, **goal)
+        for than in (f"{OI}, {IN_TIME}", f"{REGRESSION}, {IN_TIME}, {OWN}"):
+            known = than in names and bool(judged["spread_skill"].sel(experiment=than, channel=channel).notnull())
+            rows += paired_rows(table, ours, than, channel, highest=0.0) if known else []
+        if channel in OCEAN:
+            value = judged["spread_skill"].sel(experiment=ours, channel=channel)
+            rows.append(row(f"spread/skill of {channel}, {ours}", value, lowest=0.9, highest=1.1))
     return rows
 
 
