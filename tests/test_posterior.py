@@ -279,7 +279,7 @@ def test_region_by_centre_by_corner_and_by_default(prior, truth, grid):
         ({"region": {"middle": (-60.0, 38.0)}}, "southwest"),
         ({"grid": (np.arange(8.0), np.arange(8.0))}, "expected at least 16 x 16"),
         ({"grid": 3}, "pair of 1-D arrays"),
-        ({"date": "the ides of March"}, "cannot be read"),
+        ({"date": "the ides of March"}, "is not a date"),
         ({"guidance": "magic"}, "oi-jacobian"),
         ({"sampler": "magic"}, "sde-2m"),
         ({"steps": 1}, "steps >= 2"),
