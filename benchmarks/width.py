@@ -340,7 +340,9 @@ def main() -> None:
         print(pivot(here, columns="figure").map("{:.3f}".format).to_string(), flush=True)
     if arguments.table:
         told = f"{arguments.windows} windows a covariance, {arguments.cases} cases, {arguments.members} members"
-        write_table(tidy(rows), arguments.table, command="python benchmarks/width.py runs", settings=told, seed=0)
+        command = f"python benchmarks/width.py runs{' --only-priors' * arguments.only_priors}"
+        command += "".join(f" --prior {given}" for given in arguments.prior)
+        write_table(tidy(rows), arguments.table, command=command, settings=told, seed=0)
 
 
 if __name__ == "__main__":

@@ -413,6 +413,22 @@ def width() -> str:
     return markdown(["physics", "climate", *heads], rows)
 
 
+def networks() -> str:
+    """The shipped prior and that of wide oceans, on oceans that neither was made of."""
+    contenders = {f"{which}: {kind}": f"{kind}, {words}"
+                  for kind in ("Gaussian", "diffusion") for which, words in (("old", "old"), ("new", "wide"))}
+    rows = []
+    for judge in (judge for judge in names("networks", "case", metric="crps") if judge in JUDGED):
+        for channel in JUDGED[judge]:
+            labels = {"case": judge, "channel": channel}
+            figures = [[value("networks", method=m, metric=metric, **labels) for metric in ("crps", "spread_skill")]
+                       for m in contenders]
+            told = [f"{printed(crps, '.3g')} ({spread:.2f})" for crps, spread in figures]
+            less_old = value("networks", method="new: diffusion", metric="crps less old: diffusion", **labels)
+            rows.append([f"{judge}, {WORDS[channel]}", *told, f"{100 * less_old:+.0f} %"])
+    return markdown(["CRPS (spread/error)", *contenders.values(), "diffusion, wide less old"], rows)
+
+
 def drifters() -> str:
     """Every product against the drifters."""
     rows = []
@@ -698,6 +714,7 @@ TABLES = {
         drift,
         prior,
         width,
+        networks,
         training,
         protocol,
         choice,

@@ -363,7 +363,7 @@ def test_currents_turn_round_a_high_as_the_hemisphere_has_it(gaussian_prior):
 
 
 def test_the_command_maps_another_sea(tmp_path, monkeypatch, gaussian_prior):
-    monkeypatch.setattr("genda_lite.prior.load_prior", lambda name: gaussian_prior)
+    monkeypatch.setattr("genda_lite.latent.checkpoint.load_any", lambda name: gaussian_prior)
     n = 40
     time = np.datetime64("2019-02-15", "ns") + np.arange(n) * np.timedelta64(1, "s")
     place = {

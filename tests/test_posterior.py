@@ -700,7 +700,8 @@ def test_a_state_of_two_days_is_analysed_and_gives_the_fields_of_the_date(standa
     covariance[..., before, before] = covariance[..., level, level]
     prior = GaussianPrior(covariance, standardizer, domain, state=state)
     seen = observe(truth, grid, 1)
-    seen = replace(seen, time=np.full(len(seen), DATE, "datetime64[ns]"))
+    noon = np.datetime64(DATE, "ns") + np.timedelta64(12, "h")  # that of a date given as a day
+    seen = replace(seen, time=np.full(len(seen), noon))
     analysis = gl.assimilate(prior, seen, members=8, grid=grid, date=DATE, fast=True)
     assert {*CHANNELS, "uo", "vo"} < set(analysis.data_vars) and analysis.sizes["member"] == 8
     problem = build_problem(prior, seen, grid=grid, date=DATE)

@@ -62,4 +62,4 @@ def test_the_executed_notebook_is_where_slides_look_for_it(built):
     _, packed = slides.write(built / "jupyter_execute" / "book", built / "slides", deck)
     with zipfile.ZipFile(packed) as file, file.open("fig-it.png") as data, Image.open(data) as picture:
         assert picture.size[0] > 700
-    assert "figures/fig-it.png" in (built / "slides" / "lab.html").read_text()
+    assert "figures/fig-it.webp" in (built / "slides" / "lab.html").read_text()

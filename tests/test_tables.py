@@ -105,7 +105,12 @@ SETTINGS = {
         "batches of 32, seed 0",
         "Muon (rate 0.03), all else by AdamW (0.002)",
         "shortened from 1.2 M windows",
-        "frames every two days of 21 oceans x 730 days (seeds 100 to 120), 234,208 of 240,000 windows",
+        "frames every two days of 21 oceans x 730 days (seeds 100 to 120), two processes, bfloat16, seed 0",
+        "234,208 windows from those of (which had seen 800,000), 114,976 more, never past",
+        "240,000 in the climate in use, to the end of the rates (38 CPU-minutes a process)",
+        "on eight cases each of the tuning twin and of the validation oceans ( ): 10 (20 does as well), 1.2 in sea "
+        "level, 1.05 in temperature, 1.15 in the residual current",
+        "on oceans of the old width (24 cases of seed 2) and on the tuning twin (24)",
         "two processes, bfloat16, seed 0",
         "that prior's 800,000 windows",
         "shortened from 256,000 windows",

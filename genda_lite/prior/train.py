@@ -203,9 +203,8 @@ class Trainer:
             (float(data.latitude[0]), float(data.latitude[-1])), (float(data.longitude[0]), float(data.longitude[-1]))
         )
         self.windows = self._windows(data, domain, config.seed)
+        self.unseen = validation
         self.prior = self._untrained(data, domain, network, mixed and native_bfloat16(self.accelerator.device))
-        if not self.prior.between and validation is not None:
-            self.prior.between = between_frames(validation, config.state)
         self.prior.training = {**config.as_dict(), "frames": len(data.frames), "processes": self.processes}
         self.prior.to(self.accelerator.device)
         self.average = self._network()
@@ -265,6 +264,8 @@ class Trainer:
             covariance = expanded(compact(covariance, state), state)  # as a checkpoint will have it
         prior = DiffusionPrior(covariance, data.standardizer, domain, network, mixed, basis, state)
         prior.between = between_frames(data, state)
+        if not prior.between and self.unseen is not None:  # of days between frames of training, of daily fields alone
+            prior.between = between_frames(self.unseen, state)
         return prior
 
     def _network(self) -> nn.Module:
