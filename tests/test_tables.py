@@ -112,8 +112,6 @@ SETTINGS = {
         "level, 1.05 in temperature, 1.15 in the residual current",
         "on oceans of the old width (24 cases of seed 2) and on the tuning twin (24)",
         "two processes, bfloat16, seed 0",
-        "that prior's 800,000 windows",
-        "shortened from 256,000 windows",
         "One of the 21",
         "oceans of seed 2",
         "oceans of seed 3",
