@@ -1,7 +1,6 @@
-"""Training autoencoders and latent priors: `genda train --config autoencoder`, then `--config latent`; and `--config
-encoders`, for which see `latent.pairs`.
+"""Training autoencoders (`genda train --config autoencoder`), then latent priors (`latent`) and encoders (`encoders`).
 
-Both are `prior.train.Trainer` with other windows and another loss: they resume, report and stop as it does.
+Encoders are trained in `latent.pairs`. All are `prior.train.Trainer` with other windows and another loss: they resume, report and stop as it does.
 """
 
 from collections.abc import Callable
