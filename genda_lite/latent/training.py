@@ -1,6 +1,7 @@
 """Training autoencoders (`genda train --config autoencoder`), then latent priors (`latent`) and encoders (`encoders`).
 
-Encoders are trained in `latent.pairs`. All are `prior.train.Trainer` with other windows and another loss: they resume, report and stop as it does.
+Encoders are trained in `latent.pairs`. All are `prior.train.Trainer` with other windows and another loss: they
+resume, report and stop as it does.
 """
 
 from collections.abc import Callable
