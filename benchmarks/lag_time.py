@@ -1,7 +1,7 @@
 """In how many days sea level changes, for methods that are told when altimetry was measured (`posterior.lags`).
 
     make osse-data
-    python benchmarks/lag_time.py runs/heldout_daily.nc --table data_samples/results/lag_time.csv     # half an hour
+    python benchmarks/lag_time.py runs/validation_daily.nc --table data_samples/results/lag_time.csv     # half an hour
 
 Optimal interpolation on cases that the scoreboard does not score (another seed: other boxes, dates and observing
 systems), with each lag time, and with the age of altimetry as an error. The way with the lowest CRPS of sea level is
@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from genda_lite.sources import open_product
 from genda_lite.verify.engine import OI, load_methods
 from genda_lite.verify.osse import scoreboard
+from genda_lite.verify.protocol import refuse_test
 from genda_lite.verify.table import pick, pivot, tidy, write_table
 
 TIMES = (0.0, 2.5, 3.5, 5.0, 7.0, 10.0)  # days; 0: its age is an error
@@ -38,11 +39,13 @@ def labelled(found: xr.Dataset, case: str) -> Iterator[dict]:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description="Choose the lag time of twin experiments.")
     parser.add_argument("truth", type=Path, help="daily fields of oceans that nothing was trained on")
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--table", type=Path, help="write all figures as a tidy table (CSV) to this file, too")
     arguments = parser.parse_args()
+    refuse_test([arguments.truth])
     prior, known = load_methods()
     rows = []
     with open_product(arguments.truth) as truth:
@@ -53,7 +56,7 @@ def main() -> None:
     frame = tidy(rows)
     if arguments.table:
         about = {
-            "command": "python benchmarks/lag_time.py runs/heldout_daily.nc",
+            "command": f"python benchmarks/lag_time.py runs/{arguments.truth.name}",
             "settings": f"{arguments.cases} cases, seed {SEED}",
         }
         write_table(frame, arguments.table, **about, seed=SEED)

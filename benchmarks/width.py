@@ -62,6 +62,7 @@ MAPS = {  # what is judged -> the products' files, and what makes cases of one
     real_maps.TEMPERATURE: ("*OSTIA*.nc", real_maps.temperature_cases),
     real_maps.CURRENT: ("cmems_mod_glo_phy-cur*.nc", real_maps.current_cases),
 }
+CREDIT = "real products: generated using E.U. Copernicus Marine Service Information"
 CHANNELS = (*OCEAN, "current")  # that are told of
 METRICS = ("rmse", "crps", "spread_skill", "rank_distance")
 REGIONAL = ("crps", "spread_skill")  # of each region
@@ -204,8 +205,9 @@ def judges(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[Conte
     """Every judge by its name."""
     folder, cases, members, quick = arguments.folder, arguments.cases, arguments.members, arguments.quick
     daily = folder / "validation_daily.nc" if folder else None
-    old = [open_product(daily)] if daily and daily.exists() else [load_sample("nature_heldout")]
-    yield "old oceans", partial(on_oceans, old, cases, members)
+    there = daily is not None and daily.exists()
+    old = open_product(daily) if there else load_sample("nature_heldout")
+    yield "old oceans" if there else "embedded sample", partial(on_oceans, [old], cases, members)
     twin = folder / "tuning_twin.nc" if folder else None
     if twin and twin.exists():
         series = open_product(twin)
@@ -342,7 +344,10 @@ def main() -> None:
         told = f"{arguments.windows} windows a covariance, {arguments.cases} cases, {arguments.members} members"
         command = f"python benchmarks/width.py runs{' --only-priors' * arguments.only_priors}"
         command += "".join(f" --prior {given}" for given in arguments.prior)
-        write_table(tidy(rows), arguments.table, command=command, settings=told, seed=0)
+        command += " --real …" * (arguments.real is not None)
+        command += "".join(f' --judge "{judge}"' for judge in arguments.judge or ())
+        about = {"data": CREDIT} if arguments.real else {}
+        write_table(tidy(rows), arguments.table, command=command, settings=told, seed=0, **about)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from genda_lite.prior.muon import Muon, orthogonalized
 from genda_lite.prior.train import CONFIGURATIONS, Trainer, TrainingConfig, denoising_loss, native_bfloat16, train
 from genda_lite.prior.windows import Noise, Windows, sea_corners
 from genda_lite.state import CHANNELS, Standardizer, harmonics
+from genda_lite.verify.table import pick, read_table
 
+ABLATION = Path(__file__).parents[1] / "data_samples/results/ablation.csv"
 TINY = NetworkConfig(width=8, multipliers=(1, 2), blocks=1)
 FEW = 600  # windows that the covariance is estimated of: all there is to know of so small fields
 SHORT = TrainingConfig(images=240, batch=8, size=16)  # 30 steps
@@ -441,3 +443,15 @@ def distributed(folder: Path, processes: int) -> list[float]:
     assert run.returncode == 0, run.stderr[-2000:]
     with (folder / "losses.csv").open() as file:
         return [float(row[0]) for row in csv.reader(file)]
+
+
+def test_priors_are_trained_at_the_noise_that_the_ablation_found_best():
+    losses = {
+        name: pick(read_table(ABLATION), method=name, case="validation oceans", metric="loss")
+        for name in ("default", "noise 0.0, 1.7", "noise 0.7, 1.2", "EDM's noise")
+    }
+    best = min(losses, key=lambda name: losses[name]["value"].item())
+    assert best == "noise 0.0, 1.7"
+    for name in ("wide", "trajectory"):
+        config = CONFIGURATIONS[name][1]
+        assert f"noise {config.noise_mean:.1f}, {config.noise_std:.1f}" == best

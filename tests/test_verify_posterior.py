@@ -206,3 +206,12 @@ def test_other_operators_and_channels(name):
     found = run_case(set_up(replace(CASES[name], truths=2, members=16), seed=1), *verify.SAMPLED["default"])
     assert found["CRPS / exact"] < 1.015
     assert 0.95 < found["variance, observed"] < 1.05
+
+
+def test_what_is_observed_several_times_is_known_by_the_means():
+    case = verify.ExactCase("often", verify.gaussian, lambda rng: verify.at_random(0.02, rng), truths=2, repeats=3)
+    one = set_up(case)
+    assert one.likelihood.value.shape == (2, 3 * 82)
+    every = verify.exact_posterior(one.prior, one.likelihood, one.likelihood.value)
+    for found, known in zip(one.exact[1:], every[1:], strict=True):
+        torch.testing.assert_close(found, known, rtol=1e-3, atol=1e-4)

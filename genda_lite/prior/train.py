@@ -81,14 +81,14 @@ class TrainingConfig:
 # several days at once; `full` is of the size of GenDA's (Martin et al. 2025): 128 x 128, ten million parameters.
 CONFIGURATIONS = {
     "lite": (NetworkConfig(), TrainingConfig()),
-    "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE)),
+    "wide": (NetworkConfig(), TrainingConfig(images=480_000, noise_mean=0.0, climate=WIDE)),
     "full": (
         NetworkConfig(width=64, multipliers=(1, 2, 2, 3), blocks=2, patch=2, dropout=0.13),
         TrainingConfig(images=20_000_000, batch=64, learning_rate=4e-4, ema_images=500_000, size=128),
     ),
     "trajectory": (
         NetworkConfig(),
-        TrainingConfig(images=480_000, noise_mean=1.0, climate=WIDE, state=TRAJECTORY),
+        TrainingConfig(images=480_000, noise_mean=0.0, climate=WIDE, state=TRAJECTORY),
     ),
 }
 

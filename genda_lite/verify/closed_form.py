@@ -134,6 +134,7 @@ class ExactCase:
         operator: from a random generator, the observation operator.
         error: of the observations, or the least and the greatest among them.
         constant: standard deviation of an error that all of them share.
+        repeats: how often each place is observed; errors are then alike, and the posterior is that of the means.
         believed: the spectrum (ny, nx) that guidance takes for that of the prior, if it is wrong about it. The denoiser
             is right, as a network may be whose climatological covariance is not that of the day.
     """
@@ -146,6 +147,7 @@ class ExactCase:
     truths: int = 12
     members: int = 16
     believed: Tensor | None = None
+    repeats: int = 1
 
 
 MANY = f"Gaussian, {len(CHANNELS)} channels"
@@ -160,6 +162,7 @@ CASES = {
         ExactCase("mixture, 2 %", mixture, lambda rng: at_random(0.02, rng), truths=32),
         ExactCase("mixture, 10 %", mixture, lambda rng: at_random(0.1, rng), truths=32),
         ExactCase("Gaussian, smooth map", gaussian, smooth_map),
+        ExactCase("Gaussian, 20,480 values", gaussian, lambda rng: at_random(1.0, rng), truths=1, repeats=5),
         ExactCase(MANY, lambda: gaussian(len(CHANNELS)), many_instruments, (0.03, 0.3), truths=2),
     )
 }
@@ -268,7 +271,8 @@ class Experiment(NamedTuple):
 def set_up(case: ExactCase, seed: int = 0) -> Experiment:
     """Draw truths and observations of a case, and find their posteriors."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    prior, operator = case.prior(), case.operator(rng)
+    prior, once = case.prior(), case.operator(rng)
+    operator = repeated(once, case.repeats)
     shape = (case.truths, *prior.shape)
     truth = prior.sample(case.truths, generator) if isinstance(prior, MixturePrior) else None
     truth = prior.spectrum.sample(case.truths, generator=generator) if truth is None else truth
@@ -279,7 +283,23 @@ def set_up(case: ExactCase, seed: int = 0) -> Experiment:
     white = [torch.randn(case.truths, size, generator=generator) for size in (seen.shape[1], len(shared))]
     likelihood = LinearGaussian(operator, seen, error**2, shared)
     likelihood.value = values = seen + likelihood.draw_errors(*white)
-    return Experiment(case, prior, likelihood, truth, exact_posterior(prior, likelihood, values))
+    if case.repeats == 1:
+        exact = exact_posterior(prior, likelihood, values)
+    else:
+        each = values.unflatten(1, (case.repeats, -1))
+        means, variance = each.mean(1), likelihood.variance.view(case.repeats, -1)[0] / case.repeats
+        exact = exact_posterior(prior, LinearGaussian(once, means, variance), means)
+        about = (each - means[:, None]).square().mean((1, 2)) / (variance * case.repeats).mean()
+        exact = exact._replace(misfit=exact.misfit / case.repeats + about)
+    return Experiment(case, prior, likelihood, truth, exact)
+
+
+def repeated(operator: Operator, times: int) -> Operator:
+    """An operator that sees all its places several times, one round after the other."""
+    if times == 1:
+        return operator
+    count = operator(torch.zeros(1, *operator.shape)).shape[1]
+    return Stacked([operator] * times, np.arange(times * count).reshape(times, count))
 
 
 # --- Scores ----------------------------------------------------------------------------------------------------------
@@ -379,7 +399,7 @@ def evaluate_posterior(quick: bool = False, seed: int = 0) -> Iterator[dict]:
     """
     cases = list(CASES.values())
     if quick:
-        cases = [replace(case, truths=4, members=8) for case in cases if "7" not in case.name]
+        cases = [replace(case, truths=4, members=8) for case in cases if "7" not in case.name and case.repeats == 1]
     sweep = [replace(case, name=f"sweep: {case.name}") for case in (QUICK_SWEEP if quick else SWEEP)]
     misled = [replace(case, truths=2, members=8) for case in QUICK_MISLED] if quick else MISLED
     compared = [] if quick else [CASES[name] for name in POINTS]
