@@ -2,8 +2,8 @@
 
 `TABLE` is the one source: the card prints it, and the commands know by it what they are given. Simulated data say in
 their attributes what they are, whatever their file is called. Before a command reads a field of test data, it writes a
-line into `ledger.csv`, at the root of the project, and where it cannot, it reads none. There is no way round:
-pipelines are tried on the data of the other rows.
+line into `ledger.csv`, at the root of the project, and where it cannot, it reads none. Pipelines are tried on the data
+of the other rows. Whoever reads the files by other means than these commands is on his honour.
 """
 
 import csv
