@@ -177,6 +177,16 @@ class Regression:
         mean, log = answer.chunk(2, 1)
         return Gaussian(mean, LEAST * torch.exp(nn.functional.softplus(log - math.log(LEAST))))
 
+    def fits(self, prior) -> bool:
+        """Whether the standardized units, the state and the size are those of a prior."""
+        same = prior.state == StateVector.today() and tuple(prior.shape[1:]) == self.shape
+        return same and np.allclose(prior.standardizer.scale, self.scale, rtol=0.02)
+
+    def check(self, prior) -> None:
+        """Raises `InputError` where `fits` says no."""
+        if not self.fits(prior):
+            raise InputError("the regression was trained with another climatology, state or size than the prior's")
+
     @torch.no_grad()
     def estimate(self, prior, observations: Observations, grid: Grid, date, context: Tensor) -> Gaussian:
         """The state, each of its fields (C, ny, nx), in the standardized units of a prior of the same climatology.
@@ -187,9 +197,7 @@ class Regression:
         Raises:
             InputError: the prior has another state, other scales or another size, or see `parts_of`.
         """
-        same = prior.state == StateVector.today() and tuple(prior.shape[1:]) == self.shape
-        if not same or not np.allclose(prior.standardizer.scale, self.scale, rtol=0.02):
-            raise InputError("the regression was trained with another climatology, state or size than the prior's")
+        self.check(prior)
         days = self.config.days
         parts = parts_of(observations, grid, prior.standardizer, date, days=days)
         none = torch.zeros(2 * max(1, len(days)), *grid.shape)

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..prior.base import Domain, Prior
 from ..prior.checkpoint import (
+    NAMED,
     climatology_tensors,
     digest,
     load_prior,
@@ -193,7 +194,7 @@ def load_latent(path: str | os.PathLike, gaussian: bool = False, device: str = "
 
 def load_any(which: str | os.PathLike | None = None, **options) -> Prior:
     """A prior of whatever kind: a latent one of a file that holds one, else see `prior.load_prior`."""
-    if which not in (None, "gaussian", "trajectory"):
+    if which not in (None, "gaussian", *NAMED):
         try:
             read_safetensors(which, LATENT_FORMAT)
         except InputError:

@@ -28,7 +28,8 @@ FORMAT = "genda_lite prior 2"
 # and the protocol.
 FORMAT_3 = "genda_lite prior 3"
 SHIPPED = "prior_lite.safetensors"  # in data_samples/
-SHIPPED_TRAJECTORY = "prior_trajectory.safetensors"
+# What may be asked for by name: the default, that of wide oceans, and that of several days.
+NAMED = {"lite": SHIPPED, "wide": "prior_wide.safetensors", "trajectory": "prior_trajectory.safetensors"}
 
 
 def save_prior(prior: DiffusionPrior, path: str | os.PathLike, file_format: str = FORMAT) -> None:
@@ -179,9 +180,9 @@ def load_prior(
     """Load a prior.
 
     Args:
-        which: nothing for the shipped diffusion prior, which is of single days; "gaussian" for the Gaussian prior of
-            the same training data; "trajectory" for the prior of several days; or the path of a checkpoint written by
-            `genda train`.
+        which: "lite", the default: the diffusion prior of the book's own oceans; "wide": that of wider oceans in random
+            climates, for the real ocean; "gaussian" for the Gaussian prior of the training data of "lite"; "trajectory"
+            for the prior of several days; or the path of a checkpoint written by `genda train`.
         gaussian: take the Gaussian prior of that checkpoint instead of its network.
         univariate: for a Gaussian prior, drop the covariances between channels.
         mixed: run the network in bfloat16.
@@ -199,15 +200,24 @@ def load_prior(
     """
     if which == "gaussian":
         which, gaussian = None, True
-    if which == "trajectory":
-        if SHIPPED_TRAJECTORY not in sample_names():
-            raise InputError(
-                "no trajectory prior is shipped yet: train one with `genda train --config trajectory`, and give the "
-                "path of its checkpoint"
-            )
-        which = sample_path(SHIPPED_TRAJECTORY)
-    path = sample_path(SHIPPED) if which is None else Path(which)
-    return read_prior(path, (FORMAT, FORMAT_3), gaussian, univariate, device, mixed)
+    return read_prior(prior_path(which), (FORMAT, FORMAT_3), gaussian, univariate, device, mixed)
+
+
+def prior_path(which: str | os.PathLike | None = None) -> Path:
+    """The file of a prior: by name, see `load_prior`, or by its path; by default that of the shipped one.
+
+    Raises:
+        InputError: there is no trajectory prior yet, or see `sample_path`.
+    """
+    which = "lite" if which is None else which
+    if which not in NAMED:
+        return Path(which)
+    if NAMED[which] not in sample_names():
+        raise InputError(
+            f"no {which} prior is shipped yet: train one with `genda train --config {which}`, and give the path of its "
+            "checkpoint"
+        )
+    return sample_path(NAMED[which])
 
 
 def read_prior(

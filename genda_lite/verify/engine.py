@@ -38,7 +38,7 @@ OI_UNIVARIATE, OI = "OI, univariate", "OI, multivariate"
 OURS, OURS_FAST = "diffusion", "diffusion, fast"
 IN_TIME = "in time"  # of methods that are given the observations of several days, each at its own time
 GENDA, GENDA_SMALL = (f"GenDA's sampler, gamma {gamma:g}" for gamma in (0.1, 0.01))
-SHIPPED_REGRESSION = "regression_lite.safetensors"
+SHIPPED_REGRESSIONS = ("regression_lite.safetensors", "regression_wide.safetensors")
 
 
 class Task(NamedTuple):
@@ -236,11 +236,21 @@ def methods(
     return {method.name: method for method in found}
 
 
-def shipped_regression(path: Path | None = None) -> Regression | None:
-    """The regression of a file, or the shipped one; None if there is none."""
-    if path is None and SHIPPED_REGRESSION not in sample_names():
-        return None
-    return Regression.load(path or sample_path(SHIPPED_REGRESSION))
+def shipped_regression(path: Path | None = None, prior: Prior | None = None) -> Regression | None:
+    """The regression of a file, or the shipped one that was trained on the oceans of a prior, by default of the shipped
+    prior; None if there is none.
+
+    Raises:
+        InputError: the file is of another climatology, state or size than the prior; or see `Regression.load`.
+    """
+    if path is not None:
+        found = Regression.load(path)
+        if prior is not None:
+            found.check(prior)
+        return found
+    prior = prior or load_prior(gaussian=True)
+    shipped = (Regression.load(sample_path(name)) for name in SHIPPED_REGRESSIONS if name in sample_names())
+    return next((one for one in shipped if one.fits(prior)), None)
 
 
 def load_methods(
@@ -263,7 +273,7 @@ def load_methods(
     learned = load_prior(prior, device=device)
     check_kind(learned, False, "this evaluation")
     gaussian, univariate = (load_prior(prior, True, univariate=single, device=device) for single in (False, True))
-    single = shipped_regression(regression)
+    single = shipped_regression(regression, learned)
     if single is not None and single.config.days:
         raise InputError(f"{regression}: is shown days one by one, expected it as the regression in time")
     known = methods(learned, gaussian, univariate, single)
