@@ -66,7 +66,7 @@ def percent(table: str, one: str, other: str, **labels: str) -> float:
 def claims() -> list[Claim]:
     """All of them."""
     results = (closed_form, real, peers, scoreboard, lag_time, guidances, drifters, speed)
-    return [claim for made in (asked, front_page, *results, card, chapters) for claim in made()]
+    return [claim for made in (asked, front_page, *results, card, wide, chapters) for claim in made()]
 
 
 def front_page() -> list[Claim]:
@@ -804,6 +804,64 @@ def widths() -> list[Claim]:
             "spread/error {:.2f} in the twin's salinity and a cost of {:.1f} % ({:.1f} to {:.1f} %) in real sea level",
             (value("width", method=f"{larger}: Gaussian", metric="spread_skill", **salt), *too_large),
             holds=too_large[1] > 0,
+        ),
+    ]
+
+
+def wide() -> list[Claim]:
+    """What the prior of wide oceans is worth."""
+    lite, linear, new = "old: diffusion", "new: Gaussian", "new: diffusion"
+
+    def gain(judge: str, channel: str, other: str = lite) -> tuple[float, ...]:
+        """By how much its CRPS is below another's (percent), and the ends of the interval."""
+        labels = {"case": judge, "channel": channel, "method": new, "metric": f"crps less {other}"}
+        found, low, high = interval("networks", -100, **labels)
+        return found, high, low
+
+    def spread(judge: str, channel: str) -> float:
+        return value("networks", case=judge, channel=channel, method=new, metric="spread_skill")
+
+    warmth, level = gain("real temperature", "thetao"), gain("real sea level", "zos")
+    than_linear = gain("real temperature", "thetao", linear)
+    behind = [-v for v in gain("real sea level", "zos", linear)]
+    cost = [-gain("old oceans", channel)[0] for channel in ("zos", "thetao", "so")]
+    return [
+        Claim(
+            README,
+            "lower than that of the default prior by {:.0f} % in real temperature and by {:.0f} % in real sea level",
+            (warmth[0], level[0]),
+            holds=warmth[1] > 0 and level[1] > 0,
+        ),
+        Claim(
+            RESULTS,
+            "Its CRPS is lower than that of `lite` by {:.0f} % in temperature ({:.0f} to {:.0f}) and by {:.0f} % in "
+            "sea level ({:.0f} to {:.0f}). In temperature it is also ahead of its own Gaussian prior, by {:.0f} % "
+            "({:.0f} to {:.0f})",
+            (*warmth, *level, *than_linear),
+            holds=min(warmth[1], level[1], than_linear[1]) > 0,
+        ),
+        Claim(
+            RESULTS,
+            "wide oceans is ahead of it by {:.0f} % ({:.0f} to {:.0f})",
+            (behind[0], behind[2], behind[1]),
+            holds=behind[2] > 0,
+        ),
+        Claim(
+            RESULTS,
+            "Sea level has {:.2f}, all seas together, but {:.2f} in the Agulhas and {:.2f} in the South Pacific; "
+            "temperature has {:.2f}.",
+            (
+                spread("real sea level", "zos"),
+                spread("real sea level, agulhas", "zos"),
+                spread("real sea level, south-pacific", "zos"),
+                spread("real temperature", "thetao"),
+            ),
+        ),
+        Claim(
+            RESULTS,
+            "There the wide prior's CRPS is {:.0f} % higher in sea level, {:.0f} % in temperature and {:.0f} % in "
+            "salinity.",
+            tuple(cost),
         ),
     ]
 

@@ -413,20 +413,38 @@ def width() -> str:
     return markdown(["physics", "climate", *heads], rows)
 
 
-def networks() -> str:
-    """The shipped prior and that of wide oceans, on oceans that neither was made of."""
+def networks(real: bool = False) -> str:
+    """The shipped prior and that of wide oceans, on oceans that neither was made of; of all judges, or of the real ones
+    alone."""
     contenders = {f"{which}: {kind}": f"{kind}, {words}"
-                  for kind in ("Gaussian", "diffusion") for which, words in (("old", "old"), ("new", "wide"))}
+                  for kind in ("Gaussian", "diffusion") for which, words in (("old", "lite"), ("new", "wide"))}
     rows = []
-    for judge in (judge for judge in names("networks", "case", metric="crps") if judge in JUDGED):
-        for channel in JUDGED[judge]:
+    known = (judge for judge in names("networks", "case", metric="crps") if judge in JUDGED)
+    for judge in (judge for judge in known if judge.startswith("real") or not real):
+        for channel in (*JUDGED[judge], *(() if judge.startswith("real") else OCEAN[3:])):
             labels = {"case": judge, "channel": channel}
             figures = [[value("networks", method=m, metric=metric, **labels) for metric in ("crps", "spread_skill")]
                        for m in contenders]
             told = [f"{printed(crps, '.3g')} ({spread:.2f})" for crps, spread in figures]
-            less_old = value("networks", method="new: diffusion", metric="crps less old: diffusion", **labels)
-            rows.append([f"{judge}, {WORDS[channel]}", *told, f"{100 * less_old:+.0f} %"])
-    return markdown(["CRPS (spread/error)", *contenders.values(), "diffusion, wide less old"], rows)
+            paired = [percentage("networks", method="new: diffusion", metric=f"crps less {other}", **labels)
+                      for other in ("old: diffusion", "new: Gaussian")]
+            rows.append([f"{judge}, {WORDS.get(channel) or f'residual current {channel[0]}'}", *told, *paired])
+    heads = ["diffusion, wide less lite (%)", "diffusion less Gaussian, both wide (%)"]
+    return markdown(["CRPS (spread/error)", *contenders.values(), *heads], rows)
+
+
+def networks_on_real() -> str:
+    """`networks` on real products."""
+    return networks(real=True)
+
+
+def percentage(table: str, **labels: str) -> str:
+    """A share in percent with its interval, where there is one; in bold where that excludes zero."""
+    found = [100 * value(table, bound, **labels) for bound in ("value", "low", "high")]
+    if not np.isfinite(found[1]):
+        return f"{found[0]:+.0f}"
+    text = "{:+.0f} ({:+.0f} to {:+.0f})".format(*found)
+    return f"**{text}**" if found[1] * found[2] > 0 else text
 
 
 def drifters() -> str:
@@ -715,6 +733,7 @@ TABLES = {
         prior,
         width,
         networks,
+        networks_on_real,
         training,
         protocol,
         choice,
