@@ -118,8 +118,8 @@ def front_page() -> list[Claim]:
         Claim(
             README,
             "**On the real ocean the diffusion prior is not ahead of a Gaussian one.** Observed along real ground "
-            "tracks, a map of real sea level of one day comes back with an error of {:.3f} m, and of {:.3f} m with the Gaussian "
-            "prior; climatology has {:.3f}.",
+            "tracks, a map of real sea level of one day comes back with an error of {:.3f} m, and of {:.3f} m with the "
+            "Gaussian prior; climatology has {:.3f}.",
             tuple(rmse),
             holds=abs(rmse[0] - rmse[1]) < 0.05 * rmse[1] < rmse[2],
         ),
@@ -172,7 +172,8 @@ def closed_form() -> list[Claim]:
             "where one iteration is spoilt by it. Where the covariance is right, two iterations are nearer to the "
             "exact posterior than MMPS.",
             tuple(100 * (wrong[m] - 1) for m in ("default", mmps)),
-            holds=wrong["default, one iteration in 80 steps"] > 1.3 and (ours - 1).abs().mean() < (theirs - 1).abs().mean(),
+            holds=wrong["default, one iteration in 80 steps"] > 1.3
+            and (ours - 1).abs().mean() < (theirs - 1).abs().mean(),
         ),
         Claim(
             BAYES,
