@@ -18,7 +18,7 @@ export OMP_WAIT_POLICY ?= passive
 PROCESSES ?= 2  # that simulate and train side by side
 
 # What the stored results of the shipped networks come from. What is kept on the way lies in a folder of these networks.
-RESULTS  = posterior cycle prior choice lag_time osse ose attenuation
+RESULTS  = posterior cycle prior choice lag_time lag_time_heldout osse ose attenuation
 NETWORKS = $(shell cat data_samples/prior_lite.safetensors data_samples/regression_lite.safetensors | cksum | cut -d' ' -f1)
 KEPT    := runs/results/$(NETWORKS)
 
@@ -135,11 +135,12 @@ $(KEPT)/cycle.done:     DO = $(BIN)/genda evaluate cycle
 $(KEPT)/prior.done:     DO = $(BIN)/genda evaluate prior
 $(KEPT)/choice.done:    DO = $(BIN)/python benchmarks/guidance.py --truth runs/validation_daily.nc --cases 18 --folder $(KEPT)/choice
 $(KEPT)/lag_time.done:  DO = $(BIN)/python benchmarks/lag_time.py runs/validation_daily.nc
+$(KEPT)/lag_time_heldout.done: DO = $(BIN)/python benchmarks/lag_time.py runs/heldout_daily.nc
 $(KEPT)/osse.done:      DO = $(BIN)/genda evaluate osse --truth runs/heldout_daily.nc --folder $(KEPT)/osse
 $(KEPT)/ose.done:       DO = $(BIN)/genda ose --out $(KEPT)/ose && $(BIN)/genda evaluate ose --folder $(KEPT)/ose --maps data_samples/ose_maps.nc
 $(KEPT)/attenuation.done: DO = $(BIN)/python benchmarks/attenuation.py
 $(KEPT)/choice.done $(KEPT)/lag_time.done: | runs/validation_daily.nc
-$(KEPT)/osse.done: | runs/heldout_daily.nc
+$(KEPT)/osse.done $(KEPT)/lag_time_heldout.done: | runs/heldout_daily.nc
 $(KEPT)/%.done: | $(VENV)/.installed
 	mkdir -p $(KEPT)
 	$(DO) --table data_samples/results/$*.csv

@@ -72,9 +72,9 @@ class Cases:
         system: of a case, by its number.
         swath_error_factor: factor on SWOT's correlated errors that the stated errors do not know of.
         decorrelation: days in which sea level changes, for methods that take altimetry as of its own day
-            (`posterior.lags`); 0: its age is an error for all. On 24 other cases, optimal interpolation has a lower
-            CRPS of sea level with age as an error than with any one time from 2.5 to 10 days, in each ocean
-            (`benchmarks/lag_time.py`). These oceans and the swaths would need a time for each scale.
+            (`posterior.lags`); 0: its age is an error for all. On 24 other cases of the held-out oceans, optimal
+            interpolation has a lower CRPS of sea level with age as an error than with any one time from 2.5 to 10 days,
+            in each ocean; on the validation oceans the two are level (`benchmarks/lag_time.py`).
         in_time: also make what methods of several days are shown (`ObservingSystem.in_time`): the same altimetry at its
             own time, and temperature, maps and winds of all days within the system's window, not only of the date.
     """
