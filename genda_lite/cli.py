@@ -1148,15 +1148,15 @@ def osse(
     from dataclasses import replace
 
     from .prepare.decompose import require
-    from .prior.checkpoint import SHIPPED
+    from .prior.checkpoint import SHIPPED, prior_path
     from .sources import load_sample
-    from .sources.samples import checksum, sample_path
-    from .verify.engine import OI, OURS, REGRESSION, SHIPPED_REGRESSION, load_methods
+    from .sources.samples import checksum
+    from .verify.engine import OI, OURS, REGRESSION, load_methods, regression_path
     from .verify.osse import scoreboard, single
     from .verify.protocol import refuse_test
 
-    checkpoint = Path(prior) if prior else None
-    of_days = [path for path in (trajectory and Path(trajectory), regression_in_time) if path]
+    checkpoint = prior_path(prior)
+    of_days = [path for path in (trajectory and prior_path(trajectory), regression_in_time) if path]
     check_places(json, table, fit_dressing, read=[*(truth or ()), checkpoint, regression, dressing, *of_days])
     if fit_dressing is not None:
         if not truth or quick:
@@ -1175,8 +1175,8 @@ def osse(
         for ds in series:
             require(ds)
         drawn = scoreboard.Cases(series, model, cases, seed, in_time=bool(of_days))
-        given = (*(truth or ()), checkpoint or sample_path(SHIPPED), regression or sample_path(SHIPPED_REGRESSION))
-        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in (*given, *of_days))
+        given = (*(truth or ()), checkpoint, regression or regression_path(model), *of_days)
+        made_of = " ".join(checksum(path)[:12] if path.is_file() else str(path) for path in filter(None, given))
         say = lambda text: typer.echo(text, err=True)  # noqa: E731
         if fit_dressing is not None:
             if REGRESSION not in known:
@@ -1186,7 +1186,8 @@ def osse(
             fitted.write(fit_dressing, command=f"{context.command_path} --fit-dressing")
             typer.echo(f"{fit_dressing}: the spread of {REGRESSION}, by classes, of {cases} cases")
             return
-        spread = single.shipped_dressing(dressing, regression)
+        other = regression if checkpoint.name == SHIPPED else regression_path(model)
+        spread = single.shipped_dressing(dressing, other)
         found = scoreboard.run(drawn, chosen, model, members, max(every, 1), folder, say, spread, made_of)
         rows = [*scoreboard.targets(found), *scoreboard.targets_in_time(found)]
         if not quick:
@@ -1300,8 +1301,8 @@ def evaluate_ose(
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
     with ExitStack() as stack, TemporaryDirectory() as temporary:
-        winds = archive.files("winds")[:1] if archive.has("winds") else None  # all files say what data they are of
-        open_to_judge(context, stack, winds)
+        # All files of a twin say what data they are of, and no archive is without tracks.
+        open_to_judge(context, stack, archive.files(f"tracks {archive.missions[0]}")[:1])
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST

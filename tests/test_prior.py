@@ -26,7 +26,9 @@ from genda_lite.prior.diffusion import TUNED, Tuned
 from genda_lite.prior.samplers import PRIOR_SIGMA_MIN
 from genda_lite.prior.spectral import Basis, Spectrum, cosine_matrix, signed
 from genda_lite.prior.unet import UNet
+from genda_lite.sources.samples import sample_path
 from genda_lite.state import CHANNELS, Grid, StateVector
+from genda_lite.verify import engine
 
 SIGMAS = (0.05, 1.0, 20.0)
 TINY = NetworkConfig(width=8, multipliers=(1, 2), blocks=1)
@@ -499,3 +501,20 @@ def test_failed_save_leaves_nothing_half_written(saved, trained, monkeypatch):
 def test_save_to_a_missing_folder(trained, tmp_path, refuses):
     with refuses("does not exist"):
         save_prior(trained, tmp_path / "nowhere" / "prior.safetensors")
+
+
+def test_the_shipped_priors_are_known_by_name():
+    lite, wide = load_prior("lite"), load_prior("wide")
+    assert lite.config == wide.config == load_prior().config and lite.shape == wide.shape
+    assert wide.protocol["training"] and wide.crossover != lite.crossover
+    varies = {name: prior.standardizer.scale[CHANNELS.index("so")] for name, prior in (("lite", lite), ("wide", wide))}
+    assert varies["wide"] > 1.3 * varies["lite"]
+    gaussian = load_prior("wide", gaussian=True)
+    torch.testing.assert_close(gaussian.spectrum.variance, wide.spectrum.variance)
+
+
+def test_a_regression_goes_with_the_prior_of_its_oceans(refuses):
+    for name in ("lite", "wide"):
+        assert engine.shipped_regression(prior=load_prior(name, gaussian=True)).config.variance is (name == "wide")
+    with refuses("another climatology"):
+        engine.load_methods("wide", sample_path("regression_lite.safetensors"))

@@ -58,8 +58,8 @@ SETTINGS = {
     ),
     "data_samples/README.md": (
         "at most 5 % worse on oceans of the old width",
-        "about 2.7 standard deviations (a mean of 1 in its logarithm), by a slip: the ablation had found 1 to be better "
-        "than the 2 of",
+        "about 2.7 standard deviations (a mean of 1 in its logarithm), by a slip: the ablation had found 1 to be "
+        "better than the 2 of",
         "with 95 % intervals over independent seas",
         "we aimed at 0.9 to 1.1 times the error",
         "displacements of 1.8 degrees and 0.5 in salinity",

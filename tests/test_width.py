@@ -10,15 +10,16 @@ import pytest
 import torch
 import xarray as xr
 
+from genda_lite import load_prior
 from genda_lite.errors import InputError
 from genda_lite.prior.climate import ONE, WIDE, Climate
 from genda_lite.prior.windows import Windows
 from genda_lite.show.width import plot_width
-from genda_lite.state import CHANNELS, StateVector
+from genda_lite.state import CHANNELS, Grid, StateVector
 from genda_lite.verify.table import tidy
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-width, tune, corners = (import_module(name) for name in ("width", "tune", "corners"))
+width, tune, corners, beside = (import_module(name) for name in ("width", "tune", "corners", "beside"))
 
 
 def test_windows_are_displaced_as_those_of_a_training():
@@ -155,3 +156,27 @@ def test_the_number_with_the_least_crps_is_taken(monkeypatch, tmp_path):
     assert written["prior"].inflation[CHANNELS.index(tune.OCEAN[0])] == 1.1
     assert set(written["prior"].inflation) == {1.0, 1.1} and "tuned" in written["prior"].training
     assert (tmp_path / "t.csv").exists()
+
+
+def test_oceans_of_the_old_width_are_not_replaced_by_others_without_a_word(tmp_path):
+    told = argparse.Namespace(folder=tmp_path, cases=2, members=2, quick=True, region=None, real=None)
+    assert [name for name, _ in width.judges(told)] == ["embedded sample"]
+
+
+def test_a_map_is_described_as_sharp_as_it_is():
+    grid = Grid.around(-60.0, 38.0, (64, 64))
+    km = 9.27 * np.arange(64)
+    fields = np.repeat(0.02 * km[:, None], 64, 1)
+    slope = xr.DataArray(fields, coords=grid.coordinates(), dims=("latitude", "longitude"))
+    assert beside.gradient(slope) == pytest.approx(2.0)  # 2 degC in 100 km
+    wave = slope.copy(data=np.tile(np.sin(2 * np.pi * km / 100), (64, 1)))
+    half = beside.smoothed(wave, 100.0).values[:, 16:-16]
+    assert np.abs(half).max() == pytest.approx(0.5, abs=0.03)
+    found = beside.described(xr.Dataset({"thetao": slope}))
+    assert found["thetao", "deviation"] == pytest.approx(float(beside.smoothed(slope, 100.0).std()))
+    assert found["thetao", "steep"] == pytest.approx(2.0, rel=0.02)
+
+
+def test_products_that_are_not_there_are_named(tmp_path, refuses):
+    with refuses(tmp_path.name, "OSTIA", "expected one"):
+        list(beside.real_boxes(tmp_path, load_prior("gaussian")))

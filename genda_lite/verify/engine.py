@@ -236,21 +236,17 @@ def methods(
     return {method.name: method for method in found}
 
 
-def shipped_regression(path: Path | None = None, prior: Prior | None = None) -> Regression | None:
-    """The regression of a file, or the shipped one that was trained on the oceans of a prior, by default of the shipped
-    prior; None if there is none.
+def regression_path(prior: Prior) -> Path | None:
+    """The shipped regression that was trained on the oceans of a prior; None if there is none."""
+    shipped = [sample_path(name) for name in SHIPPED_REGRESSIONS if name in sample_names()]
+    return next((path for path in shipped if Regression.load(path).fits(prior)), None)
 
-    Raises:
-        InputError: the file is of another climatology, state or size than the prior; or see `Regression.load`.
-    """
-    if path is not None:
-        found = Regression.load(path)
-        if prior is not None:
-            found.check(prior)
-        return found
-    prior = prior or load_prior(gaussian=True)
-    shipped = (Regression.load(sample_path(name)) for name in SHIPPED_REGRESSIONS if name in sample_names())
-    return next((one for one in shipped if one.fits(prior)), None)
+
+def shipped_regression(path: Path | None = None, prior: Prior | None = None) -> Regression | None:
+    """The regression of a file, or the shipped one of a prior, by default of the shipped prior; None if there is
+    none."""
+    path = path or regression_path(prior or load_prior(gaussian=True))
+    return None if path is None else Regression.load(path)
 
 
 def load_methods(
@@ -276,6 +272,8 @@ def load_methods(
     single = shipped_regression(regression, learned)
     if single is not None and single.config.days:
         raise InputError(f"{regression}: is shown days one by one, expected it as the regression in time")
+    if single is not None:
+        single.check(learned)
     known = methods(learned, gaussian, univariate, single)
     if trajectory is not None:
         several, linear = (load_prior(trajectory, only, device=device) for only in (False, True))

@@ -118,7 +118,7 @@ def fit_dressing(
 
 
 def shipped_dressing(path: Path | None = None, regression: Path | None = None) -> Dressing | None:
-    """The dressing of a file, or that of the shipped regression; none for a regression of one's own."""
+    """The dressing of a file, or that of the shipped regression of the default prior; none for any other regression."""
     if path is None and (regression is not None or SHIPPED_DRESSING not in sample_names()):
         return None
     return Dressing.read(path or sample_path(SHIPPED_DRESSING))
