@@ -170,7 +170,7 @@ def test_the_ledger_is_told_before_an_experiment_on_the_sealed_twin_is_judged(mo
     """The observations of a season say what they are, though they are no simulated fields."""
     data, told = tmp_path / "data", []
     data.mkdir()
-    for name in ("tracks_j3", "tracks_c2", "winds"):
+    for name in ("tracks_j3", "tracks_c2"):
         xr.Dataset(attrs={"seed": 9, "twin": 3, "season": 2}).to_netcdf(data / f"{name}_2001.nc")
     judge = lambda *arguments: told.extend(protocol.read_ledger()) or []  # noqa: E731
     monkeypatch.setattr("genda_lite.verify.ose.judge.report", judge)
