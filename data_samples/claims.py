@@ -860,12 +860,28 @@ def wide() -> list[Claim]:
     def spread(judge: str, channel: str) -> float:
         return value("networks", case=judge, channel=channel, method=new, metric="spread_skill")
 
+    def wider(prior: str) -> tuple[float, float]:
+        """The first and the last decile of the deviation of temperature in a draw's box."""
+        labels = {"case": "thetao", "method": f"draws, {prior}", "channel": "thetao", "metric": "deviation"}
+        return interval("beside", **labels)[1:]
+
     warmth, level = gain("real temperature", "thetao"), gain("real sea level", "zos")
     than_linear = gain("real temperature", "thetao", linear)
     behind = [-v for v in gain("real sea level", "zos", linear)]
     seas = [case for case in names("networks", "case") if case.startswith("real sea level, ")]
     cost = [-gain("old oceans", channel)[0] for channel in ("zos", "thetao", "so")]
     return [
+        Claim(
+            CARD,
+            "{:.0f} boxes of the Gulf Stream, {:.0f} of eight seas",
+            tuple(value("beside", case="zos", method=f"real, {where}", metric="boxes")
+                  for where in ("Gulf Stream", "eight seas")),
+        ),
+        Claim(
+            CARD,
+            "In temperature those of `wide` differ more from each other than those of `lite`",
+            holds=wider("wide")[0] < wider("lite")[0] and wider("lite")[1] < wider("wide")[1],
+        ),
         Claim(
             README,
             "lower than that of the default prior by {:.0f} % in real temperature and by {:.0f} % in real sea level",

@@ -438,6 +438,30 @@ def networks_on_real() -> str:
     return networks(real=True)
 
 
+BESIDE = {  # channel and metric of `beside.csv` -> in words
+    ("thetao", "deviation"): "temperature, standard deviation (degC)",
+    ("thetao", "steep"): "temperature, gradient (degC in 100 km)",
+    ("zos", "deviation"): "sea level, standard deviation (m)",
+    ("zos", "fast"): "geostrophic current (m/s)",
+    ("current", "rms"): "current, rms (m/s)",
+    ("current", "fast"): "current (m/s)",
+}
+
+
+def beside() -> str:
+    """Draws of either prior beside real maps: medians over boxes, with deciles."""
+    found, rows = stored("beside"), []
+    sets = list(names("beside"))
+    for (channel, metric), words in BESIDE.items():
+        here = found[found["channel"].eq(channel) & found["metric"].eq(metric)].set_index("method")
+        told = [
+            "{:.2f} ({:.2f} to {:.2f})".format(*here.loc[one, ["value", "low", "high"]]) if one in here.index else ""
+            for one in sets
+        ]
+        rows.append([words, *told])
+    return markdown(["in a box of 64 x 64 points", *sets], rows)
+
+
 def percentage(table: str, **labels: str) -> str:
     """A share in percent with its interval, where there is one; in bold where that excludes zero."""
     found = [100 * value(table, bound, **labels) for bound in ("value", "low", "high")]
@@ -734,6 +758,7 @@ TABLES = {
         width,
         networks,
         networks_on_real,
+        beside,
         training,
         protocol,
         choice,
