@@ -15,7 +15,7 @@ loss.
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,10 +85,9 @@ def part(data: TrainingSet, length: int, oceans: int | None, every: int) -> Trai
     return data._replace(frames=[data.frames[i] for i in chosen], harmonics=data.harmonics[chosen])
 
 
-def relative_speed(data: TrainingSet, network: NetworkConfig, rounds: int = 6, steps: int = 6) -> float:
-    """Windows a second of a network over the default's; in turns, so that other work on the machine slows both."""
-    if network == NETWORK:
-        return 1.0
+def relative_speed(trainers: Sequence[Trainer], rounds: int = 6, steps: int = 6) -> float:
+    """Windows a second of the second training over the first's; in turns, so that other work on the machine slows
+    both."""
 
     def seconds(trainer: Trainer) -> float:
         start = time.process_time()
@@ -96,10 +95,9 @@ def relative_speed(data: TrainingSet, network: NetworkConfig, rounds: int = 6, s
             trainer.train_step()
         return time.process_time() - start
 
-    trainers = [Trainer(data, None, CONFIG, config) for config in (NETWORK, network)]
     times = np.array([[seconds(trainer) for trainer in trainers] for _ in range(rounds)])
-    default, other = np.median(times[1:], axis=0)  # the first round warms up
-    return float(default / other)
+    first, other = np.median(times[1:], axis=0)  # the first round warms up
+    return float(first / other)
 
 
 def trained(data: TrainingSet, network: NetworkConfig, config: TrainingConfig) -> Trainer:
@@ -138,7 +136,8 @@ def run(name: str, folder: Path, everything: TrainingSet, unit: Spectrum, length
         data = part(everything, length, variant.oceans, variant.every)
     modes = Basis.cosines(CONFIG.size, CONFIG.size)
     network = replace(NETWORK, **variant.network)
-    images = round(images * relative_speed(data, network))
+    if network != NETWORK:
+        images = round(images * relative_speed([Trainer(data, None, CONFIG, one) for one in (NETWORK, network)]))
     with patch.object(Basis, "eofs", lambda *_: modes) if variant.cosines else nullcontext():
         trainer = trained(data, network, replace(CONFIG, images=images, **variant.config))
     row = {

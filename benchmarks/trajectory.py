@@ -17,14 +17,13 @@ space and time with its days. Beside them stands a prior of single days (`--besi
 import argparse
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
 import torch
+from ablation import relative_speed
 
 from genda_lite.errors import InputError
 from genda_lite.files import atomic_path
@@ -79,22 +78,13 @@ def trainer_of(variant: Variant, data: TrainingSet, unseen: TrainingSet | None, 
     return Trainer(data, unseen, config, replace(NETWORK, **variant.network), start=start)
 
 
-def relative_speed(variant: Variant, data: TrainingSet, rounds: int = 6, steps: int = 3) -> float:
-    """Windows a second of a variant over the first's; in turns, so that other work on the machine slows both."""
+def speed_of(variant: Variant, data: TrainingSet) -> float:
+    """Windows a second of a variant over the first's."""
     if variant == VARIANTS[FIRST] or variant.begun:
         return 1.0
-
-    def seconds(trainer: Trainer) -> float:
-        start = time.process_time()
-        for _ in range(steps):
-            trainer.train_step()
-        return time.process_time() - start
-
     with patch.object(training, "COVARIANCE_WINDOWS", 300):
         trainers = [trainer_of(one, data, None, 10**6, None) for one in (VARIANTS[FIRST], variant)]
-    times = np.array([[seconds(trainer) for trainer in trainers] for _ in range(rounds)])
-    first, other = np.median(times[1:], axis=0)  # the first round warms up
-    return float(first / other)
+    return relative_speed(trainers, steps=3)
 
 
 def place_of(folder: Path, name: str) -> Path:
@@ -107,7 +97,7 @@ def images_of(name: str, place: Path, paths: list[Path], images: int) -> int:
     kept = place.with_suffix(".json")
     if not kept.exists():
         few = training_set([open_product(paths[0]).isel(time=slice(0, 20))])
-        told = {"images": images, "speed": relative_speed(VARIANTS[name], few)}
+        told = {"images": images, "speed": speed_of(VARIANTS[name], few)}
         with atomic_path(kept) as temporary:
             temporary.write_text(json.dumps(told))
     told = json.loads(kept.read_text())

@@ -95,6 +95,8 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["ose", "--out", "OUT", "--days", 1, "--device", "mps"], "device 'mps' is not available here"),
         (["ose", "--out", "TRACKS"], "is a file, expected the name of a folder"),
         (["explorer-pack", "--out", "TRACKS"], "is a file, expected the name of a folder"),
+        (["evaluate", "nowcast", "--truth", "TRACKS", "--folder", "TEXT"], "is a file, expected the name of a folder"),
+        (["evaluate", "osse", "--json", "OUT", "--folder", "OUT"], "the same command reads or writes this file"),
         (["evaluate", "osse", "--truth", "TRACKS", "--quick"], "the data set lacks zos"),
         (["evaluate", "nature", "TRACKS", "--json", "TRACKS"], "the same command reads or writes this file"),
     ],

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PATH = ROOT / "book" / "_ext" / "plain_docstrings.py"
 # Not for import by others: the command line says all with --help.
 INTERNAL = {"__main__", "cli", "moved", "processors", "version", "prior.signals", "show.assets"}
+INTERNAL |= {f"cli.{path.stem}" for path in (ROOT / "genda_lite" / "cli").glob("*.py")}
 # Answers to exercises: `teaching.checks` says how they are checked, and a reference would give them away.
 INTERNAL |= {f"teaching.{chapter}" for chapter in ("observing", "products", "prior", "bayes", "osse", "ose")}
 

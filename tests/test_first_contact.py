@@ -54,7 +54,7 @@ def test_every_public_name_comes_from_where_the_editors_are_told():
 
 def test_all_rooms_are_there():
     folders = {path.parent.name for path in (ROOT / "genda_lite").glob("*/__init__.py")}
-    assert folders <= set(gl._ROOMS)
+    assert folders - {"cli"} <= set(gl._ROOMS)  # the command line is run, not imported
 
 
 def test_what_is_not_there_is_told():

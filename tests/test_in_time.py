@@ -327,6 +327,7 @@ def test_a_regression_in_time_is_a_method_and_survives_the_disk(gaussian_prior, 
 def ablation(monkeypatch):
     """The command, on windows of 8 x 8 cells and tiny networks."""
     path = Path(__file__).parents[1] / "benchmarks" / "trajectory.py"
+    monkeypatch.syspath_prepend(path.parent)
     spec = importlib.util.spec_from_file_location("trajectory_benchmark", path)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)

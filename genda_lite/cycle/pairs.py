@@ -21,6 +21,7 @@ from ..prior.checkpoint import read_safetensors, write_safetensors
 from ..state import CHANNELS, Grid, harmonics
 
 FORMAT = "genda_lite pairs 1"
+KEPT = ("forecasts", "truths", "latitude", "longitude", "season")  # tensors of a file
 
 
 class Pair(NamedTuple):
@@ -36,26 +37,16 @@ class KeptPairs(Dataset):
     """Pairs of one file, or of several, drawn at random by image number.
 
     Args:
-        forecasts, truths: (n, C, ny, nx). latitude: (n, ny). longitude: (n, nx). season: (n, 2).
+        kept: forecasts and truths (n, C, ny, nx), latitude (n, ny), longitude (n, nx), season (n, 2), see `KEPT`.
         domain: of the training data. seed: of the order.
         hide_position, hide_season: as of `prior.windows.Windows`.
     """
 
     def __init__(
-        self,
-        forecasts: Tensor,
-        truths: Tensor,
-        latitude: Tensor,
-        longitude: Tensor,
-        season: Tensor,
-        domain: Domain,
-        seed: int = 0,
-        hide_position: float = 0.5,
-        hide_season: float = 0.1,
+        self, *kept: Tensor, domain: Domain, seed: int = 0, hide_position: float = 0.5, hide_season: float = 0.1
     ):
-        self.forecasts, self.truths, self.latitude, self.longitude = forecasts, truths, latitude, longitude
-        self.season, self.domain, self.seed = season, domain, seed
-        self.hidden = hide_position, hide_season
+        self.forecasts, self.truths, self.latitude, self.longitude, self.season = kept
+        self.domain, self.seed, self.hidden = domain, seed, (hide_position, hide_season)
 
     def __len__(self) -> int:
         return len(self.truths)
@@ -86,12 +77,11 @@ class KeptPairs(Dataset):
             InputError: one is missing, damaged, something else, or of another size than the first.
         """
         parts = [read_safetensors(path, FORMAT)[0] for path in paths]
-        names = ("forecasts", "truths", "latitude", "longitude", "season")
         for path, part in zip(paths, parts, strict=True):
             shape = tuple(part.get("truths", torch.zeros(0)).shape[1:])
-            if set(part) != set(names) or shape != tuple(parts[0]["truths"].shape[1:]):
+            if set(part) != set(KEPT) or shape != tuple(parts[0]["truths"].shape[1:]):
                 raise InputError(f"{path}: holds pairs of shape {shape}, expected those of the first file")
-        return cls(*(torch.cat([part[name] for part in parts]) for name in names), domain, **options)
+        return cls(*(torch.cat([part[name] for part in parts]) for name in KEPT), domain=domain, **options)
 
 
 def save_pairs(pairs: Sequence[Pair], path: str | os.PathLike, about: dict | None = None) -> None:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ..prepare.frames import TrainingSet
 from ..prior.base import Domain
-from ..prior.climate import ONE, Climate
 from ..prior.windows import Windows
 from ..state import CHANNELS, StateVector, harmonics
 from .forecast import Forecast
@@ -28,18 +27,8 @@ class Passages(Windows):
         step: days from one state to the next. steps: how many follow the first. Others as of `Windows`.
     """
 
-    def __init__(
-        self,
-        data: TrainingSet,
-        domain: Domain,
-        size: int,
-        step: float,
-        steps: int = 1,
-        seed: int = 0,
-        climate: Climate = ONE,
-        **options,
-    ):
-        super().__init__(data, domain, size, seed=seed, climate=climate, state=passage(step, steps), **options)
+    def __init__(self, data: TrainingSet, domain: Domain, size: int, step: float, steps: int = 1, **options):
+        super().__init__(data, domain, size, state=passage(step, steps), **options)
         self.step, self.steps = step, steps
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor]:

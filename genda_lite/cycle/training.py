@@ -47,8 +47,8 @@ class PassageTrainer(Trainer):
     def _windows(self, data: TrainingSet, domain: Domain, seed: int) -> Passages:
         c = self.config
         step, steps = step_of(c.state)
-        return Passages(data, domain, c.size, step, steps, seed, c.climate, hide_position=c.hide_position,
-                        hide_season=c.hide_season)  # fmt: skip
+        return Passages(data, domain, c.size, step, steps, seed=seed, climate=c.climate,
+                        hide_position=c.hide_position, hide_season=c.hide_season)  # fmt: skip
 
 
 # --- The emulator -----------------------------------------------------------------------------------------------------
