@@ -75,7 +75,7 @@ def prior(
     samples = min(samples, 64) if quick else samples
     with (
         judged_by(context, truth, "nature_heldout") as held_out,
-        judged_by(context, training, "nature_training") as trained,
+        judged_by(context, training, "nature_wide" if checkpoint == "wide" else "nature_training") as trained,
     ):
         unseen = read_oceans(held_out, model, "truth", dates=12 if quick else None)
         known = read_oceans(trained, model, "training data", dates=4 if quick else None)
