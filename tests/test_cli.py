@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from genda_lite import cli
+from genda_lite.cli.results import print_lines
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 TRACKS = REAL / "dt_global_alg_sla_vxxc_20170402_SARAL-Altika.nc4"
@@ -226,3 +227,18 @@ def test_a_run_goes_on_in_the_folder_it_was_stopped_in(monkeypatch, tmp_path, ca
 def test_counts_are_written_as_people_write_them():
     assert [cli.counted(n, "member") for n in (0, 1, 16)] == ["0 members", "1 member", "16 members"]
     assert [cli.counted(n, "box") for n in (1, 2)] == ["1 box", "2 boxes"]
+
+
+def test_lines_are_printed_as_they_come(capsys):
+    """A table goes on while its columns stay; other columns begin another one; in words, an empty line is none."""
+    told = []
+
+    def lines():
+        for line in ({"a": "x", "b": 1.0}, {"a": "y", "b": 2.0}, {"c": 3}):
+            yield line
+            told.append(capsys.readouterr().out)
+
+    assert print_lines(lines()) == [{"a": "x", "b": 1.0}, {"a": "y", "b": 2.0}, {"c": 3}]
+    assert told == ["| a | b |\n|---|---|\n| x | 1.000 |\n", "| y | 2.000 |\n", "\n| c |\n|---|\n| 3 |\n"]
+    print_lines(lines(), lambda line: line.get("a", ""))
+    assert told[3:] == ["x\n", "y\n", ""]

@@ -334,6 +334,15 @@ def test_the_commands_from_an_ocean_to_a_cycle(monkeypatch, tmp_path, capsys):
     assert genda(monkeypatch, "evaluate", "forecast", *data, "--forecast", lim, "--days", 4, "--starts", 2,
                  "--table", tmp_path / "forecast.csv") == 0  # fmt: skip
     assert "rmse over persistence" in (tmp_path / "forecast.csv").read_text()
+    with xr.open_dataset(min(out.rglob("*.nc"))) as first, xr.open_dataset(ocean) as ds:
+        dates = first["time"].values[0] + np.arange(ds.sizes["time"]) * np.timedelta64(2, "D")
+        ds.assign_coords(time=dates).to_netcdf(tmp_path / "truth.nc", engine="h5netcdf")
+    capsys.readouterr()
+    shown = ("--truth", tmp_path / "truth.nc", "--forecast", lim, "--table", tmp_path / "lead.csv")
+    assert genda(monkeypatch, "evaluate", "lead-time", "--folder", out, "--way", "3D-Var", *shown, "--days", 2,
+                 "--skip", 0) == 0  # fmt: skip
+    assert "3D-Var, lead time, day 2, zos: days lost" in capsys.readouterr().out
+    assert "rmse from the truth" in (tmp_path / "lead.csv").read_text()
     assert genda(monkeypatch, "cycle", "--way", "nudging", "--out", out) == 2
     assert "way 'nudging' is unknown" in capsys.readouterr().err
 
