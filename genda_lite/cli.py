@@ -77,7 +77,7 @@ def simulate(
 
 @app.command()
 def prepare(
-    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean, or files of an ocean and of its wind.")],
+    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean, or an ocean and its wind: files, folders.")],
     out: Annotated[Path, typer.Argument(help="State to write: Zarr, or NetCDF if it ends in .nc.")],
     like: Annotated[
         Path | None, typer.Option(help="Take climatology and Ekman response of this prepared state (for validation).")
@@ -89,11 +89,12 @@ def prepare(
     from .prepare import prepare as run
     from .prepare import stored_response, stored_standardizer, write_state
     from .sources import open_product, read_reanalysis
-    from .sources.files import ZARR_FILES
+    from .sources.files import ZARR_FILES, listed
     from .verify.protocol import refuse_test
 
     older = () if out.suffix == ".nc" else ZARR_FILES
     check_places(out, read=[*inputs, like], suffixes=("", ".zarr", ".nc"), older=older)
+    inputs = listed(inputs)
     refuse_test(inputs)
     with ExitStack() as stack:
         if scheduler is not None:
@@ -1442,7 +1443,7 @@ def check_places(
     """
     from .files import check_folder
 
-    places = list(filter(None, paths))
+    places, read = list(filter(None, paths)), list(filter(None, read))
     for number, path in enumerate(places):
         check_folder(path)
         free = not path.exists() or path.is_file() or any((path / name).is_file() for name in older)
@@ -1451,9 +1452,11 @@ def check_places(
         if suffixes is not None and path.suffix.lower() not in suffixes:
             known = ", ".join(filter(None, suffixes))
             raise InputError(f"{path}: no file of this kind is written, expected a name that ends in one of {known}")
-        for other in [*filter(None, read), *places[:number]]:
-            if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
-                raise InputError(f"{path}: the same command reads or writes this file, expected another name")
+        taken = [*read, *places[:number]]
+        same = [one for one in taken if path.exists() and one.exists() and path.samefile(one)]
+        inside = [one for one in read if path.exists() and one.resolve() in path.resolve().parents]
+        if same or inside or path.resolve() in [one.resolve() for one in taken]:
+            raise InputError(f"{path}: the same command reads or writes this file, expected another name")
 
 
 def check_results(folder: Path) -> None:
