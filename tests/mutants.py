@@ -133,7 +133,8 @@ def stated_range(mutant: Mutant) -> None:
     values = mutant.ds[name].values
     low, high = float(values.min()) - 1.0, float(values.max()) + 1.0
     if mutant.random.random() < 0.5:
-        mutant.pack(name, 0.001, -32767, valid_min=np.int16(-20000), valid_max=np.int16(20000))
+        ends = [("valid_min", np.int16(-20000)), ("valid_max", np.int16(20000))]
+        mutant.pack(name, 0.001, -32767, **dict(ends[slice(*[(0, 2), (0, 1), (1, 2)][mutant.random.integers(3)])]))
     else:
         mutant.put(name, values, valid_min=low, valid_max=high)
         mutant.spoil(name, high + 0.5)

@@ -4,8 +4,10 @@ import json
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import small
 import xarray as xr
 
 from genda_lite import cli
@@ -81,20 +83,25 @@ def test_simulate_train_assimilate(monkeypatch, tmp_path, tracks, capsys):
         (["assimilate", "TRACKS", "--out", "OUT", "--centre", "-62,95"], "expected a longitude and a latitude"),
         (["assimilate", "TRACKS", "--out", "TRACKS"], "the same command reads or writes this file"),
         (["assimilate", "TRACKS", "--out", "LINK"], "the same command reads or writes this file"),
+        (["assimilate", "HERE", "--out", "TRACKS"], "the same command reads or writes this file"),
         (["assimilate", "TRACKS", "--out", "OUT.nc", "--plot", "OUT.xyz"], "a name that ends in one of"),
         (["assimilate", "TRACKS", "--out", "OUT.txt"], "a name that ends in one of .nc"),
         (["assimilate", "TRACKS", "--out", "FOLDER"], "cannot be written"),
         (["assimilate", "TRACKS", "--out", "PIPE"], "cannot be written"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "soon"], "is not a date"),
+        (["assimilate", "TRACKS", "--out", "OUT", "--date", "0001-01-01"], "is not a date"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "2019-02-23", "--error", 1], "go with tracks alone"),
         (["assimilate", "TRACKS", "--out", "OUT", "--date", "1999-02-23"], "no observation within 5 days of 1999"),
         (["prepare", "TRACKS", "TRACKS"], "the same command reads or writes this file"),
         (["prepare", "TRACKS", "OUT.txt"], "a name that ends in one of .zarr, .nc"),
+        (["prepare", "HERE", "OUT.nc"], "not a NetCDF file"),
         (["prepare", "TRACKS", "FOLDER"], "cannot be written"),
         (["simulate", "--days", 1, "--out", "OUT.nc", "--device", "mps"], "device 'mps' is not available here"),
         (["train", "--data", "TRACKS", "--out", "OUT.safetensors", "--device", "tpu"], "expected one of cpu"),
         (["ose", "--out", "OUT", "--days", 1, "--device", "mps"], "device 'mps' is not available here"),
         (["ose", "--out", "TRACKS"], "is a file, expected the name of a folder"),
+        (["ose", "--out", "OUT", "--box", "nan,nan,33,43"], "box (nan, nan, 33.0, 43.0): expected west, east"),
+        (["cycle", "--way", "3D-Var", "--out", "OUT", "--box", "-60,-70,33,43"], "expected west, east"),
         (["explorer-pack", "--out", "TRACKS"], "is a file, expected the name of a folder"),
         (["evaluate", "nowcast", "--truth", "TRACKS", "--folder", "TEXT"], "is a file, expected the name of a folder"),
         (["evaluate", "osse", "--json", "OUT", "--folder", "OUT"], "the same command reads or writes this file"),
@@ -111,6 +118,7 @@ def test_bad_input_is_told_in_one_line(monkeypatch, tmp_path, tracks, capsys, ar
     before = sorted(tmp_path.iterdir())
     names = {"OUT": tmp_path / "out", "TRACKS": tracks, "TEXT": text, "MISSING": tmp_path / "missing.nc"}
     names |= {"FOLDER": tmp_path / "folder.nc", "LINK": tmp_path / "link.nc", "PIPE": tmp_path / "pipe.nc"}
+    names |= {"HERE": tmp_path}
     whole = tracks.read_bytes()
     filled = []
     for argument in map(str, arguments):
@@ -205,6 +213,31 @@ def test_prepare_then_train(monkeypatch, tmp_path, capsys):
     assert genda(monkeypatch, "prepare", ocean, tmp_path / "nowhere" / "s.zarr") == 2
     assert genda(monkeypatch, "prepare", state, tmp_path / "again.zarr") == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["s.zarr", "s.nc"])
+def test_prepare_meets_a_damaged_block_in_the_midst(monkeypatch, tmp_path, capsys, out):
+    """Found when the work has begun, in a worker: one sentence, and nothing half-written."""
+    days, units = 9, {"zos": "m", "thetao": "degrees_C", "so": "1e-3", "uo": "m s-1", "vo": "m s-1"}
+    ocean = small.field({name: (name, unit, 0.0) for name, unit in units.items()}, times=days)
+    winds = small.field({"u10": ("uas", "m s-1", 0.0), "v10": ("vas", "m s-1", 0.0)}, times=days)
+    winds["u10"] = winds["u10"] + xr.DataArray(np.arange(days) % 4, dims="time")
+    winds["u10"].attrs["units"] = "m s-1"
+    for name, ds in (("o.nc", ocean), ("w.nc", winds)):
+        one_day = {"chunksizes": (1, 12, 14), "fletcher32": True}
+        ds.to_netcdf(tmp_path / name, engine="h5netcdf", encoding={name: one_day for name in ds.data_vars})
+    assert genda(monkeypatch, "prepare", tmp_path, tmp_path / "whole.zarr") == 0
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with h5py.File(tmp_path / "w.nc") as file:
+        at = file["v10"].id.get_chunk_info(2).byte_offset
+    content = bytearray((tmp_path / "w.nc").read_bytes())
+    content[at + 100] ^= 0x55
+    (tmp_path / "w.nc").write_bytes(content)
+    capsys.readouterr()
+    assert genda(monkeypatch, "prepare", tmp_path / "o.nc", tmp_path / "w.nc", tmp_path / out) == 2
+    told = capsys.readouterr().err
+    assert "w.nc: 'v10' cannot be read, file damaged" in told and "Traceback" not in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_a_run_goes_on_in_the_folder_it_was_stopped_in(monkeypatch, tmp_path, capsys):

@@ -177,6 +177,23 @@ def test_what_is_no_date_is_refused(put, refuses, date):
         choose_date(None, date)
 
 
+def test_the_stated_range_of_times_may_be_stale(put):
+    """It is that of the first file where files have been joined, as in one of GLORYS12."""
+    ds = small.winds()
+    ds.time.attrs |= {"valid_min": float(ds.time[0]), "valid_max": float(ds.time[0])}
+    found = read_winds(put(ds)).compute()
+    assert found.sizes["time"] == 2
+    check(found, small.PRODUCTS["winds"])
+
+
+def test_years_that_no_date_here_holds_are_none(tmp_path):
+    """In nanoseconds the year 9999 would be 1816."""
+    days = ("2017-04-02T01:00Z", "9999-12-31T00:00Z", "0001-01-01", "0000-00-00")
+    (tmp_path / "a.csv").write_text("id,time,lat,lon,u,v\n" + "".join(f"7,{day},36,-61,0.1,0.2\n" for day in days))
+    found = read_drifters(tmp_path / "a.csv")
+    assert Report.of(found).dropped == {"without a time": 3} and str(found.time.values[0])[:13] == "2017-04-02T01"
+
+
 def test_a_date_with_a_zone_is_brought_to_utc():
     assert choose_date(None, "2017-04-02T02:00+02:00") == np.datetime64("2017-04-02")
 
@@ -247,6 +264,14 @@ def test_attributes_may_say_the_time(put, refuses):
         read_temperature(path, "2017-04-05")
     for start, stop in (("2017-01-01", "2017-12-31"), ("00:00:00 UTC", "23:59:59 UTC"), ("today", "tomorrow")):
         assert np.isnat(stated_time(ds.assign_attrs(time_coverage_start=start, time_coverage_end=stop)))
+
+
+def test_attributes_say_the_time_where_the_only_one_is_none(put):
+    stated = {"time_coverage_start": "2017-04-02T00:00:00Z", "time_coverage_end": "2017-04-03T00:00:00Z"}
+    path = put(spoil(small.temperature(), "time", 0, np.inf).assign_attrs(stated))
+    assert read_temperature(path, "2017-04-02").time.values == small.NOON
+    ds = spoil(small.field({"adt": ("zos", "m", 0.0)}, times=2), "time", 0, np.inf).assign_attrs(stated)
+    assert read_sea_level_map(put(ds, "b.nc"), "2017-04-03").time.values == small.NOON + np.timedelta64(1, "D")
 
 
 @pytest.mark.parametrize("name", ["sea level", "winds"])
@@ -327,8 +352,31 @@ def test_integers_without_a_fill_value_still_have_one(put):
     assert found.sizes["point"] == 39 and float(abs(found.longitude + 61).max()) < 2
 
 
+def test_bytes_have_fill_values_too(put):
+    """Undeclared: of signed ones the least two, of unsigned ones the greatest, however they are kept."""
+    ds = small.pixels()
+    bias = np.zeros((1, 20, 10), "i1")
+    bias[0, 0], bias[0, 1] = -128, -127
+    ds["sses_bias"] = (ds.quality_level.dims, bias, {"units": "kelvin", "scale_factor": 0.01, "add_offset": 0.0})
+    ds.sses_bias.encoding["_FillValue"] = None
+    check(read_temperature_swath(put(ds)), small.PRODUCTS["pixels"])
+    truth = small.salinity().sos.values
+    for number, unsigned in enumerate((False, True)):
+        codes = np.rint((truth - 34.0) / 0.01).astype("u1")  # on both sides of 128
+        codes[0, 0, :3] = 255
+        attrs = {"units": "1e-3", "scale_factor": 0.01, "add_offset": 34.0}
+        attrs |= {"_Unsigned": "true"} if unsigned else {}
+        ds = small.salinity()
+        ds = ds.drop_vars("sos").assign(sos=(ds.sos.dims, codes.view("i1") if unsigned else codes, attrs))
+        ds.sos.encoding["_FillValue"] = None
+        found = small.PRODUCTS["salinity"].read(put(ds, f"{number}.nc"))
+        assert found.so[0, :3].isnull().all() and int(found.so.isnull().sum()) == 3
+        assert float(abs(found.so - small.sea("so", found.latitude, found.longitude)).max()) < 0.006
+
+
 STATED = {
     "packed, as the values are": (np.int16(-20000), np.int16(12000)),
+    "packed, as floats": (np.float32(-20000), np.float32(12000)),
     "unpacked": (-1.9, 1.3),
     "unpacked, in whole numbers": (np.int16(-2), np.int16(1)),
 }
@@ -349,6 +397,32 @@ def test_a_stated_range_counts_in_the_numbers_it_means(put, stated, as_pair):
     found = read_sea_level_map(put(ds))
     np.testing.assert_allclose(found.zos[1:], 0.1)
     assert found.zos[0].isnull().all() and "valid_max" not in found.zos.attrs
+
+
+@pytest.mark.parametrize(("scale", "end"), [(1e-3, "max"), (-1e-3, "min")])
+def test_a_range_may_have_one_end(put, scale, end):
+    """Of packed integers, which count downward where the scale is negative."""
+    ds = small.winds()
+    codes = np.rint(ds.u10.values / scale).astype("i2")
+    codes[0, 0, 0] = 5000 if scale > 0 else -5000
+    attrs = {"units": "m/s", "scale_factor": scale, f"valid_{end}": np.int16(2000 if scale > 0 else -2000)}
+    ds = ds.drop_vars("u10").assign(u10=(ds.u10.dims, codes, attrs))
+    ds.u10.encoding["_FillValue"] = np.int16(-32767)
+    found = read_winds(put(ds)).compute()
+    assert np.isnan(found.uas[0, 0, 0]) and int(found.uas.isnull().sum()) == 1
+
+
+def test_the_range_of_bytes_is_theirs(put):
+    """Packed, 0 to 250 are 2.5 m/s; unpacked they would hide all winds from the east."""
+    ds = small.winds()
+    codes = np.rint((ds.u10.values + 1.0) / 0.01).astype("u1")
+    codes[0, 0, :3], codes[0, 1, 0] = 253, 50
+    attrs = {"units": "m/s", "scale_factor": 0.01, "add_offset": -1.0, "valid_range": np.array([0, 250], "u1")}
+    ds = ds.drop_vars("u10").assign(u10=(ds.u10.dims, codes, attrs))
+    ds.u10.encoding["_FillValue"] = np.uint8(255)
+    found = read_winds(put(ds)).compute()
+    assert found.uas[0, 0, :3].isnull().all() and int(found.uas.isnull().sum()) == 3
+    np.testing.assert_allclose(found.uas[0, 1, 0], -0.5, atol=1e-6)
 
 
 def test_a_range_that_leaves_nothing_is_no_range(put):
@@ -472,6 +546,21 @@ def test_flags_that_cannot_be_read_are_not_passed_over(put, refuses, name, flag)
         product.read(path)
 
 
+@pytest.mark.parametrize("name", ["temperature", "pixels"])
+def test_a_missing_quality_is_told_from_a_low_one(put, refuses, name):
+    """GHRSST has no data where it has no quality."""
+    product = small.PRODUCTS[name]
+    ds = product.make()
+    first = next(iter(product.channels.values()))
+    level = np.full(ds[first].shape, 5, np.int8)
+    level[0, 0], level[0, 1] = -128, 2
+    ds["quality_level"] = (ds[first].dims, level)
+    ds.quality_level.encoding["_FillValue"] = np.int8(-128)
+    found, row = product.read(put(ds)), level.shape[-1]
+    assert Report.of(found).dropped == {"without 'quality_level'": row, "of quality below 4": row}
+    check(found, product)
+
+
 # --- 5. degenerate axes
 
 
@@ -527,6 +616,20 @@ def test_times_that_cannot_be_read_are_not_passed_over(put, refuses, name):
         product.read(path)
 
 
+@pytest.mark.parametrize("name", ["winds", "tracks"])
+def test_chunks_that_are_not_there_are_no_zeros(tmp_path, refuses, name):
+    """As an interrupted copy of a Zarr store leaves it."""
+    pytest.importorskip("zarr")
+    product = small.PRODUCTS[name]
+    variable = next(iter(product.channels.values()))
+    product.make().to_zarr(tmp_path / "a.zarr", zarr_format=2, consolidated=False)
+    check(product.read(tmp_path / "a.zarr").compute(), product)
+    for chunk in (tmp_path / "a.zarr" / variable).glob("[0-9]*"):
+        chunk.unlink()
+    with refuses("a.zarr", f"'{variable}' cannot be read", "1 of its 1 chunks are not there"):
+        product.read(tmp_path / "a.zarr")
+
+
 def test_what_dask_sends_home_is_whole():
     told = pickle.loads(pickle.dumps(NothingValid("a.nc: nothing", Report("a.nc", "points", 3, {"gone": 3}))))
     assert str(told) == "a.nc: nothing" and told.report.kept == 0
@@ -561,6 +664,24 @@ def test_grids_hold_points_of_any_convention(put, west):
         assert abs(grid.latitude[row] - inside.latitude).max() < 0.05
         away = grid.longitude[column] - inside.longitude
         assert abs((away + 180) % 360 - 180).max() < 0.05
+
+
+@pytest.mark.parametrize(("west", "turn"), [(178.5, 0.0), (178.5, 360.0), (-62.0, 0.0), (358.5, 0.0)])
+def test_a_sea_across_180_is_of_one_piece(put, west, turn):
+    """So that it is a grid, and no wind is interpolated around the Earth."""
+    ocean, wind = small.glorys(west=west).isel(longitude=slice(1, -1)), small.winds(west=west)
+    east = wind.longitude.values % 360 - turn
+    wind = wind.drop_vars("longitude").assign_coords(longitude=("longitude", east, small.EAST))
+    wind.longitude.encoding["_FillValue"] = None
+    joined = join(read_glorys(put(ocean)), read_winds(put(wind, "w.nc"))).compute()
+    grid = Grid(joined.latitude.values, joined.longitude.values)
+    assert grid.shape == (12, 12)
+    for name in ("zos", "uo", "uas"):
+        off = joined[name] - small.sea(name, joined.latitude, joined.longitude)
+        assert joined[name].notnull().all() and float(abs(off).max()) < 1e-5
+    half = put(wind.isel(longitude=slice(0, 7)), "half.nc")
+    with pytest.raises(InputError, match="the winds cover longitudes"):
+        join(read_glorys(put(ocean)), read_winds(half))
 
 
 def test_the_axis_of_a_model_may_go_on_beyond_360(put):
@@ -615,6 +736,25 @@ def test_drifters_with_levels_as_others_write_them(put, kind):
     assert found.sizes["obs"] == 40 and set(found.drogue.values) == {-1 if kind == "depth is a fill value" else 1}
 
 
+def test_drifters_in_rows_keep_their_names(put):
+    """As ERDDAP writes them: times along trajectory and fix, names along trajectory."""
+    one, dims, east = small.drifter(), ("traj", "obs"), np.array([[0.0], [5.0]])
+    latitude, longitude = one.LATITUDE.values + 0 * east, one.LONGITUDE.values + east
+    coords = {
+        "time": (dims, one.TIME.values + 0 * east, small.DAYS),
+        "lat": (dims, latitude, small.NORTH),
+        "lon": (dims, longitude, small.EAST),
+    }
+    values = {
+        "ve": (dims, small.sea("uo", latitude, longitude), {"units": "m/s"}),
+        "vn": (dims, small.sea("vo", latitude, longitude), {"units": "m/s"}),
+        "ID": (dims[:1], np.array([5, 6]), {}),
+    }
+    found = read_drifters(put(small.raw(dims, coords, values)))
+    assert list(found.id.values) == ["5", "6"] and list(found.rowsize.values) == [40, 40]
+    check(found, small.PRODUCTS["drifters"])
+
+
 def test_fixes_of_no_drifter_are_left_out(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("id,time,lat,lon,u,v\n7,2017-04-02T00:00Z,36,-61,0.1,0.2\n,2017-04-02T01:00Z,36,-61,0.1,0.2\n")
@@ -629,7 +769,9 @@ def test_folders_hold_files_of_several_suffixes(tmp_path, put):
     names = ["a.nc", "b.nc4", "c.NC", ".hidden.nc", "readme.txt"]
     for number, name in enumerate(names):
         put(small.tracks(west=-62.0 + 0.1 * number).assign_attrs(platform=f"Mission {number}"), name)
-    assert [path.name for path in listed(tmp_path)] == ["a.nc", "b.nc4", "c.NC"]
+    with pytest.warns(UserWarning, match="1 passed over, such as readme.txt"):
+        assert [path.name for path in listed(tmp_path)] == ["a.nc", "b.nc4", "c.NC"]
+    (tmp_path / "readme.txt").write_text("of no interest")
     assert read_tracks(tmp_path).sizes["point"] == 120
     (tmp_path / "tables").mkdir()
     rows = "".join(f"1,2017-04-02T{hour:02}:00:00Z,36.{hour:02},-61,0.1,0.2\n" for hour in range(24))
@@ -637,11 +779,12 @@ def test_folders_hold_files_of_several_suffixes(tmp_path, put):
     assert read_drifters(tmp_path / "tables").sizes["obs"] == 24
 
 
-@pytest.mark.parametrize("other", ["b.nc.gz", "april"])
+@pytest.mark.parametrize("other", ["b.nc.gz", "april", "b.hdf", "b"])
 def test_what_else_in_a_folder_may_be_products_is_told(tmp_path, put, other):
     put(small.tracks())
     (tmp_path / "readme.txt").write_text("of no interest")
-    (tmp_path / other).mkdir() if other == "april" else (tmp_path / other).write_bytes(b"\x1f\x8b")
+    start = {"b.nc.gz": b"\x1f\x8b", "b.hdf": b"\x0e\x03\x13\x01", "b": b"CDF\x01"}
+    (tmp_path / other).write_bytes(start[other]) if other in start else (tmp_path / other).mkdir()
     with pytest.warns(UserWarning, match=f"1 passed over, such as {other}"):
         assert read_tracks(tmp_path).sizes["point"] == 40
 
@@ -763,6 +906,14 @@ def test_variables_may_lie_in_a_group(put, refuses, name):
         product.read(path)
 
 
+def test_groups_that_hold_each_other_are_refused(put, refuses):
+    path = put(small.tracks(), group="/data")
+    with h5py.File(path, "r+") as file:
+        file["data/again"] = file["/"]
+    with refuses("a.nc", "damaged", "its group /data/again holds itself"):
+        read_tracks(path)
+
+
 def test_a_file_on_which_the_library_hangs_is_refused(tmp_path, refuses):
     """A block of zeros in HDF5's global heap, as an interrupted download in parts leaves it."""
     ds = xr.Dataset({"adt": (("latitude", "longitude"), np.full((4, 5), 0.1), {"units": "m", "long_name": "Level"})})
@@ -773,6 +924,8 @@ def test_a_file_on_which_the_library_hangs_is_refused(tmp_path, refuses):
     at = content.find(b"GCOL") + 32
     content[at : at + 64] = bytes(64)
     path.write_bytes(content)
+    if inspecting._inspector is not None:
+        inspecting._inspector.end()  # what it has used before is counted when it ends
     processor = os.times()
     with refuses("a.nc", "damaged"):
         read_sea_level_map(path)
@@ -834,6 +987,13 @@ def test_text_that_is_no_utf8(put, refuses, tmp_path):
     ds.adt.attrs["units"] = np.bytes_(b"m\xb0")
     with refuses("units 'm°'"):
         read_tracks(put(ds, "b.nc"))
+
+
+def test_a_name_that_is_no_utf8(put, tmp_path):
+    path = put(small.tracks()).rename(os.path.join(tmp_path, os.fsdecode(b"\xe9t\xe9.nc")))
+    found = read_tracks(path)
+    assert found.attrs["source"] == "été.nc"
+    found.to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
 
 
 def test_a_sentence_is_one_line_that_can_be_written():

@@ -3,6 +3,7 @@ about which climatology, and what a current vector says of the state."""
 
 import numpy as np
 import pytest
+import small
 import torch
 import xarray as xr
 
@@ -135,6 +136,14 @@ def test_a_single_field_has_no_ranks(prior, maps):
     (one,) = real_maps.temperature_cases(maps[0], prior, ["gulf-stream"])
     found = real_maps.score(Ensemble(None, torch.zeros(prior.shape)), one.case, prior)
     assert "ranks" not in found and np.isnan(found["variance"]).all()
+
+
+def test_a_map_without_a_time_is_refused(prior, tmp_path, refuses):
+    current = small.field({"u": ("uo", "m/s", 0.0), "v": ("vo", "m/s", 0.0)})
+    for ds, cases in ((small.temperature(), real_maps.temperature_cases), (current, real_maps.current_cases)):
+        path = small.write(ds.isel(time=0).drop_vars("time"), tmp_path / "a.nc")
+        with refuses("a.nc", "the map has no time"):
+            next(cases(path, prior))
 
 
 def test_maps_with_gaps_or_elsewhere_are_refused(prior, maps, refuses):

@@ -61,7 +61,7 @@ def check_places(
     """
     from ..files import check_folder
 
-    places = list(filter(None, paths))
+    places, read = list(filter(None, paths)), list(filter(None, read))
     for number, path in enumerate(places):
         check_folder(path)
         free = not path.exists() or path.is_file() or any((path / name).is_file() for name in older)
@@ -70,9 +70,11 @@ def check_places(
         if suffixes is not None and path.suffix.lower() not in suffixes:
             known = ", ".join(filter(None, suffixes))
             raise InputError(f"{path}: no file of this kind is written, expected a name that ends in one of {known}")
-        for other in [*filter(None, read), *places[:number]]:
-            if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
-                raise InputError(f"{path}: the same command reads or writes this file, expected another name")
+        taken = [*read, *places[:number]]
+        same = [one for one in taken if path.exists() and one.exists() and path.samefile(one)]
+        inside = [one for one in read if path.exists() and one.resolve() in path.resolve().parents]
+        if same or inside or path.resolve() in [one.resolve() for one in taken]:
+            raise InputError(f"{path}: the same command reads or writes this file, expected another name")
     if folder is not None and not folder.is_dir():
         check_places(folder, read=places)
         if folder.exists():

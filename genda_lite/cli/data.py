@@ -44,7 +44,7 @@ def simulate(
 
 
 def prepare(
-    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean, or files of an ocean and of its wind.")],
+    inputs: Annotated[list[Path], typer.Argument(help="A simulated ocean, or an ocean and its wind: files, folders.")],
     out: Annotated[Path, typer.Argument(help="State to write: Zarr, or NetCDF if it ends in .nc.")],
     like: Annotated[
         Path | None, typer.Option(help="Take climatology and Ekman response of this prepared state (for validation).")
@@ -56,11 +56,12 @@ def prepare(
     from ..prepare import prepare as run
     from ..prepare import stored_response, stored_standardizer, write_state
     from ..sources import open_product, read_reanalysis
-    from ..sources.files import ZARR_FILES
+    from ..sources.files import ZARR_FILES, listed
     from ..verify.protocol import refuse_test
 
     older = () if out.suffix == ".nc" else ZARR_FILES
     check_places(out, read=[*inputs, like], suffixes=("", ".zarr", ".nc"), older=older)
+    inputs = listed(inputs)
     refuse_test(inputs)
     with ExitStack() as stack:
         if scheduler is not None:

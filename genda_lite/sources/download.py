@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import InputError
 from ..files import atomic_folder, atomic_path
 from .catalogue import SOURCES, Subset, of_year
-from .files import Box
+from .files import Box, check_box
 from .open_servers import fetch_grid, fetch_model, fetch_table, grid_size, model_size
 from .pieces import NothingThere, Piece, client
 
@@ -40,7 +40,7 @@ def plan_training(
         first, last = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
     except ValueError:
         raise InputError(f"{start!r} and {end!r} must be days, expected a form like 2010-01-01") from None
-    _check_box(box)
+    check_box(box)
     if not first <= last:
         raise InputError(f"days {start} to {end}: expected them to ascend")
     if source == "open":
@@ -109,7 +109,7 @@ def sizes(pieces: list[Piece], box: Box = GULF_STREAM) -> dict[str, tuple[int, f
     Copernicus is asked for one piece of each data set, of open servers it is counted how many values one holds; others
     are taken to be as large. Nothing is downloaded.
     """
-    _check_box(box)
+    check_box(box)
     left: dict[str, list[Piece]] = {}
     for piece in pieces:
         if not piece.is_there:
@@ -133,7 +133,7 @@ def fetch(pieces: list[Piece], box: Box = GULF_STREAM) -> Iterator[tuple[Piece, 
     Raises:
         InputError: a client is not installed, or the box cannot be. What the clients raise is passed on.
     """
-    _check_box(box)
+    check_box(box)
     missing = [piece for piece in pieces if not piece.is_there]
     for kind in {piece.subset.kind for piece in missing}:
         client(_KINDS[kind][0])
@@ -155,12 +155,6 @@ def tables(source: str) -> tuple[dict[str, Subset], dict[str, Subset]]:
     if source not in SOURCES:
         raise InputError(f"source {source!r} is unknown, expected one of {', '.join(SOURCES)}")
     return SOURCES[source]
-
-
-def _check_box(box: Box) -> None:
-    west, east, south, north = box
-    if not (west < east and south < north):
-        raise InputError(f"box {box}: expected west, east and south, north to ascend (one box a side of 180 degrees)")
 
 
 def _request(subset: Subset, begin: pd.Timestamp, until: pd.Timestamp, box: Box) -> dict:

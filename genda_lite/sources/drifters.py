@@ -27,7 +27,6 @@ from .files import (
     SUFFIXES,
     Box,
     Paths,
-    has,
     held,
     in_box,
     listed,
@@ -38,7 +37,7 @@ from .files import (
     source_name,
     source_of,
 )
-from .opening import text
+from .opening import dates_of_age, text
 from .report import PLACELESS, Report, Tally
 
 TABLES = (".csv", ".txt", ".csv.gz")
@@ -68,8 +67,14 @@ _NAMES = {  # in lower case
     "drogue_lost": ("drogue_lost_date",),
     "death": ("typedeath",),
     "end": ("end_date", "end_time"),
+    "u_qc": tuple(f"{name}_{flag}" for name in _U for flag in ("qc", "quality_flag")),
+    "v_qc": tuple(f"{name}_{flag}" for name in _V for flag in ("qc", "quality_flag")),
+    "time_qc": ("time_qc",),
+    "position_qc": ("position_qc",),
+    "value_qc": ("value_qc",),
 }
 _DATES = (*_NAMES["time"], *_NAMES["drogue_lost"], *_NAMES["end"])
+_EXPECTED = {"depth": (None, (-DEEPEST, DEEPEST)), **dict.fromkeys("uv", ("m s-1", (-100.0, 100.0)))}
 _FLAGS = ("time_qc", "position_qc", "u_qc", "v_qc", "value_qc")
 
 
@@ -214,7 +219,8 @@ def _drogue(columns: dict, n: int) -> np.ndarray:
 def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
     """One array a quantity, along all fixes, of a NetCDF file or Zarr store."""
     source = source_of(product)
-    as_written = {str(name).lower(): str(name) for name in product.variables}
+    names = (*product.variables, *product.encoding.get("unreadable", {}))
+    as_written = {str(name).lower(): str(name) for name in names}
     time = require_time(product)
     n = time.size
     sizes = np.array([n])
@@ -222,34 +228,28 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
         sizes = np.nan_to_num(require(product, as_written["rowsize"], bounds=(0, n)).values, nan=0).astype(int)
     if sizes.sum() != n:
         raise InputError(f"{source}: 'rowsize' adds up to {sizes.sum()}, expected the {n} fixes that the file holds")
-    columns, level = {"time": time.values.ravel()}, _level(product, as_written, time)
+    columns, (level, levels) = {"time": time.values.ravel()}, _level(product, as_written, time)
 
-    def along(values: xr.DataArray) -> np.ndarray:
-        values = _fixes_first(values, time).values
+    def along(found: xr.DataArray) -> np.ndarray:
+        if time.ndim > 1 and {*found.dims} <= {*time.dims}:  # a row a drifter
+            found = found.variable.set_dims(time.sizes).transpose(*time.dims)
+        values = _fixes_first(found, time).values
         if values.ndim == 2 and len(values) == n and values.shape[1] > level.max(initial=0):
             values = values[np.arange(n), level]
         if values.size == n:
             return values.ravel()
         if values.size == len(sizes):
             return np.repeat(values.ravel(), sizes)
-        if values.ndim == 1 and values.size > level.max(initial=0) and len(sizes) == 1:  # of each level
+        if found.dims == levels:
             return values[level]
         raise InputError(f"{source}: '{name}' has {values.size} values, expected {n} as there are times")
 
     for ours, aliases in _NAMES.items():
         for name in [as_written[alias] for alias in aliases if alias in as_written and ours not in columns][:1]:
-            speed = ours in ("u", "v")
             if ours in PLAUSIBLE:
                 columns[ours] = along(place(product, name, ours))
-            elif speed:
-                columns[ours] = along(require(product, name, None, "m s-1", (-100.0, 100.0)))
             else:
-                columns[ours] = along(require(product, name, bounds=(-DEEPEST, DEEPEST) if ours == "depth" else None))
-            for quality in (f"{name}_QC", f"{name}_qc", f"{name}_quality_flag") if speed else ():
-                if has(product, quality):
-                    columns[f"{ours}_qc"] = along(require(product, quality))
-    others = [name for name in ("time_qc", "position_qc", "value_qc") if name in as_written]
-    columns |= {name: along(require(product, as_written[name])) for name in others}
+                columns[ours] = along(require(product, name, None, *_EXPECTED.get(ours, ())))
     if "id" not in columns:
         stated = [str(product.attrs[key]) for key in ("platform_code", "platform_id", "id") if key in product.attrs]
         columns["id"] = np.full(n, (stated[0].strip() if stated else "") or Path(source).stem)
@@ -263,26 +263,27 @@ def _columns(product: xr.Dataset) -> dict[str, np.ndarray]:
 
 def _fixes_first(values: xr.DataArray, time: xr.DataArray) -> xr.DataArray:
     """With the dimension of the times first, if there are more."""
-    first = time.dims[:1] if time.ndim == 1 and time.dims[0] in values.dims else ()
+    first = time.dims if time.ndim == 1 and time.dims[0] in values.dims else ()
     return values.transpose(*first, ...)
 
 
-def _level(product: xr.Dataset, as_written: dict[str, str], time: xr.DataArray) -> np.ndarray:
+def _level(product: xr.Dataset, as_written: dict[str, str], time: xr.DataArray) -> tuple[np.ndarray, tuple]:
     """Of each fix the level to take where values are given at several: of those with a velocity that nearest to 15 m,
-    or the first where the depth is unknown."""
+    or the first where the depth is unknown. And the dimension of the levels, if there is one."""
 
-    def first(names: tuple[str, ...], otherwise) -> np.ndarray:
+    def first(names: tuple[str, ...]) -> xr.DataArray:
         found = [as_written[name] for name in names if name in as_written]
-        return _fixes_first(require(product, found[0], bounds=NO_RANGE), time).values if found else otherwise
+        return _fixes_first(require(product, found[0], bounds=NO_RANGE), time) if found else xr.DataArray(np.nan)
 
-    n, speed, depth = time.size, first(_U, np.empty(0)), first(_NAMES["depth"][::-1], np.array(np.nan))
+    n, (speed, depth) = time.size, map(first, (_U, _NAMES["depth"][::-1]))
     if speed.ndim != 2 or len(speed) != n:
-        return np.zeros(n, int)
+        return np.zeros(n, int), ("",)
+    levels, speed, depth = speed.dims[1:], speed.values, depth.values
     depth = depth[:, None] if depth.shape == (n,) != speed.shape[1:] else depth
     if np.shape(depth) not in ((), speed.shape, (n, 1), speed.shape[1:]):
         depth = np.array(np.nan)
     far = np.nan_to_num(np.abs(np.abs(np.broadcast_to(depth, speed.shape)) - 15.0), nan=1e6)
-    return np.where(np.isnan(speed), np.inf, far).argmin(1)
+    return np.where(np.isnan(speed), np.inf, far).argmin(1), levels
 
 
 def _text(ids: np.ndarray) -> np.ndarray:
@@ -353,7 +354,7 @@ def _text_product(path: Path) -> xr.Dataset:
 def _dates(values: pd.Series) -> np.ndarray:
     """Dates in UTC; what is none becomes NaT."""
     dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-    return dates.dt.tz_localize(None).to_numpy("datetime64[ns]")
+    return dates_of_age(dates.dt.tz_localize(None).to_numpy())
 
 
 def _wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

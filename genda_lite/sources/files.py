@@ -19,7 +19,8 @@ import xarray as xr
 
 from ..errors import InputError
 from ..state import TABLE
-from .opening import COORDINATES, ZARR_FILES, is_extreme, open_product, summary  # noqa: F401
+from .opening import COORDINATES, ZARR_FILES, is_product, open_product, summary, text  # noqa: F401
+from .ranges import NO_RANGE, in_range
 
 BLOCK = 32 * 2**20  # bytes of seven float32 fields, the inputs of a state, that are worked on at a time
 LATITUDE = {"standard_name": "latitude", "units": "degrees_north"}
@@ -32,7 +33,6 @@ Box = tuple[float, float, float, float]  # west, east, south, north (degrees); a
 DEPTH_NAMES = ("depth", "deptht", "depthu", "depthv", "lev")
 PLAUSIBLE = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 360.0)}
 ROUNDING = 1e-3  # degrees by which single precision may leave them
-NO_RANGE = (-np.inf, np.inf)
 
 # unit -> spelling, without spaces, as it is or in lower case -> factor. What can be nothing else is converted. No kept
 # library serves: UDUNITS (cf-units) and pint take furlongs, too, read "ms-1" as per millisecond, and UDUNITS knows
@@ -166,54 +166,6 @@ def optional(dataset: xr.Dataset, name: str, *how, **more) -> xr.DataArray | Non
     return require(dataset, name, *how, **more) if has(dataset, name) else None
 
 
-def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[float] = NO_RANGE) -> np.ndarray:
-    """Which decoded values lie in the range that a variable states by `valid_min`, `valid_max` or `valid_range`, and
-    are no fill values by custom: where integers are packed and none is declared, the extremes of their type.
-
-    The range of packed integers is stated in these, if it is of their type (CF 2.5.1), else as unpacked; the other way
-    round where that would leave nothing plausible; and it is ignored where either would.
-
-    Args:
-        plausible: in the variable's units.
-    """
-    code = variable.encoding
-    scale, add = (np.float64(code.get(key, usual)) for key, usual in (("scale_factor", 1.0), ("add_offset", 0.0)))
-    packed, kind = {"scale_factor", "add_offset"} & {*code}, np.dtype(code.get("dtype", "f8"))
-    good = np.ones(np.shape(values), bool)
-    fills = [np.asarray(code[key]) for key in ("_FillValue", "missing_value") if key in code]
-    declared = any(fill.dtype.kind != "f" or np.isfinite(fill).any() for fill in fills)
-    if packed and np.size(values) and not declared:
-        with np.errstate(invalid="ignore"), warnings.catch_warnings(action="ignore"):  # where all are missing
-            codes = (values - add) / scale
-            whole = np.rint(codes)
-            short = np.nanmax(abs(whole)) <= 32768 and np.nanmax(abs(codes - whole)) < 0.1
-            kind = np.dtype("i2") if kind.kind == "f" and short else kind  # of 16 bits, kept as floats
-            good = ~is_extreme(whole.astype("i8").astype(kind))
-    pair = variable.attrs.get("valid_range", [variable.attrs.get(f"valid_{end}", np.nan) for end in ("min", "max")])
-    try:
-        stated = np.array([float(end) for end in pair])
-        (low, high), whole = stated, np.result_type(*np.ravel(pair)[~np.isnan(stated)]).kind in "iu"
-    except (TypeError, ValueError):  # there is none, or it is no pair of numbers
-        return good
-    if code.get("_Unsigned") == "true":
-        low, high = (end % 2 ** (8 * kind.itemsize) for end in (low, high))
-    readings = [(low, high)]
-    if packed:
-        readings.insert(1 - whole, tuple(np.sort([low * scale + add, high * scale + add])))
-    # Longitudes may have been wrapped since; half a step of integers, or single precision, is no difference.
-    turns = (0, 360, -360) if str(variable.attrs.get("units", "")).startswith(("degrees_e", "degree_e")) else (0,)
-    width = plausible[1] - plausible[0]
-    for share in (0.02, 0.0):  # a small part of what is plausible only where there is no better reading
-        for low, high in readings:
-            low, high = (usual if np.isnan(end) else end for end, usual in ((low, -np.inf), (high, np.inf)))
-            slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
-            inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
-            common = min(high, plausible[1]) - max(low, plausible[0])
-            if common > share * width if np.isfinite(width) else inside.any():
-                return good & inside
-    return good
-
-
 def conversion(variable: xr.DataArray, units: str, source: str) -> tuple[float, float]:
     """Factor and offset from the units that a variable states to others.
 
@@ -321,6 +273,20 @@ def cut(dataset: xr.Dataset, box: Box | None) -> xr.Dataset:
     return dataset.isel(latitude=stretch(rows), longitude=stretch(columns))
 
 
+def turned(dataset: xr.Dataset, middle: float | None = None) -> xr.Dataset:
+    """A regular grid with longitudes, ascending before and after, within half a turn of a middle; by default its own,
+    so that a sea across 180 degrees is of one piece."""
+    longitude = dataset["longitude"].values
+    if middle is None:
+        gaps, around = np.diff(longitude), longitude[0] + 360.0 - longitude[-1]
+        first = int(np.argmax(gaps)) + 1 if len(gaps) and gaps.max() > 1.5 * around else 0
+        middle = longitude[first] + (longitude[first - 1] - longitude[first]) % 360.0 / 2
+    turns = np.floor((longitude - middle + 180.0) / 360.0)
+    if not turns.any():
+        return dataset
+    return dataset.assign_coords(longitude=("longitude", longitude - 360.0 * turns, LONGITUDE)).sortby("longitude")
+
+
 def stretch(indices: np.ndarray) -> np.ndarray | slice:
     """A slice instead of places in a row, which keeps chunks as they are."""
     first, last = int(indices[0]), int(indices[-1])
@@ -351,9 +317,7 @@ def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
         expected = f"expected files that end in {', '.join(suffixes)}"
         if not inside:
             raise InputError(f"{path}: is a folder without products, {expected}")
-        suspect = tuple(f"{suffix}." for suffix in suffixes)  # such as .nc.gz
-        others = [one for one in entries if one.is_dir() or any(end in one.name.lower() for end in suspect)]
-        if passed := [one.name for one in others if one not in inside]:
+        if passed := [one.name for one in entries if one not in inside and is_product(one)]:
             warnings.warn(f"{path}: {len(passed)} passed over, such as {passed[0]}; {expected}", stacklevel=2)
         found += inside
     return found
@@ -361,7 +325,7 @@ def listed(paths: Paths, suffixes: tuple[str, ...] = SUFFIXES) -> list:
 
 def source_name(paths: Sequence) -> str:
     """The name of the first file, and how many more there are."""
-    return Path(paths[0]).name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    return text(Path(paths[0]).name) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[str, int], xr.DataArray]:
@@ -395,18 +359,19 @@ def moment(dataset: xr.Dataset, date: str | np.datetime64 | None) -> tuple[dict[
 def times_of(dataset: xr.Dataset) -> xr.DataArray:
     """The times of a product, along an axis or one alone; see `require_time`.
 
-    A product without a time has, failing a scalar variable, the middle of what its attributes say that it covers (at
+    A product without a time, or whose only one is none, has the middle of what its attributes say that it covers (at
     most ten days); NaT if they say nothing.
 
     Raises:
         InputError: the file has a time that cannot be read.
     """
     try:
-        return require_time(dataset, dataset[find_coordinate(dataset, "time")].dims[:1])
+        time = require_time(dataset, dataset[find_coordinate(dataset, "time")].dims[:1])
     except InputError:
         if states_time(dataset):
             raise
         return xr.DataArray(stated_time(dataset), name="time")
+    return time.copy(data=np.full(time.shape, stated_time(dataset))) if time.size == 1 and time.isnull().all() else time
 
 
 def states_time(dataset: xr.Dataset) -> bool:
@@ -444,12 +409,12 @@ def as_date(date: str | np.datetime64) -> np.datetime64:
         InputError: it is not a date.
     """
     try:
-        stamp = pd.NaT if isinstance(date, numbers.Number) else pd.Timestamp(date)
+        stamp = pd.NaT if isinstance(date, numbers.Number) else pd.Timestamp(date).as_unit("ns")
     except (ValueError, TypeError, OverflowError):
         stamp = pd.NaT
     if stamp is pd.NaT:
         raise InputError(f"date '{date}' is not a date, expected something like 2019-02-23")
-    return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64().astype("datetime64[ns]")
+    return (stamp.tz_convert(None) if stamp.tz else stamp).to_datetime64()
 
 
 def as_day(date: np.datetime64) -> str:
@@ -480,6 +445,17 @@ def in_box(box: Box | None, latitude: np.ndarray, longitude: np.ndarray) -> np.n
     )
 
 
+def check_box(box: Box) -> None:
+    """Whether a box is one that ascends, as downloads and experiments need it.
+
+    Raises:
+        InputError: it does not.
+    """
+    west, east, south, north = box
+    if not (-360 <= west < east <= 360 and -90 <= south < north <= 90):
+        raise InputError(f"box {box}: expected west, east and south, north to ascend (one box a side of 180 degrees)")
+
+
 def wrap_longitude(longitude: np.ndarray) -> np.ndarray:
     """Longitudes in degrees brought to [-180, 180), float64; those already there are not changed by a bit."""
     longitude = np.asarray(longitude, np.float64)
@@ -489,7 +465,7 @@ def wrap_longitude(longitude: np.ndarray) -> np.ndarray:
 
 def provenance(dataset: xr.Dataset) -> dict[str, str]:
     """Attributes for a reader's result: the file's name, and the product, platform and version it states."""
-    attrs = {"source": Path(source_of(dataset)).name}
+    attrs = {"source": text(Path(source_of(dataset)).name)}
     for ours, theirs in (
         ("product", ("product_id", "id", "title")),
         ("platform", ("platform",)),

@@ -30,8 +30,11 @@ def look(path: str) -> None:
     import h5netcdf
     import h5py
 
-    def walk(group) -> None:
+    def walk(group, above: tuple = ()) -> None:
         dict(group.attrs)
+        here = h5py.h5o.get_info(group._h5group.id).addr
+        if here in above:
+            raise ValueError(f"its group {group.name} holds itself")
         links = [group._h5group.get(name, getlink=True) for name in group._h5group]
         elsewhere = any(isinstance(link, h5py.ExternalLink) for link in links)
         for variable in group.variables.values() if not elsewhere else ():
@@ -49,7 +52,7 @@ def look(path: str) -> None:
         if elsewhere:
             raise ValueError("it takes values from other files, which is not done")
         for child in group.groups.values():
-            walk(child)
+            walk(child, (*above, here))
 
     with h5netcdf.File(path, "r", phony_dims="access", decode_vlen_strings=True) as file:
         walk(file)

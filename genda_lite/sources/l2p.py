@@ -7,7 +7,7 @@ import xarray as xr
 
 from ..state import TABLE, VARIABLES
 from .files import Box, in_box, open_product, optional, provenance, require, require_time
-from .maps import FLAGS, GOOD_QUALITY
+from .maps import FLAGS, GOOD_QUALITY, of_quality
 from .points import pixel_places, point_set
 from .report import Tally
 
@@ -50,7 +50,7 @@ def read_temperature_swath(path: str | os.PathLike, box: Box | None = None, qual
         good = lambda flag: np.nan_to_num(flag).astype(np.int64) & NO_SEA == 0  # noqa: E731
         tally.flagged(flags.values, good, "on land, lakes or ice", "l2p_flags")
     if level is not None:
-        tally.drop(~(level.values >= quality), f"of quality below {quality}")
+        of_quality(tally, level.values, quality)
     tally.drop(np.isnat(reference) | ~np.isfinite(lag), "without a time")
     report, keep = tally.report(attrs["source"], "pixels"), tally.keep
     report.expect_some(f"{path}: no pixel is valid", box)

@@ -87,8 +87,8 @@ def read_temperature(
     def flags(tally: Tally) -> None:
         if "mask" in result:
             tally.flagged(result["mask"].values, lambda mask: mask == OPEN_SEA, "on land, lakes or ice", "mask")
-        if "quality_level" in result:  # where there is none, there was no data (GDS 2, section 9.11)
-            tally.drop(~(result["quality_level"] >= quality), f"of quality below {quality}")
+        if "quality_level" in result:
+            of_quality(tally, result["quality_level"].values, quality)
 
     return checked(result, "thetao", path, "without a value (land or cloud)", flags)
 
@@ -160,6 +160,17 @@ def read_map(
     return result.drop_duplicates("longitude").drop_duplicates("latitude").sortby(["latitude", "longitude"])
 
 
+def dated(found: xr.Dataset) -> xr.Dataset:
+    """A map of a day, which must say which.
+
+    Raises:
+        InputError: it does not.
+    """
+    if "time" not in found.coords:
+        raise InputError(f"{found.attrs['source']}: the map has no time, expected one, for the season is judged by it")
+    return found
+
+
 def map_of_day(read: Callable, what: str, paths: Sequence, date: np.datetime64 | None, box: Box | None) -> xr.Dataset:
     """The map of a date, from the file that holds the nearest time; of no date, the first.
 
@@ -180,6 +191,12 @@ def map_of_day(read: Callable, what: str, paths: Sequence, date: np.datetime64 |
     if not maps:
         raise InputError(f"{source_name(paths)}: no map of {what} within a day of {as_day(date)}")
     return min(maps, key=lambda one: far_from(one["time"].values, date)) if len(maps) > 1 else maps[0]
+
+
+def of_quality(tally: Tally, level: np.ndarray, least: int) -> None:
+    """Drop what GHRSST's `quality_level` calls worse; where there is none, there was no data (GDS 2, section 9.11)."""
+    tally.drop(np.isnan(level.astype(float)), "without 'quality_level'")
+    tally.drop(~(level >= least), f"of quality below {least}")
 
 
 def _first_of(product: xr.Dataset, names: tuple[str, ...], what: str) -> str:

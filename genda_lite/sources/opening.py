@@ -22,6 +22,7 @@ from xarray.core import indexing
 
 from ..errors import InputError
 from .inspector import inspect
+from .ranges import FILLS, is_extreme
 
 ZARR_FILES = ("zarr.json", ".zgroup")  # one of which every store has
 COORDINATES = {  # usual names in lower case
@@ -30,15 +31,8 @@ COORDINATES = {  # usual names in lower case
     "time": ("valid_time", "time", "juld", "time_counter"),  # beside a valid time, `time` is that of a forecast's start
 }
 WORDS = {"units", "standard_name", "axis", "calendar", "coordinates", "bounds", "grid_mapping", "positive"}  # text only
-# Fill values that files do not declare. Times that are negative ones, further from the middle of the others, or outside
-# these years, are none.
-FILLS = np.array(
-    [
-        *(sign * n for n in (999, 9999, 99999, 32767, 2147483647, 1e15, 1e20, 1e30) for sign in (1, -1)),
-        *(-32768, -2147483648, -1e34, 1e35, 1e36, 9.969209968386869e36),
-    ]
-)
-LIFETIME, YEARS = 300 * 365.25 * 86400.0, np.array(["1800", "2200"], "datetime64[ns]")
+# Times that are negative fill values, further from the middle of the others, or outside these years, are none.
+LIFETIME, YEARS = 300 * 365.25 * 86400.0, np.array(["1800", "2200"], "datetime64[s]")
 
 # The first bytes of a file tell its format better than its name does; HDF5's may follow a block of somebody's own.
 _HDF5, _NETCDF3 = b"\x89HDF\r\n\x1a\n", (b"CDF\x01", b"CDF\x02")
@@ -121,11 +115,12 @@ def _store(path: Path) -> tuple[dict[str, Callable], dict, list[str], Callable]:
             if any('"pickle"' in json.dumps(json.loads(one.read_bytes())) for one in described):
                 raise ValueError("it holds pickled values, which could run any program")
             raw = xr.open_dataset(path, engine="zarr", decode_cf=False, chunks=None)
+            opened = {name: partial(_complete, path, name, raw.variables[name]) for name in raw.variables}
         except ImportError:
             raise InputError(f"{path}: is a Zarr store, to read it `pip install genda_lite[data]`") from None
         except Exception as error:
             raise InputError(f"{path}: damaged, not readable as Zarr ({summary(error)})") from error
-        return {name: partial(raw.variables.__getitem__, name) for name in raw.variables}, raw.attrs, [], raw.close
+        return opened, raw.attrs, [], raw.close
     attrs: dict = {}
     others: list[str] = []
     if _is_hdf5(path):
@@ -142,6 +137,22 @@ def _store(path: Path) -> tuple[dict[str, Callable], dict, list[str], Callable]:
     return {name: partial(_opened, store, name, found[name]) for name in found}, attrs, others, store.close
 
 
+def _complete(path: Path, name: str, variable: xr.Variable) -> xr.Variable:
+    """A variable of a Zarr store. Chunks of it that are not there hold its fill value.
+
+    Raises:
+        ValueError: some are not there and would be read as numbers. Points and flags may all be zero, a map is not.
+    """
+    import zarr
+
+    array = zarr.open_array(path, path=name, mode="r")
+    fill = array.metadata.fill_value
+    numbers = variable.dtype.kind == "f" and (fill is None or (np.isfinite(fill) and variable.ndim > 1))
+    if numbers and (lost := array.nchunks - array.nchunks_initialized):
+        raise ValueError(f"{lost} of its {array.nchunks} chunks are not there")
+    return variable
+
+
 def _opened(store, name: str, found) -> xr.Variable:
     """A variable as its store opens it.
 
@@ -153,6 +164,17 @@ def _opened(store, name: str, found) -> xr.Variable:
         if not h5py.h5z.filter_avail(number):
             raise TypeError(f"it is packed by the filter {filter_name.decode() or number}, which is not known here")
     return store.open_store_variable(name, found)
+
+
+def is_product(path: Path) -> bool:
+    """Whether what has none of the usual suffixes may be a product all the same: a folder, or by its first bytes."""
+    if not os.path.isfile(path):
+        return os.path.isdir(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(8).startswith((_HDF5, *_NETCDF3, *_OTHERS))
+    except OSError:
+        return False
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -242,7 +264,7 @@ def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
     if variable.dtype.kind in "iu" and not {"scale_factor", "add_offset"} & {*variable.attrs}:
         numbers = variable.values  # floating point would round nanoseconds
     bad = ~np.isfinite(decoded.values.astype(float)) | (np.abs(numbers.astype(float)) > 1e19)
-    bad |= is_extreme(variable.values)  # as it is in the file, packed or not
+    bad |= is_extreme(variable.values)  # packed or not; a stated range is often that of the first of joined files
     bad |= np.isin(numbers, FILLS[FILLS < 0])
 
     def dates(values) -> np.ndarray:
@@ -258,18 +280,16 @@ def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
         return variable
     if times.dtype.kind != "M":
         return variable
-    times = times.astype("datetime64[ns]")
-    times = np.where(bad | (times < YEARS[0]) | (times > YEARS[1]), np.datetime64("NaT", "ns"), times)
+    times = np.where(bad, np.datetime64("NaT"), dates_of_age(times))
     rest = {key: value for key, value in variable.attrs.items() if key not in (*attrs, "_FillValue", "missing_value")}
     return xr.Variable(variable.dims, times, rest, attrs | {"dtype": variable.dtype})
 
 
-def is_extreme(numbers: np.ndarray) -> np.ndarray:
-    """Which integers are the least or greatest of their type, or the next to it: fill values by NetCDF's custom."""
-    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize == 1:
-        return np.zeros(numbers.shape, bool)
-    limits = np.iinfo(numbers.dtype)
-    return (numbers == limits.max) | ((numbers <= limits.min + 2) & (limits.min < 0))
+def dates_of_age(times: np.ndarray) -> np.ndarray:
+    """Times as datetime64[ns], which holds few centuries; NaT for those that no observation is of."""
+    seconds = times.astype("datetime64[s]")
+    known = (seconds >= YEARS[0]) & (seconds <= YEARS[1])
+    return np.where(known, times, np.datetime64("NaT")).astype("datetime64[ns]")
 
 
 def _plain(attrs: dict) -> dict:

@@ -22,7 +22,6 @@ from .files import (
     cut,
     days_per_block,
     held,
-    in_range,
     listed,
     open_product,
     provenance,
@@ -31,8 +30,9 @@ from .files import (
     source_of,
     stretch,
     times_of,
+    turned,
 )
-from .opening import FILLS
+from .ranges import FILLS, in_range
 from .report import Report
 
 # Of each, its names in files: those of GLORYS12, HYCOM and NEMO; of models of the climate, ERA5, Copernicus and CCMP.
@@ -141,12 +141,13 @@ def join(ocean: xr.Dataset, winds: xr.Dataset) -> xr.Dataset:
     Args:
         ocean: from `read_glorys`. winds: from `read_winds`.
     Returns:
-        `zos thetao so uo vo uas vas`, as `prepare` takes them. Attribute `days_without_wind`: how many days of the
-        ocean were left out.
+        `zos thetao so uo vo uas vas`, as `prepare` takes them: longitudes of a sea across 180 degrees go on beyond it.
+        Attribute `days_without_wind`: how many days of the ocean were left out.
     Raises:
         InputError: no day in common, or the winds do not cover the ocean's grid.
     """
-    on = {}
+    on, ocean = {}, turned(ocean)
+    winds = turned(winds, float(ocean["longitude"].mean()))
     for dim in ("latitude", "longitude"):
         inner, outer = ocean[dim].values, winds[dim].values
         slack = 1e-3

@@ -29,6 +29,7 @@ from ..ocean.currents import geostrophic_current
 from ..posterior.problem import relocated
 from ..prior import Prior
 from ..sources import read_sea_level_map, read_tracks
+from ..sources.maps import dated
 from ..state import DEGREES_PER_CELL, KM_PER_DEGREE, Grid
 from . import scores
 from .engine import CLIMATOLOGY, GAUSSIAN, OURS, OURS_FAST, Case, Method, analyse, regressions
@@ -179,7 +180,7 @@ def evaluate_real(
     """
     tracks, boxes = read_tracks(tracks_path), []
     for path in map_paths:
-        sea_level = read_sea_level_map(path)["zos"]
+        sea_level = dated(read_sea_level_map(path))["zos"]
         boxes += cases(tracks, sea_level, prior.shape[1:], corners, first_days, seed + len(boxes))
     chosen = [*chosen, Method(CLIMATOLOGY, lambda task: Ensemble(None, torch.zeros(prior.shape)))]
     tables = []

@@ -29,7 +29,7 @@ from ..posterior.problem import relocated
 from ..prepare.decompose import total_current
 from ..prior import Prior
 from ..sources import open_product, read_temperature
-from ..sources.maps import read_map
+from ..sources.maps import dated, read_map
 from ..state import DEGREES_PER_CELL, TABLE, Grid
 from . import scores
 from .engine import CLIMATOLOGY, Case, Method, analyse, regressions
@@ -99,7 +99,7 @@ def temperature_cases(
     Raises:
         InputError: see `read_temperature`; the map has gaps in a box.
     """
-    product = read_temperature(path)
+    product = dated(read_temperature(path))
     field, date = product["thetao"], product["time"].values
     field = _around(field)
     for number, (region, grid) in enumerate(boxes_of(prior.shape[1:], regions, field)):
@@ -123,7 +123,7 @@ def current_cases(
     with open_product(path) as opened:
         east, north = next((pair for pair in CURRENTS if pair[0] in opened.variables), CURRENTS[0])
         northward = {"vo": (north, "m s-1", TABLE["vo"].plausible)}
-        product = read_map(opened, "uo", east, None, None, northward).load()
+        product = dated(read_map(opened, "uo", east, None, None, northward).load())
     product, date = _around(product), product["time"].values
     for number, (region, grid) in enumerate(boxes_of(prior.shape[1:], regions, product["uo"])):
         rng = np.random.default_rng([seed, number, 9])

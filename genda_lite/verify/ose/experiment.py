@@ -41,7 +41,7 @@ from ...prior import Prior, load_prior
 from ...prior.trajectory import check_kind
 from ...processors import count_processors
 from ...sources import Archive, Report, open_product, read_tracks
-from ...sources.files import as_date
+from ...sources.files import as_date, check_box
 from ...state import CHANNELS, DEGREES_PER_CELL, Grid
 from ...version import __version__
 from ..engine import (
@@ -157,6 +157,7 @@ class Setting:
             )
         if not self.decorrelation >= 0:
             raise InputError(f"expected a decorrelation time of zero days or more, got {self.decorrelation}")
+        check_box(self.box)
         known = (*PRODUCTS, "temperature L4", "sea level", "swath")
         if strangers := set(self.products) - set(known):
             raise InputError(f"unknown products {', '.join(sorted(strangers))}, expected some of {', '.join(known)}")
