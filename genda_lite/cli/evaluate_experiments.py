@@ -120,9 +120,9 @@ def nowcast(
     from ..verify.osse import forecast as ahead
     from ..verify.table import tidy
 
-    checkpoint = prior_path(prior)
-    check_places(json, table, read=[*(truth or ()), checkpoint], folder=folder)
-    check_picture(plot, [*(truth or ()), checkpoint])
+    read = [*(truth or ()), Path(prior)]
+    check_places(json, table, read=read, folder=folder)
+    check_picture(plot, read)
     if not truth:
         raise InputError("expected --truth, daily fields of oceans that the prior never saw")
     model, gaussian = (load_prior(prior, only) for only in (False, True))
@@ -132,7 +132,7 @@ def nowcast(
         context.params |= {"cases": cases, "members": members}  # which the table tells
         del known[f"{OURS}, {IN_TIME}"]
     with daily_oceans(context, truth, folder) as series:
-        drawn, made_of = ahead.ForecastCases(series, model, cases, seed=seed), fingerprint(*truth, checkpoint)
+        drawn, made_of = ahead.ForecastCases(series, model, cases, seed=seed), fingerprint(*truth, prior_path(prior))
         found = ahead.run(drawn, list(known.values()), model, members, folder, say, made_of)
     rows = ahead.rows_of(found)
     print_boards(ahead.board(found), cases, members, quick)
