@@ -431,6 +431,13 @@ def test_a_range_that_leaves_nothing_is_no_range(put):
     check(read_temperature(put(ds)), small.PRODUCTS["temperature"])
 
 
+@pytest.mark.parametrize("stated", [(-np.inf, np.inf), (2.0, -2.0)])
+def test_a_range_that_says_nothing_is_no_range(put, stated):
+    ds = small.tracks()
+    ds.adt.attrs["valid_range"] = np.array(stated)
+    assert read_tracks(put(ds)).sizes["point"] == 40
+
+
 def test_a_range_may_be_narrow(put):
     """A calm day: less than a fiftieth of what a wind may be."""
     ds = small.winds()

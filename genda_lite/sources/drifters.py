@@ -37,7 +37,7 @@ from .files import (
     source_name,
     source_of,
 )
-from .opening import dates_of_age, text
+from .opening import plausible_dates, text
 from .report import PLACELESS, Report, Tally
 
 TABLES = (".csv", ".txt", ".csv.gz")
@@ -354,7 +354,7 @@ def _text_product(path: Path) -> xr.Dataset:
 def _dates(values: pd.Series) -> np.ndarray:
     """Dates in UTC; what is none becomes NaT."""
     dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
-    return dates_of_age(dates.dt.tz_localize(None).to_numpy())
+    return plausible_dates(dates.dt.tz_localize(None).to_numpy())
 
 
 def _wide(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -280,12 +280,12 @@ def _dates(variable: xr.Variable, decoded: xr.Variable) -> xr.Variable:
         return variable
     if times.dtype.kind != "M":
         return variable
-    times = np.where(bad, np.datetime64("NaT"), dates_of_age(times))
+    times = np.where(bad, np.datetime64("NaT"), plausible_dates(times))
     rest = {key: value for key, value in variable.attrs.items() if key not in (*attrs, "_FillValue", "missing_value")}
     return xr.Variable(variable.dims, times, rest, attrs | {"dtype": variable.dtype})
 
 
-def dates_of_age(times: np.ndarray) -> np.ndarray:
+def plausible_dates(times: np.ndarray) -> np.ndarray:
     """Times as datetime64[ns], which holds few centuries; NaT for those that no observation is of."""
     seconds = times.astype("datetime64[s]")
     known = (seconds >= YEARS[0]) & (seconds <= YEARS[1])

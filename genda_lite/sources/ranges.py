@@ -59,7 +59,8 @@ def in_range(values: np.ndarray, variable: xr.DataArray, plausible: Sequence[flo
     turns = (0, 360, -360) if str(variable.attrs.get("units", "")).startswith(("degrees_e", "degree_e")) else (0,)
     for low, high in readings:
         low, high = (usual if np.isnan(end) else end for end, usual in ((low, -np.inf), (high, np.inf)))
-        slack = abs(scale) / 2 if packed else 1e-6 * max(abs(end) for end in (low, high) if np.isfinite(end))
+        ends = [abs(end) for end in (low, high) if np.isfinite(end)]
+        slack = abs(scale) / 2 if packed else 1e-6 * max(ends, default=0.0)
         inside = np.any([(values + t >= low - slack) & (values + t <= high + slack) for t in turns], 0)
         if min(high, plausible[1]) > max(low, plausible[0]) if np.isfinite(width) else inside.any():
             return good & inside
