@@ -30,8 +30,9 @@ SETTINGS = {
         "64 x 64 points",
         "a k^-3 spectrum",
         "an error of 0.05 standard deviations",
-        "384 draws or more, of 12 truths of the Gaussian and 48 of the mixture. The other rows rest on 4 further "
-        "truths and 64 draws",
+        "12 of the Gaussian and 64 of the mixture, with 16 members for each",
+        "With 20,480 values",
+        "in 80 steps has it right",
         "errors from 0.005 to 1, 1 to 60 % of the points",
         "23 February 2019",
         "3 cm of noise",
