@@ -133,7 +133,8 @@ results: $(RESULTS:%=$(KEPT)/%.done)  ## make the stored results of the shipped 
 $(KEPT)/posterior.done: DO = $(BIN)/genda evaluate posterior
 $(KEPT)/cycle.done:     DO = $(BIN)/genda evaluate cycle
 $(KEPT)/prior.done:     DO = $(BIN)/genda evaluate prior
-$(KEPT)/choice.done:    DO = $(BIN)/python benchmarks/guidance.py --truth runs/validation_daily.nc --cases 18 --folder $(KEPT)/choice
+$(KEPT)/choice.done:    DO = $(BIN)/python benchmarks/guidance.py --truth runs/validation_daily.nc --only default \
+                           "hybrid, 3 iterations, 20 steps" "MMPS, 3 iterations, 20 steps" --folder $(KEPT)/choice
 $(KEPT)/lag_time.done:  DO = $(BIN)/python benchmarks/lag_time.py runs/validation_daily.nc
 $(KEPT)/lag_time_heldout.done: DO = $(BIN)/python benchmarks/lag_time.py runs/heldout_daily.nc
 $(KEPT)/osse.done:      DO = $(BIN)/genda evaluate osse --truth runs/heldout_daily.nc --folder $(KEPT)/osse

@@ -140,7 +140,9 @@ def main() -> None:
     print(found["seconds"].mean("case").to_series().round(1).to_string())
     if arguments.table:
         settings = f"{arguments.cases} cases, {arguments.members} members"
-        write_table(frame, arguments.table, command="python benchmarks/guidance.py", settings=settings, seed=0)
+        truth = "".join(f" --truth runs/{path.name}" for path in arguments.truth or ())
+        command = f"python benchmarks/guidance.py{truth} --cases {arguments.cases}"
+        write_table(frame, arguments.table, command=command, settings=settings, seed=0)
 
 
 if __name__ == "__main__":
