@@ -170,7 +170,9 @@ def ose(
         raise InputError("expected --folder, the results of `genda ose`, or --quick")
     archive = Archive(data, withheld)
     # All files of a twin say what data they are of, and no archive is without tracks.
-    with judged_by(context, archive.files(f"tracks {archive.missions[0]}")[:1]), TemporaryDirectory() as temporary:
+    known = "winds", "truth", f"tracks {archive.missions[0]}"
+    says = next(archive.files(name)[:1] for name in known if archive.has(name))
+    with judged_by(context, says), TemporaryDirectory() as temporary:
         if quick:
             made = experiment.Experiment(archive, experiment.Setting(members=4, cell=36.0))
             names = CLIMATOLOGY, OI, REGRESSION, OURS_FAST

@@ -64,14 +64,14 @@ def real(
         raise InputError(f"region {min(strangers)!r} is unknown, expected all or one of {', '.join(REGIONS)}")
     model, known = load_methods(prior)
     members, learned = (8, [OURS_FAST]) if quick else (members, [OURS, OURS_FAST])
-    chosen = [known[name] for name in (*learned, GAUSSIAN, OI)]
+    chosen = [known[name] for name in (*learned, GAUSSIAN)]
     learner, rows = Regression.load(regression) if regression else None, []
     few = 2 if quick else None  # boxes
     if tracks is not None:
         mean = read_climatology(climatology) if climatology else None if regions == [HOME] else FLAT
         corners = [corner for name in regions for corner in REGIONS[name]][:few]
         found, boxes = evaluate_real(
-            tracks, map, chosen[:-1], model, members, seed, corners, FIRST_DAYS[: 1 if quick else None], mean, learner
+            tracks, map, chosen, model, members, seed, corners, FIRST_DAYS[: 1 if quick else None], mean, learner
         )
         about = "the prior's climatology" if mean is None else mean.attrs.get("source", "a flat mean")
         rows += print_real(found, boxes, f"{counted(members, 'member')}; anomalies about {about}", quick)
@@ -80,7 +80,7 @@ def real(
     for what, path, cases_of in judged:
         if path is not None:
             cases = islice(cases_of(path, model, regions, seed), few)
-            found, boxes = real_maps.evaluate_maps(cases, chosen, model, members, seed, say, learner)
+            found, boxes = real_maps.evaluate_maps(cases, [*chosen, known[OI]], model, members, seed, say, learner)
             size = f"{counted(len(boxes), 'box')}, {counted(members, 'member')}"
             typer.echo(f"\n{'quick: ' if quick else ''}{what}: {size}\n")
             rows += print_maps(real_maps.rows_of(found, boxes, what, GAUSSIAN, learned))
