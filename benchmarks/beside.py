@@ -91,13 +91,10 @@ def real_boxes(folder: Path, prior: Prior) -> Iterator[tuple[str, np.datetime64,
         cases = list(wanted(only(name), prior, regions))
         yield what, cases[0].case.date, [(one.region, one.case.truth) for one in cases]
     product = read_sea_level_map(only("nrt_global_allsat_phy_l4*.nc"))
-    field, boxes = product["zos"], []
+    field = product["zos"]
     field = field.assign_coords(longitude=(field["longitude"] + 180) % 360 - 180).sortby("longitude")
-    for region in regions:
-        for longitude, latitude in real.REGIONS[region]:
-            half = [(n - 1) / 2 * DEGREES_PER_CELL for n in prior.shape[1:]]
-            grid = Grid.around(longitude + half[1], latitude + half[0], prior.shape[1:])
-            boxes.append((region, real_maps.on_grid(field, grid, "sea level").to_dataset(name="zos")))
+    grids = real_maps.boxes_of(prior.shape[1:], regions, field)
+    boxes = [(region, real_maps.on_grid(field, grid, "sea level").to_dataset(name="zos")) for region, grid in grids]
     yield "zos", product["time"].values, boxes
 
 
