@@ -2,8 +2,9 @@
 
 A prior trained on one ocean is overconfident about every other. Each member is therefore an ocean of its own. The
 *old* ranges lie around what is known of the Gulf Stream extension. The *wide* ones (`Physics.draw(wide=True)`) hold
-what western boundary currents do in other places, seasons and years; each says on which real figure it rests. What
-single parameters may be, all of them together may not: a draw that breaks one of `LIMITS` is drawn again.
+what western boundary currents do in other places, seasons and years. Each says on which real figure it rests. Where we
+found none it says that it is chosen, and where a real figure lies outside, by how much. What single parameters may be,
+all of them together may not: a draw that breaks one of `LIMITS` is drawn again.
 
 Sources, by the names in `PARAMETERS`:
 
@@ -23,7 +24,19 @@ doi:10.1175/1520-0485(1999)029<0313:SVOSSH>2.0.CO;2.
 
 Schmitz, W. J. (1980), Weakly depth-dependent segments of the North Atlantic circulation, J. Mar. Res. 38, 111-133.
 
+Richardson, P. L. & Knauss, J. A. (1971), Gulf Stream and Western Boundary Undercurrent observations at Cape Hatteras,
+Deep-Sea Res. 18, 1089-1109.
+
 Pickart, R. S. & Watts, D. R. (1993), Gulf Stream meanders over steep topography, J. Geophys. Res. 98(C4), 6895-6905.
+
+Belkin, I. M. & Gordon, A. L. (1996), Southern Ocean fronts from the Greenwich meridian to Tasmania, J. Geophys. Res.
+101(C2), 3675-3696.
+
+Mizuno, K. & White, W. B. (1983), Annual and interannual variability in the Kuroshio Current System, J. Phys. Oceanogr.
+13, 1847-1867.
+
+Seidov, D. et al. (2019), Resilience of the Gulf Stream path on decadal and longer timescales,
+doi:10.1038/s41598-019-48011-9.
 
 O'Neill, L. W., Chelton, D. B. & Esbensen, S. K. (2010), The effects of SST-induced surface wind speed and direction
 gradients on midlatitude surface vorticity and divergence, J. Climate 23, 255-281.
@@ -40,6 +53,12 @@ anomalies over the global oceans, J. Climate 18, 4582-4599.
 Hausmann, U., Czaja, A. & Marshall, J. (2017), Mechanisms controlling the SST air-sea heat flux feedback and its
 dependence on spatial scale, doi:10.1007/s00382-016-3142-3.
 
+Grodsky, S. A., Bentamy, A., Carton, J. A. & Pinker, R. T. (2009), Intraseasonal latent heat flux based on satellite
+observations, doi:10.1175/2009JCLI2901.1.
+
+Tsujino, H. et al. (2020), Evaluation of global ocean-sea-ice model simulations based on the experimental protocols of
+the Ocean Model Intercomparison Project phase 2 (OMIP-2), doi:10.5194/gmd-13-3643-2020.
+
 Leetmaa, A. (1977), Effects of the winter of 1976-1977 on the northwestern Sargasso Sea,
 doi:10.1126/science.198.4313.188.
 
@@ -47,7 +66,8 @@ Chen, S. (2008), The Kuroshio Extension front from satellite sea surface tempera
 doi:10.1007/s10872-008-0073-6.
 
 DUACS, OSTIA, ERA5: measured by us in a map of sea level (23 February 2019), one of temperature (5 June 2017; Gulf
-Stream, Kuroshio, Agulhas, Brazil-Malvinas) and two fields of wind (1 January 2012 and 2013, 33-50 N, 50-0 W).
+Stream, Kuroshio, Agulhas, Brazil-Malvinas) and two fields of the air over the sea (0 h on 1 January 2012 and 2013,
+33-50 N, 50-0 W).
 """
 
 from collections.abc import Callable, Mapping
@@ -94,7 +114,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "mean_depth": Parameter(
         390.0, 450.0, 465.0, "m", "depth of the interface at the front",
-        (380.0, 540.0), "half of the drop and what is left of the layer in the north, see `LIMITS`",
+        (380.0, 540.0), "half of the drop below what the north keeps, see `LIMITS`. Across the Agulhas Front 10 degC "
+        "sinks from 300 to 800 m, farther east from 400 to 650 m (Belkin & Gordon 1996): 550 and 525 m midway. 12 "
+        "degC at 300 m marks the Kuroshio (Mizuno & White 1983), 80 m above the range",
     ),
     "deep_fraction": Parameter(
         -0.03, 0.08, 0.10, "1", "flow of the lower layer over the shear",
@@ -102,7 +124,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "recirculation": Parameter(
         0.55, 0.85, 0.50, "1", "part of the front's step that the flanks take back",
-        (0.45, 0.90), "63 Sv at Cape Hatteras have become 150 Sv at 60 W (Pickart & Watts 1993)",
+        (0.45, 0.90), "63 Sv at Cape Hatteras (Richardson & Knauss 1971), 150 Sv near 60 W (Pickart & Watts 1993)",
     ),
     "inflow_wander": Parameter(
         15e3, 35e3, 40e3, "m", "standard deviation of the inflow's latitude",
@@ -124,11 +146,12 @@ PARAMETERS: dict[str, Parameter] = {
     # the air
     "wind_mean": Parameter(
         3.0, 6.0, 6.5, "m s-1", "mean westerly wind",
-        (2.0, 7.0), "5.5 m/s in winter (ERA5); summers are calmer, the Southern Ocean windier",
+        (2.0, 7.0), "6.0 m/s in winter (ERA5); summers are calmer, the Southern Ocean windier",
     ),
     "wind_std": Parameter(
         7.1, 8.7, 9.0, "m s-1", "standard deviation of each wind component",
-        (6.3, 9.5), "mean wind speeds of 7 to 10 m/s, the range of `verify.realism`; 8.5 m/s (ERA5)",
+        (6.3, 9.5), "chosen: daily winds then have 6 to 10 m/s on average, real ones in winter 9.2 m/s (ERA5); "
+        "a component varies over their box by 4 to 7 m/s only, over a simulated one in winter by 7 to 12",
     ),
     "wind_sst_coupling": Parameter(
         0.035, 0.060, 0.066, "degC-1", "relative change of wind with mesoscale SST",
@@ -149,7 +172,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "sst_range_south": Parameter(
         2.2, 3.2, 3.5, "degC", "amplitude of the annual cycle in the south",
-        (1.8, 4.2), "with the north's, 6 to 11 degC from winter to summer, the range of `verify.realism`",
+        (1.8, 4.2), "chosen, in most draws less than the north's, for real fronts are strongest in winter (Chen 2008); "
+        "with the north's, 6 to 11 degC from winter to summer, the range of `verify.realism`",
     ),
     "salinity_north": Parameter(
         33.5, 34.6, 34.8, "1e-3", "salinity north of the front",
@@ -165,7 +189,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "salt_time": Parameter(
         100.0, 200.0, 220.0, "d", "restoring time of salinity",
-        (60.0, 400.0), "no feedback is known: twice to three times that of temperature, as before",
+        (60.0, 400.0), "chosen, for the air does not damp salinity. A model of OMIP restores 50 m in 300 d (BLOM; "
+        "Tsujino et al. 2020): 10 to 67 m in 60 to 400 d, but the 20 to 125 m of `heat_time` in 120 to 750 d",
     ),
     # what oceans of the old width have in common
     "front_width": Parameter(
@@ -178,7 +203,8 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "heat_weather": Parameter(
         2.0, 2.0, 2.0, "degC", "standard deviation, over 400 km, of the temperature that the air restores to",
-        (1.0, 3.0), "half to one and a half of what was chosen for the old oceans",
+        (1.0, 3.0), "30 to 50 W/m2 of latent heat within 3 months (Grodsky et al. 2009) over 20 to 40 W/m2/K make 0.8 "
+        "to 2.5 degC, and sensible heat adds; air less sea, smoothed alike, varies by 1.1 and 1.7 degC (ERA5)",
     ),
     "salt_weather": Parameter(
         0.5, 0.5, 0.5, "1e-3", "the same of salinity, over 250 km",
@@ -222,7 +248,9 @@ LIMITS: dict[str, Limit] = {
     "upper layer in the north": Limit(
         100.0, 320.0, "m",
         lambda p: p["mean_depth"] - 0.5 * p["depth_step"] * (1 + p["inflow_pulse"]),
-        "the thermocline nears the surface; below 100 m meanders would lay the lower layer bare",
+        "15 degC lies at 200 m at the Gulf Stream's north wall (Seidov et al. 2019), 10 degC at 300 to 400 m on the "
+        "shallow side of the Agulhas Front (Belkin & Gordon 1996), up to 80 m below the range. 100 m is chosen: with "
+        "less, meanders would lay the lower layer bare",
     ),
     "contrast of temperature": Limit(
         5.5, 14.5, "degC",

@@ -30,13 +30,14 @@ class InstrumentErrors:
     """Standard deviations of the errors between the true ocean and its measurements.
 
     Args:
-        nadir: white noise of 1 Hz sea level, noise-filtered (m): 2-3 cm (Dufau et al. 2016, doi:10.1002/2015JC010904).
+        nadir: white noise of 1 Hz sea level (m): 1.5 to 2.5 cm in waves of 2 m, by altimeter, and more in higher ones
+            (Tran et al. 2002, doi:10.1175/1520-0426(2002)019<2095:AOTCTC>2.0.CO;2).
         karin: white noise of SWOT in cells of 2 km (m), averaged in wider cells; half the 2.7 cm that the mission's
             error budget grants a cell of 1 km (Esteban-Fernandez 2017, JPL D-79084).
         roll: sea level at the swath's outer edge by a tilt of the interferometer (m), correlated over `roll_length` km
-            along the track. timing: a delay common to the swath (m), correlated over `timing_length` km. Sizes as they
-            remain after calibration, 1-2 cm together (Dibarboure et al. 2022, doi:10.3390/rs14236070); lengths and
-            Gaussian shape are simple choices of ours.
+            along the track. timing: a delay common to the swath (m), correlated over `timing_length` km. Together they
+            are 1.4 cm over the swath; 1 cm was expected to remain after the calibration of Level 3 (Dibarboure et al.
+            2022, doi:10.3390/rs14236070). Lengths and Gaussian shape are simple choices of ours.
         temperature: of infrared SST, white (degC).
         representativity_sea_level, representativity_temperature: what an instrument sees and a grid of 1/12 degree
             cannot represent (m, degC). It enters the stated error only, because the simulated truth has no such scales.
