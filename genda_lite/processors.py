@@ -1,20 +1,30 @@
-"""Processors that this process may use, and threads that leave room for others.
+"""What this process takes of its machine: processors, with threads that leave room for others, and memory.
 
 torch shares a computation among threads that wait for each other many times a second. They wait by spinning, which is
 fast while every thread has a processor of its own. Where other work takes one of the processors, they spin for a thread
 that does not run, and all is four times slower or worse. So `import genda_lite` lets threads sleep while they wait,
 which costs nothing that we could measure, and has no more of them than there are processors for.
 
-What you have chosen stays: `OMP_WAIT_POLICY` and `OMP_NUM_THREADS` in the environment win.
+Linux's C library gives the memory of a large array back to the system as soon as the array is gone. The next array is
+then handed out page by page anew, each page cleared first. A network makes and drops hundreds of arrays a step: a
+training of several days spent a quarter of its time so. The `genda` command keeps what is freed: it then holds the most
+that it has needed so far, and gives all of it back when it ends. A library must not decide that for the program that it
+is part of, so `import genda_lite` does not. `make` starts other programs likewise, by `MALLOC_MMAP_MAX_=0` and
+`MALLOC_TRIM_THRESHOLD_=2000000000`.
+
+What you have chosen stays: `OMP_WAIT_POLICY`, `OMP_NUM_THREADS` and `MALLOC_…` in the environment win.
 
     python -I genda_lite/processors.py    # the number, without loading anything else
 """
 
+import ctypes
 import math
 import os
 import sys
 from pathlib import Path
 
+# Parameters of mallopt, see its manual page: large arrays by mmap, what is given back, how much is asked for at a time.
+MMAP_MAX, TRIM_THRESHOLD, TOP_PAD = -4, -1, -2
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux's control groups, and which of them is ours
 
 
@@ -100,6 +110,22 @@ def bound_threads() -> None:
         count = count_processors()
         if torch.get_num_threads() > count:
             torch.set_num_threads(count)
+
+
+def keep_freed_memory() -> bool:
+    """Keep memory that is freed for the next arrays, in this process and as long as it runs.
+
+    Returns:
+        whether it does: only GNU's C library can be told so, and what the environment says stays.
+    """
+    if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    asked = ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 64 * 2**20))  # bytes
+    return all(mallopt(name, value) for name, value in asked)
 
 
 if __name__ == "__main__":

@@ -297,6 +297,28 @@ def test_network_of_any_size():
         assert network(draw(2, 12, 16, 24), torch.zeros(2)).shape == (2, 7, 16, 24)
 
 
+def test_the_first_layer_is_that_of_folded_pixels():
+    """Without a gradient it is another computation of the same."""
+    for patch in (1, 2, 4):
+        network, x = UNet(12, 7, width=8, multipliers=(1, 2), patch=patch), draw(2, 12, 16, 24)
+        for weights in network.parameters():
+            torch.nn.init.normal_(weights, std=0.1, generator=seeded(patch))
+        one, other = (network(given, torch.zeros(2)).detach() for given in (x, x.clone().requires_grad_()))
+        torch.testing.assert_close(one, other, atol=1e-5 * float(other.abs().max()), rtol=1e-4)
+
+
+def test_a_product_with_the_covariance_of_many_channels_is_that_of_few(monkeypatch, small_covariance):
+    """For few there is a matrix for each function of the basis, for many the way through the modes."""
+    spectrum, sigma = Spectrum(small_covariance), torch.tensor(0.7)
+    for channels in (slice(None), [0, 2]):
+        v = draw(3, len(torch.arange(spectrum.shape[0])[channels]), *spectrum.shape[1:])
+        few = spectrum.posterior_covariance(sigma, channels)(v)
+        with monkeypatch.context() as patched:
+            patched.setattr(Spectrum, "FEW", 0)
+            many = spectrum.posterior_covariance(sigma, channels)(v)
+        torch.testing.assert_close(many, few, atol=1e-5, rtol=1e-4)
+
+
 # --- Draws -----------------------------------------------------------------------------------------------------------
 
 

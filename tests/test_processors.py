@@ -1,6 +1,8 @@
-"""Threads: as many as there are processors for, asleep while they wait, and as the user says where the user says it."""
+"""Threads: as many as there are processors for, asleep while they wait; memory kept; and what the user says stays."""
 
+import ctypes
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -125,3 +127,46 @@ def test_the_package_bounds_the_threads_of_torch():
 def test_the_count_is_told_without_loading_anything():
     command = [sys.executable, "-I", ROOT / "genda_lite" / "processors.py"]
     assert subprocess.run(command, capture_output=True, text=True).stdout == f"{processors.count_processors()}\n"
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------------
+
+COUNT = """
+import resource, numpy, genda_lite, genda_lite.processors
+told = {call}
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    some = [numpy.full(3_000_000, 1, "u1") for _ in range(8)]  # of 732 pages each
+    del some
+print(told, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+"""
+
+
+def pages_after(call: str, **environment: str) -> tuple[str, int]:
+    """What a call returned in a new process, and how many pages the system had to hand out for arrays after it."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    program = [sys.executable, "-c", COUNT.format(call=call)]
+    done = subprocess.run(program, env=plain | environment, capture_output=True, text=True, check=True)
+    told, faults = done.stdout.split()
+    return told, int(faults)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can be told")
+def test_pages_of_an_array_serve_the_next_one():
+    told, many = pages_after("None")
+    kept, few = pages_after("genda_lite.processors.keep_freed_memory()")
+    assert (told, kept) == ("None", "True")
+    assert few < 2 * 8 * 733 and few < many / 5
+
+
+def test_the_choice_of_the_user_stays():
+    assert pages_after("genda_lite.processors.keep_freed_memory()", MALLOC_TRIM_THRESHOLD_="131072")[0] == "False"
+
+
+def test_where_there_is_no_such_library_nothing_changes(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    assert not processors.keep_freed_memory()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not processors.keep_freed_memory()

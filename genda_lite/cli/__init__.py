@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..processors import keep_freed_memory
 from . import (
     analyses,
     book,
@@ -110,6 +111,7 @@ def with_places(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Entry point: bad input and warnings each get one line, without a traceback."""
+    keep_freed_memory()
     shown = warnings.showwarning
 
     def show(message, category, *where, **more) -> None:

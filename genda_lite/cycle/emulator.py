@@ -70,7 +70,7 @@ class Stepper(nn.Module):
         ny, nx = x.shape[-2:]
         inputs = torch.cat([x, season[:, :, None, None].expand(-1, -1, ny, nx)], 1)
         more = [-n % self.multiple for n in (nx, ny)]
-        padded = F.pad(inputs, (0, more[0], 0, more[1]), mode="replicate").contiguous(memory_format=torch.channels_last)
+        padded = F.pad(inputs, (0, more[0], 0, more[1]), mode="replicate")
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
             found = self.network(padded, x.new_zeros(len(x)))
         return x + self.change * found[..., :ny, :nx].float()

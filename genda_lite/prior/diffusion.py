@@ -161,7 +161,7 @@ class Denoiser(nn.Module):
                 one.repeat_interleave(frames, 0) if i == 1 else one[:, places].unflatten(1, (frames, -1)).flatten(0, 1)
                 for i, one in enumerate(shown)
             ]
-        inputs = torch.cat(shown, 1).contiguous(memory_format=torch.channels_last)
+        inputs = torch.cat(shown, 1)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.mixed):
             answer = self.network(inputs, level.repeat_interleave(frames)).float()
         if self.order is None:

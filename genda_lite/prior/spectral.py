@@ -105,6 +105,7 @@ class Spectrum(nn.Module):
     """
 
     FLOOR = 1e-8  # of the variance of a mode, in standardized units
+    FEW = 16  # channels, of which a matrix for each function of the basis is quick to make and to apply
 
     def __init__(self, covariance: Tensor, univariate: bool = False, basis: Basis | None = None):
         super().__init__()
@@ -153,13 +154,20 @@ class Spectrum(nn.Module):
             variance = variance[channels]
             return lambda v: basis.inverse(variance * basis(v))
         vectors = self.vectors[:, :, channels]
+        if vectors.shape[2] > self.FEW:
+
+            def through_modes(v: Tensor) -> Tensor:
+                z = variance * torch.einsum("yxce,bcyx->beyx", vectors, basis(v))
+                return basis.inverse(torch.einsum("yxce,beyx->bcyx", vectors, z))
+
+            return through_modes
         matrix = torch.einsum("yxce,eyx,yxde->cdyx", vectors, variance, vectors).contiguous()  # each a map
 
         def product(v: Tensor) -> Tensor:
             c = basis(v)
             total = matrix[:, 0] * c[:, :1]
             for d in range(1, len(matrix)):  # a sum over a fifth dimension would take three times as long
-                total = torch.addcmul(total, matrix[:, d], c[:, d : d + 1])
+                total.addcmul_(matrix[:, d], c[:, d : d + 1])
             return basis.inverse(total)
 
         return product

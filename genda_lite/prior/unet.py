@@ -122,9 +122,19 @@ class UNet(nn.Module):
         nn.init.zeros_(self.last[-1].weight)
         nn.init.zeros_(self.last[-1].bias)
 
+    def _first(self, x: Tensor) -> Tensor:
+        """`first` of the pixels folded into channels. As one convolution of the fields, stepping from square to square,
+        the same sums need no folded copy; only the gradient of the fields is sooner found with one."""
+        p, kernel = self.patch, self.first.weight
+        if x.requires_grad:
+            return self.first(F.pixel_unshuffle(x.contiguous(memory_format=torch.channels_last), p))
+        kernel = kernel.unflatten(1, (-1, p, p)).permute(0, 1, 4, 2, 5, 3).flatten(4).flatten(2, 3)
+        x = F.conv2d(x, kernel.contiguous(), self.first.bias, stride=p, padding=p)
+        return x.contiguous(memory_format=torch.channels_last)
+
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         embedding = self.embedding(level)
-        x = self.first(F.pixel_unshuffle(x, self.patch))
+        x = self._first(x)
         skips = []
         for blocks, downsample in zip(self.down, self.downsample, strict=True):
             for block in blocks:

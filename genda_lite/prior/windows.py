@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from ..errors import InputError
 from ..prepare.frames import TrainingSet
-from ..state import StateVector, channel_index
+from ..state import CHANNELS, StateVector
 from .base import Domain, make_context
 from .climate import ONE, Climate
 
@@ -74,6 +74,7 @@ class Windows(Dataset):
         if len(self.state.days) > 1:
             self.dates = data.frames.series((0.0, *self.state.days))
         self.rows = {int(row[0]): row for row in self.dates} if len(self.state.days) > 1 else {}
+        self.places = [(self.state.days.index(lag), CHANNELS.index(name)) for name, lag in self.state.entries]
         self.corners = sea_corners(torch.isfinite(data.frames[0]).all(0).numpy(), size)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -113,9 +114,8 @@ class Windows(Dataset):
         here = slice(south, south + self.size), slice(west, west + self.size)
         if not self.rows:
             return self.data.frames[frame][:, *here]
-        days = dict(zip(self.state.days, self.rows[frame][1:], strict=True))
-        frames = {lag: self.data.frames[int(frame)] for lag, frame in days.items()}
-        return torch.stack([frames[lag][channel_index(name)][here] for name, lag in self.state.entries])
+        frames = [self.data.frames[int(day)] for day in self.rows[frame][1:]]
+        return torch.stack([frames[day][channel][here] for day, channel in self.places])
 
     def climate_of(self, i: int) -> tuple[Tensor, Tensor]:
         """Factor (K, 1, 1) and displacement (K, n, n) of image i, see `Climate`."""
