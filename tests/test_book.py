@@ -3,13 +3,16 @@
 import functools
 import http.server
 import re
+import runpy
 import threading
 from pathlib import Path
 
 import pytest
+from matplotlib.colors import to_rgb
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
+GROUND, INK = map(runpy.run_path(ROOT / "book" / "_ext" / "dark_ink.py").get, ("GROUND", "INK"))
 SHOTS = ROOT / "_build" / "screenshots"
 
 
@@ -40,6 +43,13 @@ def site():
         server.shutdown()
 
 
+# Pictures that wait until a reader comes near them are loaded.
+LOADED = """() => Promise.all([...document.images].filter((image) => image.getClientRects().length).map((image) => {
+  image.loading = "eager";
+  return image.decode();
+}))"""
+
+
 def pages() -> list[str]:
     return sorted(str(p.relative_to(SITE)) for p in SITE.rglob("*.html") if "_static" not in p.parts)
 
@@ -59,6 +69,7 @@ def test_pages_ask_no_other_host_log_no_error_and_fit_a_narrow_screen(page, site
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 380)):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(LOADED)
         shot = folder / f"{Path(name).stem}-{scheme if width > 400 else 'narrow'}.png"
         page.screenshot(path=shot, full_page=True)
         scroll, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
@@ -125,6 +136,36 @@ def test_running_text_is_legible_in_the_dark(page, site, name):
     paragraphs = "root => [...root.querySelectorAll('article > section > p, article section > p')]"
     poor = page.locator("article").first.evaluate(f"root => ({paragraphs})(root).flatMap({CONTRAST})")
     assert poor == []
+
+
+# Of each pair of pictures: whether dark and light are seen, whether they are alike, and the dark one's first pixel.
+PAIRS = """() => [...document.querySelectorAll("article img[src*='_images/'].only-light")].map((light) => {
+  const dark = light.closest("span").querySelector("img.only-dark");
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.drawImage(dark, 0, 0);
+  const seen = [dark, light].map((image) => getComputedStyle(image).display !== "none");
+  const alike = dark.naturalWidth === light.naturalWidth && dark.alt === light.alt && dark.naturalWidth > 100;
+  return [...seen, alike, [...canvas.getImageData(0, 0, 1, 1).data]];
+})"""
+
+
+@pytest.mark.parametrize("name", ["01_observing", "02_products", "03_prior", "04_bayes", "05_osse", "06_ose"])
+def test_every_figure_of_a_chapter_is_dark_on_a_dark_page(page, site, name):
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{site}/book/{name}.html", wait_until="networkidle")
+    page.wait_for_selector("html[data-theme=dark]")
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    page.evaluate(LOADED)
+    dark = "[...document.querySelectorAll('article img.only-dark')]"
+    page.wait_for_function(f"{dark}.every((image) => image.complete && image.naturalWidth)")
+    pairs = page.evaluate(PAIRS)
+    assert len(pairs) == page.locator("article img[src*='_images/']:not(.only-dark)").count() >= 8
+    body = "getComputedStyle(document.body)"
+    ground, ink = (f"rgb{tuple(round(255 * v) for v in to_rgb(colour))}" for colour in (GROUND, INK))
+    assert page.evaluate(f"[{body}.backgroundColor, {body}.color]") == [ground, ink]
+    for *told, pixel in pairs:
+        assert told == [True, False, True]
+        assert pixel == pytest.approx([*(255 * v for v in to_rgb(GROUND)), 255], abs=3)  # heavy halves are lossy
 
 
 def explored(page):
@@ -194,7 +235,7 @@ def test_the_chapter_on_products_describes_its_figures(page, site):
     figures = page.locator("article figure")
     assert figures.count() >= 12
     for figure in figures.all():
-        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert len(figure.locator("img.only-light").get_attribute("alt")) > 30
         assert figure.locator("figcaption").inner_text().startswith("Fig.")
     assert page.locator("article .solution.dropdown").count() >= 4
     assert page.locator("article .cell_output table").count() >= 6
@@ -205,7 +246,7 @@ def test_the_chapter_on_the_observing_problem_describes_its_figures(page, site):
     figures = page.locator("article figure:has(img)")
     assert figures.count() >= 9
     for figure in figures.all():
-        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert len(figure.locator("img.only-light").get_attribute("alt")) > 30
         assert figure.locator("figcaption").text_content().strip().startswith("Fig.")  # some are folded away
     assert page.locator("article .solution.dropdown").count() >= 4
     assert page.locator("article .cell_output table").count() >= 5
@@ -228,7 +269,7 @@ def test_the_chapter_on_bayes_describes_its_figures(page, site):
     figures = page.locator("article figure:has(img)")
     assert figures.count() >= 8
     for figure in figures.all():
-        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert len(figure.locator("img.only-light").get_attribute("alt")) > 30
         assert figure.locator("figcaption").text_content().strip().startswith("Fig.")
     assert page.locator("article .solution.dropdown").count() >= 4
 
@@ -238,7 +279,7 @@ def test_the_chapter_against_the_drifters_describes_its_figures_and_shows_its_ta
     figures = page.locator("article figure:has(img)")
     assert figures.count() >= 7
     for figure in figures.all():
-        assert len(figure.locator("img").get_attribute("alt")) > 30
+        assert len(figure.locator("img.only-light").get_attribute("alt")) > 30
         assert figure.locator("figcaption").text_content().strip().startswith("Fig.")
     assert page.locator("article .solution.dropdown").count() >= 4
     assert page.locator("article .cell_output table").count() >= 5
@@ -271,7 +312,7 @@ def test_exact_and_sampled_posterior_stand_side_by_side(page, site):
 
 def test_the_page_for_teachers_shows_figures_of_the_chapters(page, site):
     page.goto(f"{site}/book/teach.html")
-    pictures = page.locator(".figure-gallery-entry img")
+    pictures = page.locator(".figure-gallery-entry img.only-light")
     assert pictures.count() >= 10
     for picture in pictures.all():
         assert len(picture.get_attribute("alt")) > 30 and picture.evaluate("picture => picture.naturalWidth") > 100
