@@ -24,8 +24,8 @@ DIVERGED = 100.0  # ratio from which the number is not written
 SHORT = {
     "thetao": "Temperature",
     "so": "Salinity",
-    "u_ageo_eddy": "Residual current u",
-    "v_ageo_eddy": "Residual current v",
+    "u_ageo_eddy": "Residual current,\neastward",
+    "v_ageo_eddy": "Residual current,\nnorthward",
 }
 
 WORDS = {  # of methods whose names are not for readers
