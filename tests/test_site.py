@@ -24,6 +24,7 @@ class Page(HTMLParser):
     def __init__(self, path: Path):
         super().__init__()
         self.links, self.loaded, self.anchors, self.pack = [], [], [], 0
+        self.themes: dict[str, str] = {}  # of pictures that only light, or only dark pages show: the other one
         self.inside: list[bool] = []  # for every open element, whether it is an explorer or in one
         self.in_pack = False
         self.feed(path.read_text(encoding="utf-8"))
@@ -35,6 +36,9 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         if given.get("src"):
             self.loaded.append(given["src"])
+            for theme, other in (("light", "dark"), ("dark", "light")):
+                if f"only-{theme}" in (given.get("class") or "") and given.get("loading") == "lazy":
+                    self.themes[given["src"]] = other
         if tag == "link" and given.get("rel") in ("stylesheet", "icon"):
             self.loaded.append(given["href"])
         if tag not in VOID:
@@ -62,9 +66,12 @@ def target(page: Path, address: str) -> Path:
     return (page.parent / path).resolve() if path else page
 
 
-def loaded(page: Path) -> set[Path]:
-    """The files of this site that a page asks for of its own accord."""
-    files = {target(page, address) for address in parsed(page).loaded if not urlsplit(address).scheme}
+def loaded(page: Path, theme: str | None = None) -> set[Path]:
+    """The files of this site that a page asks for of its own accord; that it does in a theme, without pictures that it
+    shows in the other one alone and then loads late."""
+    about = parsed(page)
+    asked = [address for address in about.loaded if theme is None or about.themes.get(address) != theme]
+    files = {target(page, address) for address in asked if not urlsplit(address).scheme}
     return {file for file in files if file.is_file()}  # what is missing is told by another test
 
 
@@ -72,11 +79,12 @@ def name(path: Path) -> str:
     return str(path.relative_to(SITE))
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES, ids=name)
-def test_a_page_weighs_at_most_2_mb(path):
+def test_a_page_weighs_at_most_2_mb(path, theme):
     """As files, uncompressed: the page without the packs of its explorers, its images, and whatever else it alone
     loads. What all pages share (the theme, the typesetter of mathematics) is loaded once and counted below."""
-    page, files = parsed(path), loaded(path)
+    page, files = parsed(path), loaded(path, theme)
     own = [file for file in files if not file.is_relative_to(SITE / "_static") or OWN & {*file.parts}]
     weight = path.stat().st_size - page.pack + sum(file.stat().st_size for file in own)
     assert weight < HEAVY, f"{weight / 1e6:.2f} MB"

@@ -2,8 +2,8 @@
 
 Kernels that the build starts draw each figure twice (`dark_ink`). A notebook gets the light picture, as ever. Its dark
 twin, named by the SHA-256 of the light one, lies in the execution cache, and goes with it. Pages get both: the theme's
-classes `only-light` and `only-dark` show the right one; paper gets the light one. A dark picture loads when a reader of
-a dark page comes near it, in the room that is kept for it.
+classes `only-light` and `only-dark` show the right one; paper gets the light one. A picture loads when a reader of a
+page of its theme comes near it, in the room that is kept for it, or when the page is printed: no reader loads both.
 """
 
 import os
@@ -86,7 +86,7 @@ def paired(page: str, twins: set[str]) -> str:
             return found[0]
         dark = found[0].replace(f"_images/{name}.png", f"_images/{name}-dark.png")
         # The theme hides captions that follow a picture of the other theme, so both stand in an element of their own.
-        return f"<span>{of_theme(found[0], 'light')}{of_theme(lazy(dark), 'dark')}</span>"
+        return f"<span>{of_theme(lazy(found[0]), 'light')}{of_theme(lazy(dark), 'dark')}</span>"
 
     return SHOWN.sub(pair, page)
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 IMAGE = re.compile(r'<img\b[^>]*?\bsrc="(?P<folder>[^"]*_images/)(?P<name>[\w.-]+)"[^>]*>')
 WIDTH = re.compile(r"\bwidth: (\d+)px")
-HEAVY, QUALITY = 150_000, 92  # bytes of a lossless half; a heavier one is stored as WebP of this quality
+HEAVY, QUALITY = 150_000, 88  # bytes of a lossless half; a heavier one is stored as WebP of this quality
 ICONS = re.compile(r"\s*<(?:script|link)\b[^>]*fontawesome[^>]*\.js[^>]*>(?:</script>)?")
 
 
