@@ -15,12 +15,10 @@ endif
 # work keeps a processor busy. Set before any program starts, because a notebook may load torch before the package does.
 export OMP_WAIT_POLICY ?= passive
 
-# Memory that is freed stays with the process, see genda_lite/processors.py; large arrays get large pages.
-ifeq ($(shell uname -s),Linux)
-export MALLOC_MMAP_MAX_ ?= 0
-export MALLOC_TRIM_THRESHOLD_ ?= 2000000000
-export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-endif
+# Trainings keep the memory that is freed, see genda_lite/processors.py; large arrays get large pages.
+train trajectory latents: export MALLOC_MMAP_MAX_ = 0
+train trajectory latents: export MALLOC_TRIM_THRESHOLD_ = 2000000000
+train trajectory latents: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 
 PROCESSES ?= 2  # that simulate and train side by side
 

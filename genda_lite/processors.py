@@ -9,7 +9,7 @@ Linux's C library gives the memory of a large array back to the system as soon a
 then handed out page by page anew, each page cleared first. A network makes and drops hundreds of arrays a step: a
 training of several days spent a quarter of its time so. The `genda` command keeps what is freed: it then holds the most
 that it has needed so far, and gives all of it back when it ends. A library must not decide that for the program that it
-is part of, so `import genda_lite` does not. `make` starts other programs likewise, by `MALLOC_MMAP_MAX_=0` and
+is part of, so `import genda_lite` does not. `make train` starts its programs likewise, by `MALLOC_MMAP_MAX_=0` and
 `MALLOC_TRIM_THRESHOLD_=2000000000`.
 
 What you have chosen stays: `OMP_WAIT_POLICY`, `OMP_NUM_THREADS` and `MALLOC_…` in the environment win.
