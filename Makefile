@@ -47,8 +47,9 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.torch
 	@touch $@
 
 # The execution cache knows a notebook by its own cells; it does not notice that the package or the data beneath them, or
-# the dark colours of its figures, changed. So their checksums are kept with it, and a cache made from others is thrown away. The pages themselves are
-# built afresh each time: a page that Sphinx does not read again does not repeat its warnings.
+# the dark colours of its figures, changed. So their checksums are kept with it, and a cache made from others is thrown
+# away. The pages themselves are built afresh each time: a page that Sphinx does not read again does not repeat its
+# warnings.
 _build/inputs: FORCE
 	@mkdir -p _build
 	@find genda_lite data_samples pyproject.toml CITATION.cff book/_ext/dark_*.py -type f ! -name '*.pyc' -exec cksum {} + | sort > $@.new
